@@ -1,4 +1,16 @@
 //! Tower middleware that makes session fixation impossible by construction.
 
+mod error;
+mod session;
 #[cfg(feature = "testing")]
 pub mod testing;
+
+pub use error::ConfigError;
+pub use session::{
+    authentication::{AssuranceLevel, Subject},
+    data::{DataError, DataErrorKind, DataKey},
+    id::{Claim, InvalidSessionId, SessionId},
+    policy::{SessionPolicy, TokenReuse},
+    record::{Record, RecordError},
+    time::Timestamp,
+};
