@@ -9,8 +9,11 @@ pub use error::ConfigError;
 pub use session::{
     authentication::{AssuranceLevel, Subject},
     data::{DataError, DataErrorKind, DataKey},
+    event::{EventKind, Observer, SessionEvent, Severity},
+    handle::{AuthenticatedSession, Session},
     id::{Claim, InvalidSessionId, SessionId},
+    mark::Login,
     policy::{SessionPolicy, TokenReuse},
     record::{Record, RecordError},
-    time::Timestamp,
+    time::{Clock, Timestamp},
 };
