@@ -2,6 +2,7 @@
 
 mod error;
 mod session;
+pub mod store;
 #[cfg(feature = "testing")]
 pub mod testing;
 
@@ -14,3 +15,4 @@ pub use session::{
     record::{Record, RecordError},
     time::Timestamp,
 };
+pub use store::{MemoryStore, SessionStore};
