@@ -4,6 +4,7 @@ mod cookie;
 mod error;
 mod key;
 mod session;
+pub mod store;
 #[cfg(feature = "testing")]
 pub mod testing;
 
@@ -21,3 +22,4 @@ pub use session::{
     record::{Record, RecordError},
     time::{Clock, Timestamp},
 };
+pub use store::{MemoryStore, SessionStore};
