@@ -2,7 +2,10 @@
 
 mod cookie;
 mod error;
+#[cfg(feature = "axum")]
+mod extract;
 mod key;
+mod middleware;
 mod session;
 pub mod store;
 #[cfg(feature = "testing")]
@@ -10,7 +13,17 @@ pub mod testing;
 
 pub use cookie::{CookieName, CookiePolicy, CookiePolicyBuilder, CookiePrefix, SameSite};
 pub use error::ConfigError;
+#[cfg(feature = "axum")]
+pub use extract::{AuthenticationRejection, MissingSessionLayer};
 pub use key::{KeyId, KeyRing};
+pub use middleware::{
+    clock::SystemClock,
+    failure::{EmptyFailure, FailureResponse, SessionError, SessionErrorKind},
+    future::ResponseFuture,
+    layer::SessionLayer,
+    observe::TracingObserver,
+    service::SessionService,
+};
 pub use session::{
     authentication::{AssuranceLevel, Subject},
     data::{DataError, DataErrorKind, DataKey},
