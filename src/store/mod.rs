@@ -6,6 +6,7 @@
 mod error;
 mod memory;
 mod outcome;
+pub(crate) mod revocation;
 mod shards;
 
 use std::{fmt, pin::Pin, sync::Arc};
