@@ -4,7 +4,8 @@ use std::{env, error::Error, sync::Arc, time::Duration};
 
 use tower_session_guard::{
     Clock, CookiePolicy, KeyRing, MemoryStore, SessionLayer, SessionPolicy, SessionStore,
-    SystemClock, testing::{FaultyStore, ManualClock},
+    SystemClock,
+    testing::{FaultyStore, ManualClock},
 };
 
 use crate::{events::EventLog, gates::Gates};
@@ -46,7 +47,9 @@ pub(crate) async fn from_env() -> Result<Testbed, Failure> {
             clock = Arc::new(manual.clone());
             manual_clock = Some(manual);
         }
-        Some(other) => return Err(format!("TESTBED_CLOCK={other}: write manual or leave it out").into()),
+        Some(other) => {
+            return Err(format!("TESTBED_CLOCK={other}: write manual or leave it out").into());
+        }
     }
 
     let store = store(setting("TESTBED_STORE")?.as_deref().unwrap_or("memory")).await?;

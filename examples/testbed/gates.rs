@@ -25,7 +25,11 @@ impl Gates {
     /// How many requests wait; one whose client went away no longer counts.
     pub(crate) fn waiting(&self, name: &str) -> usize {
         let gate = self.gate(name);
-        if *gate.borrow() { 0 } else { gate.receiver_count() }
+        if *gate.borrow() {
+            0
+        } else {
+            gate.receiver_count()
+        }
     }
 
     fn gate(&self, name: &str) -> watch::Sender<bool> {

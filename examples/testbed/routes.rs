@@ -20,7 +20,10 @@ type Answer = Result<Response, StatusCode>;
 pub(crate) fn router(testbed: Arc<Testbed>) -> Router {
     Router::new()
         .route("/public", get(|| async { "public" }))
-        .route("/whoami", get(|session: Session| async move { whoami(&session) }))
+        .route(
+            "/whoami",
+            get(|session: Session| async move { whoami(&session) }),
+        )
         .route("/login", post(login))
         .route("/elevate", post(elevate))
         .route("/step-down", post(step_down))

@@ -9,7 +9,7 @@ use crate::session::id::{Fresh, Secret, SessionId};
 pub(crate) fn fresh() -> Result<Fresh, SessionError> {
     let mut id = [0; SessionId::LEN];
     let mut secret = [0; Secret::LEN];
-    let mut fill = |bytes: &mut [u8]| {
+    let fill = |bytes: &mut [u8]| {
         SysRng
             .try_fill_bytes(bytes)
             .map_err(SessionError::randomness)

@@ -48,7 +48,7 @@ impl Settings {
             clock: Arc::new(SystemClock),
             observer: Arc::new(TracingObserver),
             store: None,
-            revocations: Arc::default(),
+            revocations: Arc::new(Revocations::new()),
         }
     }
 }

@@ -177,7 +177,7 @@ impl Settle<'_> {
                 self.end_all(if end_first {
                     Retirement::Ended
                 } else {
-                    Retirement::Superseded { successor: None }
+                    Retirement::Superseded
                 });
                 // What was issued to the subject up to a revocation is dead: this login comes after it.
                 let subject = state.authentication.as_ref().map(|who| who.subject.clone());
@@ -219,12 +219,17 @@ impl Settle<'_> {
                 grace_until: self.finished.now.after(grace),
             }
         } else {
-            Retirement::Superseded {
-                successor: Some(id),
-            }
+            Retirement::Elevated { successor: id }
         };
-        let revoked = standing(self.list, live, self.finished.now) == Err(Dead::Revoked);
-        if !revoked && self.retire(retirement) {
+        let retired = self.list.retire_of(
+            &live.id,
+            live.subject(),
+            live.state.last_seen_at,
+            retirement,
+            live.state.absolute_expiry,
+            self.finished.now,
+        );
+        if retired {
             self.issue(state, &id)?;
             let subject = state.authentication.as_ref().map(|who| &who.subject);
             self.tell(events, Some((id, subject)));
