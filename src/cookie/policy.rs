@@ -43,7 +43,6 @@ impl CookiePolicy {
     pub(super) const GUEST: &str = "-guest";
 
     /// Begins with the default policy.
-    #[must_use]
     pub fn builder() -> CookiePolicyBuilder {
         CookiePolicyBuilder {
             name: Name::Base("session".to_owned()),
