@@ -56,9 +56,9 @@ pub(super) fn vary_by_cookie(headers: &mut HeaderMap) {
             if name == b"*" || name.eq_ignore_ascii_case(b"cookie") {
                 return;
             }
+            merged.extend_from_slice(name);
+            merged.extend_from_slice(b", ");
         }
-        merged.extend_from_slice(field.as_bytes());
-        merged.extend_from_slice(b", ");
     }
     if merged.is_empty() {
         headers.insert(VARY, HeaderValue::from_static("Cookie"));

@@ -7,6 +7,8 @@ mod reference;
 mod self_contained;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod vectors;
 
 use std::fmt;
 
