@@ -276,7 +276,7 @@ fn all_fields_are_read() {
 #[test]
 fn neither_first_nor_last_wins_but_the_valid_one() {
     #[track_caller]
-    fn check_values(values: &[&str], expected: Presented<String>) {
+    fn check_values(values: &[&str], expected: &Presented<String>) {
         let pairs: Vec<_> = values.iter().map(|value| format!("{N}={value}")).collect();
         let expect = |fields: &[String]| {
             let guest = nothing();
@@ -295,7 +295,7 @@ fn neither_first_nor_last_wins_but_the_valid_one() {
         ["late0002", "good0001"],
         ["good0001", "good0001"],
     ] {
-        check_values(&values, one("good0001"));
+        check_values(&values, &one("good0001"));
     }
     for values in [
         &["good0001", "good0002"][..],
@@ -305,9 +305,9 @@ fn neither_first_nor_last_wins_but_the_valid_one() {
         &["good0001", "good0002", "evil0000"],
         &["good0001", "good0002", "good0003"],
     ] {
-        check_values(values, Presented::Several);
+        check_values(values, &Presented::Several);
     }
-    check_values(&["evil0001", "evil0002"], refused(Rejected::Forged));
+    check_values(&["evil0001", "evil0002"], &refused(Rejected::Forged));
 }
 
 // R91
@@ -343,21 +343,18 @@ fn at_most_eight_different_candidates_are_opened() {
             .map(|number| format!("evil{number:04}"))
             .collect::<Vec<_>>()
     };
-    let with_good = |mut values: Vec<String>| {
-        values.push("good0001".to_owned());
-        values
-    };
+    let with_good = |values: &[String]| [values, &["good0001".to_owned()]].concat();
     assert_eq!(opened(&forged(200)), (8, refused(Rejected::Forged)));
-    assert_eq!(opened(&with_good(forged(7))), (8, one("good0001")));
+    assert_eq!(opened(&with_good(&forged(7))), (8, one("good0001")));
     assert_eq!(
-        opened(&with_good(forged(8))),
+        opened(&with_good(&forged(8))),
         (8, refused(Rejected::Forged))
     );
     // What has no plausible length, or came before, costs nothing and takes no place.
     let junk = vec!["short".to_owned(); 1000];
-    assert_eq!(opened(&with_good(junk)), (1, one("good0001")));
+    assert_eq!(opened(&with_good(&junk)), (1, one("good0001")));
     let repeated = vec!["evil0001".to_owned(); 1000];
-    assert_eq!(opened(&with_good(repeated)), (2, one("good0001")));
+    assert_eq!(opened(&with_good(&repeated)), (2, one("good0001")));
     let good = vec!["good0001".to_owned(); 1000];
     assert_eq!(opened(&good), (1, one("good0001")));
 }

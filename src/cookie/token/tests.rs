@@ -1,7 +1,8 @@
 use std::time::Duration;
 
 use super::{
-    Opened, REFERENCE, Rejected, SELF_CONTAINED, SelfContained, Token, TokenKeys, TooLarge,
+    Opened, REFERENCE, Rejected, SELF_CONTAINED, SelfContained, Token, TokenKeys,
+    self_contained::TooLarge,
 };
 use crate::{
     cookie::{CookieKind, CookiePolicy},
