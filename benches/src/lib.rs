@@ -4,6 +4,7 @@
 
 pub mod args;
 pub mod browser;
+pub mod budget;
 pub mod floor;
 pub mod machine;
 pub mod report;
