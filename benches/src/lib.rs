@@ -7,6 +7,7 @@ pub mod browser;
 pub mod budget;
 pub mod floor;
 pub mod machine;
+pub mod plot;
 pub mod report;
 pub mod runner;
 pub mod scenario;
