@@ -11,11 +11,11 @@ use tower_service::Service;
 
 mod axum_extra;
 mod axum_session;
-mod bare;
-mod floor;
+pub(crate) mod bare;
+pub(crate) mod floor;
 mod jsonwebtoken;
 mod tower_cookies;
-mod tower_sessions;
+pub(crate) mod tower_sessions;
 
 pub use axum::body::Body;
 

@@ -8,6 +8,7 @@ use tokio::runtime::Runtime;
 use tower::{ServiceBuilder, service_fn};
 use tower_sessions::cookie::Key;
 use tower_sessions::cookie::time::Duration;
+use tower_sessions::service::SignedCookie;
 use tower_sessions::{Expiry, MemoryStore, Session, SessionManagerLayer};
 
 use super::{Body, Keeps, Label, Stack, Subject, answer, next_note};
@@ -23,7 +24,7 @@ pub(super) fn plain(runtime: &Rc<Runtime>) -> Box<dyn Subject> {
         .with_expiry(Expiry::OnInactivity(Duration::hours(12)));
     let service = ServiceBuilder::new()
         .layer(layer)
-        .service(service_fn(handle));
+        .service(service_fn(handle::<Body>));
     Box::new(Stack {
         label,
         runtime: Rc::clone(runtime),
@@ -37,12 +38,9 @@ pub(super) fn signed(runtime: &Rc<Runtime>) -> Box<dyn Subject> {
         package: Some("tower-sessions"),
         keeps: Keeps::BehindSignedCookie,
     };
-    let layer = SessionManagerLayer::new(MemoryStore::default())
-        .with_expiry(Expiry::OnInactivity(Duration::hours(12)))
-        .with_signed(Key::generate());
     let service = ServiceBuilder::new()
-        .layer(layer)
-        .service(service_fn(handle));
+        .layer(signed_layer())
+        .service(service_fn(handle::<Body>));
     Box::new(Stack {
         label,
         runtime: Rc::clone(runtime),
@@ -50,7 +48,13 @@ pub(super) fn signed(runtime: &Rc<Runtime>) -> Box<dyn Subject> {
     })
 }
 
-async fn handle(request: Request<Body>) -> Result<Response<Body>, Infallible> {
+pub(crate) fn signed_layer() -> SessionManagerLayer<MemoryStore, SignedCookie> {
+    SessionManagerLayer::new(MemoryStore::default())
+        .with_expiry(Expiry::OnInactivity(Duration::hours(12)))
+        .with_signed(Key::generate())
+}
+
+pub(crate) async fn handle<B>(request: Request<B>) -> Result<Response<Body>, Infallible> {
     let session = request
         .extensions()
         .get::<Session>()
