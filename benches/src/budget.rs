@@ -20,7 +20,7 @@ pub struct Budgets {
     pub rustc: String,
     /// By how many percent a count may exceed its budget.
     pub tolerance: f64,
-    /// Instructions a request beyond the bare stack, and the bare stack's own.
+    /// Instructions a request beyond the bare stack.
     pub budgets: BTreeMap<String, BTreeMap<Scenario, u64>>,
 }
 

@@ -2,7 +2,8 @@
 //!
 //! Run with `cargo run --release --manifest-path benches/Cargo.toml --bin instructions`. It fails when a
 //! count exceeds its budget by more than the tolerance; `--update` writes new budgets, `--all` counts the
-//! alternatives too, without a budget.
+//! alternatives too, without a budget. `--profile SUBJECT SCENARIO` runs a scenario over and over, for a
+//! profiler put around this program.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -16,8 +17,15 @@ use session_guard_benches::subject::{self, Body, Subject};
 
 const BATCH: usize = 64;
 const BUDGETS: &str = "budgets.json";
-/// What the file's budgets are for; `bare stack` is what the others are net of.
-const BUDGETED: [&str; 2] = ["bare stack", "floor"];
+/// What is counted in any case; the first is what the others are net of.
+const COUNTED: [&str; 4] = [
+    "bare stack",
+    "tower-session-guard, self-contained",
+    "tower-session-guard, memory store",
+    "floor",
+];
+/// An allocator that finds every freed block at once, so that its own searching does not show.
+const TUNABLES: &str = "glibc.malloc.tcache_count=2000:glibc.malloc.tcache_max=65536";
 
 fn main() -> ExitCode {
     let args = Args::read();
@@ -27,6 +35,12 @@ fn main() -> ExitCode {
         within_callgrind(name);
         return ExitCode::SUCCESS;
     }
+    if let [flag, name, scenario] = &args.rest[..]
+        && flag == "--profile"
+    {
+        profile(name, scenario);
+        return ExitCode::SUCCESS;
+    }
     if Command::new("valgrind").arg("--version").output().is_err() {
         println!("skipped: valgrind is not installed");
         return ExitCode::SUCCESS;
@@ -34,12 +48,12 @@ fn main() -> ExitCode {
     let runtime = subject::runtime();
     let names = subject::all(&runtime).into_iter().map(|s| s.label().name);
     let names: Vec<_> = names
-        .filter(|n| args.has("--all") || BUDGETED.contains(n))
+        .filter(|n| args.has("--all") || COUNTED.contains(n))
         .collect();
     let counts = Counts::net(names.iter().map(|name| (*name, count(name))).collect());
     counts.print();
     if args.has("--update") {
-        Budgets::of(&counts, &BUDGETED).write(&here(BUDGETS));
+        Budgets::of(&counts, &COUNTED[1..]).write(&here(BUDGETS));
         return ExitCode::SUCCESS;
     }
     match Budgets::read(&here(BUDGETS)).compare(&counts) {
@@ -57,6 +71,7 @@ fn count(name: &str) -> Vec<f64> {
     fs::create_dir_all(&folder).expect("a temporary folder");
     let out = folder.join("out");
     let run = Command::new("valgrind")
+        .env("GLIBC_TUNABLES", TUNABLES)
         .args([
             "--tool=callgrind",
             "--collect-atstart=no",
@@ -103,6 +118,23 @@ fn within_callgrind(name: &str) {
     for scenario in Scenario::ALL {
         let mut warm_up = runner.batch(scenario, BATCH);
         runner.subject.run(&mut warm_up);
+        let mut batch = runner.batch(scenario, BATCH);
+        measured(&mut *runner.subject, &mut batch);
+    }
+}
+
+/// One scenario over and over.
+fn profile(name: &str, scenario: &str) {
+    let runtime = subject::runtime();
+    let subject = subject::all(&runtime)
+        .into_iter()
+        .find(|s| s.label().name == name);
+    let mut runner = Runner::new(subject.expect("a subject of that name"));
+    let scenario = Scenario::ALL
+        .into_iter()
+        .find(|s| format!("{s:?}") == scenario);
+    let scenario = scenario.expect("a scenario, S1 to S7");
+    for _ in 0..100 {
         let mut batch = runner.batch(scenario, BATCH);
         measured(&mut *runner.subject, &mut batch);
     }

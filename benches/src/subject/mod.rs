@@ -13,6 +13,7 @@ mod axum_extra;
 mod axum_session;
 pub(crate) mod bare;
 pub(crate) mod floor;
+pub(crate) mod guard;
 mod jsonwebtoken;
 mod tower_cookies;
 pub(crate) mod tower_sessions;
@@ -95,6 +96,8 @@ pub fn all(runtime: &Rc<Runtime>) -> Vec<Box<dyn Subject>> {
     let _inside = runtime.enter();
     vec![
         bare::subject(runtime),
+        guard::self_contained(runtime),
+        guard::memory_store(runtime),
         floor::subject(runtime, false),
         floor::subject(runtime, true),
         tower_sessions::plain(runtime),

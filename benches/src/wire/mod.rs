@@ -11,7 +11,13 @@ use std::process::{Child, Command, Stdio};
 use std::{env, io};
 
 /// What stands between a socket and the handler.
-pub const STACKS: [&str; 3] = ["bare stack", "floor", "tower-sessions, signed"];
+pub const STACKS: [&str; 5] = [
+    "bare stack",
+    "tower-session-guard, self-contained",
+    "tower-session-guard, memory store",
+    "floor",
+    "tower-sessions, signed",
+];
 
 /// Which server takes the connections.
 pub const FRONTS: [&str; 2] = ["hyper", "axum"];

@@ -15,10 +15,11 @@ use tower::layer::util::Identity;
 use tower::service_fn;
 use tower_layer::Layer;
 use tower_service::Service;
+use tower_session_guard::MemoryStore;
 
 use crate::floor::FloorLayer;
 use crate::scenario::{LOGIN, READ, WRITE};
-use crate::subject::{Body, bare, floor, tower_sessions};
+use crate::subject::{Body, bare, floor, guard, tower_sessions};
 
 /// Serves a stack on a free port of loopback and prints the port; returns when it cannot.
 ///
@@ -53,6 +54,12 @@ pub fn serve(front: &str, stack: &str) -> io::Result<()> {
         }
         match stack {
             "bare stack" => stack!(Identity::new(), bare::handle),
+            "tower-session-guard, self-contained" => {
+                stack!(guard::self_contained_layer(), guard::handle)
+            }
+            "tower-session-guard, memory store" => {
+                stack!(guard::memory_layer(MemoryStore::new()), guard::handle)
+            }
             "floor" => stack!(FloorLayer::new([7; 32], true), floor::handle),
             "tower-sessions, signed" => {
                 stack!(tower_sessions::signed_layer(), tower_sessions::handle)
