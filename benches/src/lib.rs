@@ -10,6 +10,7 @@ pub mod machine;
 pub mod plot;
 pub mod report;
 pub mod runner;
+pub mod scaling;
 pub mod scenario;
 pub mod stats;
 pub mod subject;
