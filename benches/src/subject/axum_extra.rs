@@ -5,13 +5,12 @@ use std::rc::Rc;
 
 use axum::response::IntoResponse;
 use axum_extra::extract::SignedCookieJar;
-use axum_extra::extract::cookie::{Cookie, Key, SameSite};
+use axum_extra::extract::cookie::Key;
 use http::Request;
 use tokio::runtime::Runtime;
 use tower::service_fn;
 
-use super::{Body, Keeps, Kept, Label, Stack, Subject, answer, next_note, now};
-use crate::scenario::{LOGIN, USER, WRITE};
+use super::{Body, Keeps, Kept, Label, Stack, Subject, answer, hardened, now};
 
 pub(super) fn subject(runtime: &Rc<Runtime>) -> Box<dyn Subject> {
     let label = Label {
@@ -25,15 +24,10 @@ pub(super) fn subject(runtime: &Rc<Runtime>) -> Box<dyn Subject> {
         async move {
             let jar = SignedCookieJar::from_headers(request.headers(), key);
             let kept = jar.get("session").and_then(|c| read(c.value()));
-            let kept = match request.uri().path() {
-                LOGIN => Kept::login(USER),
-                WRITE => Kept {
-                    note: next_note(),
-                    ..kept.unwrap_or_else(Kept::guest)
-                },
-                _ => return Ok(answer(kept.is_some_and(|k| k.sub.is_some()))),
+            let Some(next) = Kept::after(request.uri().path(), kept.as_ref()) else {
+                return Ok(answer(kept.is_some_and(|k| k.sub.is_some())));
             };
-            Ok::<_, Infallible>((jar.add(cookie(&kept)), answer(true)).into_response())
+            Ok::<_, Infallible>((jar.add(hardened(json(&next))), answer(true)).into_response())
         }
     });
     Box::new(Stack {
@@ -48,12 +42,6 @@ pub(super) fn read(value: &str) -> Option<Kept> {
     (kept.exp > now()).then_some(kept)
 }
 
-fn cookie(kept: &Kept) -> Cookie<'static> {
-    let value = serde_json::to_string(kept).expect("plain fields");
-    Cookie::build(("session", value))
-        .path("/")
-        .secure(true)
-        .http_only(true)
-        .same_site(SameSite::Lax)
-        .build()
+pub(super) fn json(kept: &Kept) -> String {
+    serde_json::to_string(kept).expect("plain fields")
 }

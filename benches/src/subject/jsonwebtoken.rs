@@ -6,14 +6,12 @@ use std::sync::Arc;
 
 use axum::response::IntoResponse;
 use axum_extra::extract::CookieJar;
-use axum_extra::extract::cookie::{Cookie, SameSite};
 use http::Request;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode};
 use tokio::runtime::Runtime;
 use tower::service_fn;
 
-use super::{Body, Keeps, Kept, Label, Stack, Subject, answer, next_note};
-use crate::scenario::{LOGIN, USER, WRITE};
+use super::{Body, Keeps, Kept, Label, Stack, Subject, answer, hardened};
 
 struct Keys {
     encoding: EncodingKey,
@@ -38,16 +36,11 @@ pub(super) fn subject(runtime: &Rc<Runtime>) -> Box<dyn Subject> {
         async move {
             let jar = CookieJar::from_headers(request.headers());
             let kept = jar.get("session").and_then(|c| read(c.value(), &keys));
-            let kept = match request.uri().path() {
-                LOGIN => Kept::login(USER),
-                WRITE => Kept {
-                    note: next_note(),
-                    ..kept.unwrap_or_else(Kept::guest)
-                },
-                _ => return Ok(answer(kept.is_some_and(|k| k.sub.is_some()))),
+            let Some(next) = Kept::after(request.uri().path(), kept.as_ref()) else {
+                return Ok(answer(kept.is_some_and(|k| k.sub.is_some())));
             };
-            let token = encode(&Header::default(), &kept, &keys.encoding).expect("plain claims");
-            Ok::<_, Infallible>((jar.add(cookie(token)), answer(true)).into_response())
+            let token = encode(&Header::default(), &next, &keys.encoding).expect("plain claims");
+            Ok::<_, Infallible>((jar.add(hardened(token)), answer(true)).into_response())
         }
     });
     Box::new(Stack {
@@ -60,13 +53,4 @@ pub(super) fn subject(runtime: &Rc<Runtime>) -> Box<dyn Subject> {
 fn read(token: &str, keys: &Keys) -> Option<Kept> {
     let token = decode::<Kept>(token, &keys.decoding, &keys.validation).ok()?;
     Some(token.claims)
-}
-
-fn cookie(token: String) -> Cookie<'static> {
-    Cookie::build(("session", token))
-        .path("/")
-        .secure(true)
-        .http_only(true)
-        .same_site(SameSite::Lax)
-        .build()
 }

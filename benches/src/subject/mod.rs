@@ -4,10 +4,13 @@ use std::convert::Infallible;
 use std::hint::black_box;
 use std::rc::Rc;
 
+use cookie::{Cookie, SameSite};
 use http::{Request, Response, StatusCode};
 use serde::{Deserialize, Serialize};
 use tokio::runtime::Runtime;
 use tower_service::Service;
+
+use crate::scenario::{LOGIN, USER, WRITE};
 
 mod axum_extra;
 mod axum_session;
@@ -169,13 +172,33 @@ impl Kept {
         }
     }
 
-    /// Somebody's, with nothing of what was there before.
-    fn login(user: &str) -> Self {
-        Self {
-            sub: Some(user.to_owned()),
-            ..Self::guest()
+    /// What the cookie holds after a request to this route, if that changes it.
+    fn after(path: &str, before: Option<&Self>) -> Option<Self> {
+        match path {
+            LOGIN => Some(Self {
+                sub: Some(USER.to_owned()),
+                ..Self::guest()
+            }),
+            WRITE => {
+                let kept = before.cloned().unwrap_or_else(Self::guest);
+                Some(Self {
+                    note: next_note(),
+                    ..kept
+                })
+            }
+            _ => None,
         }
     }
+}
+
+/// The cookie of the subjects that write it themselves.
+fn hardened(value: String) -> Cookie<'static> {
+    Cookie::build(("session", value))
+        .path("/")
+        .secure(true)
+        .http_only(true)
+        .same_site(SameSite::Lax)
+        .build()
 }
 
 /// How long the sessions of all subjects last, in seconds.

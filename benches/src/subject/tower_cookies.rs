@@ -7,12 +7,10 @@ use std::sync::Arc;
 use http::Request;
 use tokio::runtime::Runtime;
 use tower::{ServiceBuilder, service_fn};
-use tower_cookies::cookie::SameSite;
-use tower_cookies::{Cookie, CookieManagerLayer, Cookies, Key};
+use tower_cookies::{CookieManagerLayer, Cookies, Key};
 
-use super::axum_extra::read;
-use super::{Body, Keeps, Kept, Label, Stack, Subject, answer, next_note};
-use crate::scenario::{LOGIN, USER, WRITE};
+use super::axum_extra::{json, read};
+use super::{Body, Keeps, Kept, Label, Stack, Subject, answer, hardened};
 
 pub(super) fn subject(runtime: &Rc<Runtime>) -> Box<dyn Subject> {
     let label = Label {
@@ -30,15 +28,10 @@ pub(super) fn subject(runtime: &Rc<Runtime>) -> Box<dyn Subject> {
                 .expect("the layer stands above");
             let jar = cookies.signed(&key);
             let kept = jar.get("session").and_then(|c| read(c.value()));
-            let kept = match request.uri().path() {
-                LOGIN => Kept::login(USER),
-                WRITE => Kept {
-                    note: next_note(),
-                    ..kept.unwrap_or_else(Kept::guest)
-                },
-                _ => return Ok(answer(kept.is_some_and(|k| k.sub.is_some()))),
+            let Some(next) = Kept::after(request.uri().path(), kept.as_ref()) else {
+                return Ok(answer(kept.is_some_and(|k| k.sub.is_some())));
             };
-            jar.add(cookie(&kept));
+            jar.add(hardened(json(&next)));
             Ok::<_, Infallible>(answer(true))
         }
     });
@@ -50,14 +43,4 @@ pub(super) fn subject(runtime: &Rc<Runtime>) -> Box<dyn Subject> {
         runtime: Rc::clone(runtime),
         service,
     })
-}
-
-fn cookie(kept: &Kept) -> Cookie<'static> {
-    let value = serde_json::to_string(kept).expect("plain fields");
-    Cookie::build(("session", value))
-        .path("/")
-        .secure(true)
-        .http_only(true)
-        .same_site(SameSite::Lax)
-        .build()
 }
