@@ -3,7 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     hash::{DefaultHasher, Hash, Hasher},
-    sync::{Arc, Mutex, MutexGuard},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::SystemTime,
 };
 
@@ -18,7 +18,7 @@ use tower_session_guard::{
 
 /// What a store may get wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Flaw {
+pub(crate) enum Flaw {
     Nothing,
     LoadCreates,
     LosesLabels,
@@ -67,7 +67,7 @@ pub enum Flaw {
 }
 
 #[derive(Clone, Debug)]
-pub struct Flawed {
+pub(crate) struct Flawed {
     flaw: Flaw,
     shared: Arc<Mutex<Shared>>,
     /// What this node has read, where it caches.
@@ -92,6 +92,10 @@ struct Row {
     first_expiry: Timestamp,
 }
 
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 impl Row {
     fn record(&self) -> Result<Record, StoreError> {
         Ok(Record::decode(&self.bytes)?)
@@ -99,7 +103,7 @@ impl Row {
 }
 
 impl Flawed {
-    pub fn new(flaw: Flaw) -> Self {
+    pub(crate) fn new(flaw: Flaw) -> Self {
         Self {
             flaw,
             shared: Arc::default(),
@@ -107,7 +111,7 @@ impl Flawed {
         }
     }
 
-    pub fn second_node(&self) -> Self {
+    pub(crate) fn second_node(&self) -> Self {
         Self {
             cache: self.is(Flaw::SecondNodeCaches).then(Arc::default),
             ..self.clone()
@@ -115,8 +119,8 @@ impl Flawed {
     }
 
     /// Kills the engine and starts it again.
-    pub fn restart(&self) {
-        let mut shared = self.shared.lock().unwrap();
+    pub(crate) fn restart(&self) {
+        let mut shared = lock(&self.shared);
         shared.is_down = self.is(Flaw::NeverReconnects);
         if self.is(Flaw::RestartRevives) {
             let revived = std::mem::take(&mut shared.removed);
@@ -135,7 +139,7 @@ impl Flawed {
     }
 
     fn shared(&self) -> Result<MutexGuard<'_, Shared>, StoreError> {
-        let shared = self.shared.lock().unwrap();
+        let shared = lock(&self.shared);
         if shared.is_down {
             return Err(StoreError::new(StoreErrorKind::Unavailable));
         }
@@ -204,7 +208,7 @@ impl Flawed {
 
     async fn load_now(&self, id: &SessionId, now: Timestamp) -> Result<Option<Stored>, StoreError> {
         if let Some(cache) = &self.cache
-            && let Some(stored) = cache.lock().unwrap().get(id)
+            && let Some(stored) = lock(cache).get(id)
         {
             return Ok(Some(stored.clone()));
         }
@@ -231,7 +235,7 @@ impl Flawed {
         }
         let stored = Stored::new(record, Revision::new(row.revision));
         if let Some(cache) = &self.cache {
-            cache.lock().unwrap().insert(*id, stored.clone());
+            lock(cache).insert(*id, stored.clone());
         }
         Ok(Some(stored))
     }
@@ -429,7 +433,7 @@ impl SessionStore for Flawed {
         _now: Timestamp,
     ) -> StoreFuture<'a, Created> {
         if self.is(Flaw::WorksBeforeItIsPolled) {
-            let mut shared = self.shared.lock().unwrap();
+            let mut shared = lock(&self.shared);
             let row = self.row(&mut shared, id, record, None);
             shared.rows.insert(self.key(id), row);
         }
