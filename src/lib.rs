@@ -1,18 +1,40 @@
 //! Tower middleware that makes session fixation impossible by construction.
 
+#![warn(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
+
+mod cookie;
 mod error;
+#[cfg(feature = "axum")]
+mod extract;
+mod key;
+mod middleware;
 mod session;
 pub mod store;
 #[cfg(feature = "testing")]
 pub mod testing;
 
+pub use cookie::{CookieName, CookiePolicy, CookiePolicyBuilder, CookiePrefix, SameSite};
 pub use error::ConfigError;
+#[cfg(feature = "axum")]
+pub use extract::{AuthenticationRejection, MissingSessionLayer};
+pub use key::{KeyId, KeyRing};
+pub use middleware::{
+    clock::SystemClock,
+    failure::{EmptyFailure, FailureResponse, SessionError, SessionErrorKind},
+    future::ResponseFuture,
+    layer::SessionLayer,
+    observe::TracingObserver,
+    service::SessionService,
+};
 pub use session::{
     authentication::{AssuranceLevel, Subject},
     data::{DataError, DataErrorKind, DataKey},
+    event::{EventKind, Observer, SessionEvent, Severity},
+    handle::{AuthenticatedSession, Session},
     id::{Claim, InvalidSessionId, SessionId},
+    mark::Login,
     policy::{SessionPolicy, TokenReuse},
     record::{Record, RecordError},
-    time::Timestamp,
+    time::{Clock, Timestamp},
 };
 pub use store::{MemoryStore, SessionStore};

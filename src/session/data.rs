@@ -134,6 +134,8 @@ pub enum DataErrorKind {
     Value,
     /// With this value the session's data would exceed what one session may hold.
     TooLarge,
+    /// The response's head has left already.
+    TooLate,
 }
 
 impl DataError {
@@ -146,6 +148,13 @@ impl DataError {
     pub(crate) const fn too_large() -> Self {
         Self {
             kind: DataErrorKind::TooLarge,
+            source: None,
+        }
+    }
+
+    pub(crate) const fn too_late() -> Self {
+        Self {
+            kind: DataErrorKind::TooLate,
             source: None,
         }
     }
@@ -171,6 +180,7 @@ impl fmt::Display for DataError {
             DataErrorKind::Name => "a data key's name has 1 to 255 bytes",
             DataErrorKind::Value => "the value is not of the key's type",
             DataErrorKind::TooLarge => "the session's data would be too large",
+            DataErrorKind::TooLate => "the response's head has left already",
         })
     }
 }

@@ -9,6 +9,7 @@ use super::{
     codec::{Malformed, Reader, put_bytes, put_offset, put_varint},
     entries::Entries,
     id::{Lineage, Secret, SecretDigest},
+    policy::SessionPolicy,
     time::Timestamp,
 };
 
@@ -232,6 +233,17 @@ pub struct Record {
 }
 
 impl Record {
+    /// The record of a session that goes on with `state` under `policy`.
+    pub(crate) fn of(state: State, proof: Proof, lineage: Lineage, policy: &SessionPolicy) -> Self {
+        let idle = policy.idle_expiry(state.last_seen_at);
+        Self {
+            expires_at: idle.map_or(state.absolute_expiry, |end| end.min(state.absolute_expiry)),
+            state,
+            proof,
+            lineage,
+        }
+    }
+
     /// When the session ends unless it is used: the earlier of its idle and its absolute limit.
     #[must_use]
     pub const fn expires_at(&self) -> Timestamp {

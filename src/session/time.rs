@@ -1,5 +1,6 @@
 //! [`Timestamp`]: a moment, handed in as a parameter; nothing here reads a clock.
 
+use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// A moment in milliseconds since the Unix epoch.
@@ -45,6 +46,14 @@ impl Timestamp {
     pub const fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0))
     }
+}
+
+/// Tells the time.
+///
+/// The layer reads it once a request, and once more at a mark; stores are handed what it said.
+pub trait Clock: fmt::Debug + Send + Sync + 'static {
+    /// The time now.
+    fn now(&self) -> Timestamp;
 }
 
 impl From<SystemTime> for Timestamp {

@@ -8,6 +8,8 @@ mod memory;
 mod outcome;
 pub(crate) mod revocation;
 mod shards;
+#[cfg(feature = "_network")]
+mod time_limit;
 
 use std::{fmt, pin::Pin, sync::Arc};
 
