@@ -3,6 +3,9 @@
 mod capacity;
 mod index;
 mod table;
+#[cfg(test)]
+#[cfg(feature = "testing")]
+mod tests;
 
 use std::{fmt, sync::Arc};
 

@@ -6,6 +6,8 @@
 mod cutoff;
 mod expiry;
 mod retired;
+#[cfg(test)]
+mod tests;
 
 use std::{
     fmt,
