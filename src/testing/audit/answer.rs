@@ -16,7 +16,11 @@ pub struct Answer {
 impl Answer {
     pub(super) fn new(response: Response<Bytes>) -> Self {
         let (head, body) = response.into_parts();
-        Self { status: head.status.as_u16(), headers: head.headers, body }
+        Self {
+            status: head.status.as_u16(),
+            headers: head.headers,
+            body,
+        }
     }
 
     /// The status code.
@@ -45,12 +49,19 @@ impl Answer {
 
     /// The raw `Set-Cookie` fields.
     pub(super) fn set_cookies(&self) -> impl Iterator<Item = &[u8]> {
-        self.headers.get_all(header::SET_COOKIE).into_iter().map(http::HeaderValue::as_bytes)
+        self.headers
+            .get_all(header::SET_COOKIE)
+            .into_iter()
+            .map(http::HeaderValue::as_bytes)
     }
 
     pub(super) fn location(&self) -> Option<&str> {
         let moved = matches!(self.status, 301 | 302 | 303 | 307 | 308);
-        self.headers.get(header::LOCATION).filter(|_| moved)?.to_str().ok()
+        self.headers
+            .get(header::LOCATION)
+            .filter(|_| moved)?
+            .to_str()
+            .ok()
     }
 
     /// Whether the application took the request: a success, or a redirect that follows one.
@@ -59,15 +70,21 @@ impl Answer {
     }
 
     pub(super) fn forbids_storing(&self) -> bool {
-        self.headers.get_all(header::CACHE_CONTROL).into_iter().any(|field| {
-            let text = String::from_utf8_lossy(field.as_bytes()).to_ascii_lowercase();
-            text.split(',').any(|directive| directive.trim() == "no-store")
-        })
+        self.headers
+            .get_all(header::CACHE_CONTROL)
+            .into_iter()
+            .any(|field| {
+                let text = String::from_utf8_lossy(field.as_bytes()).to_ascii_lowercase();
+                text.split(',')
+                    .any(|directive| directive.trim() == "no-store")
+            })
     }
 }
 
 impl fmt::Debug for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Answer").field("status", &self.status).finish_non_exhaustive()
+        f.debug_struct("Answer")
+            .field("status", &self.status)
+            .finish_non_exhaustive()
     }
 }

@@ -46,8 +46,14 @@ pub(super) struct Exchange {
 
 impl Browser {
     pub(super) fn new(world: Arc<World>, kept: Snapshot) -> Self {
-        let state = State { kept, ..State::default() };
-        Self { world, state: Arc::new(Mutex::new(state)) }
+        let state = State {
+            kept,
+            ..State::default()
+        };
+        Self {
+            world,
+            state: Arc::new(Mutex::new(state)),
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -68,19 +74,30 @@ impl Browser {
             && first.answer.status() != status
         {
             let got = first.answer.status();
-            return Err(AuditError::Step(format!("{} answered {got}, not {status}", step.label())));
+            return Err(AuditError::Step(format!(
+                "{} answered {got}, not {status}",
+                step.label()
+            )));
         }
         if let Some(text) = &step.text
             && !last.answer.text().contains(text.as_str())
         {
             let label = step.label();
-            return Err(AuditError::Step(format!("the answer to {label} lacks the expected text")));
+            return Err(AuditError::Step(format!(
+                "the answer to {label} lacks the expected text"
+            )));
         }
         for pick in &step.picks {
-            let found = exchanges.iter().rev().find_map(|exchange| pick.from(&exchange.answer));
+            let found = exchanges
+                .iter()
+                .rev()
+                .find_map(|exchange| pick.from(&exchange.answer));
             let Some(value) = found else {
                 let what = pick.describe();
-                return Err(AuditError::Step(format!("{} did not contain {what}", step.label())));
+                return Err(AuditError::Step(format!(
+                    "{} did not contain {what}",
+                    step.label()
+                )));
             };
             self.remember(&pick.name, value);
         }
@@ -137,7 +154,9 @@ impl Browser {
             }
             if let Err(refusal) = state.kept.jar.set(&exchange.place, field) {
                 let name = parsed.map_or_else(Vec::new, |cookie| cookie.name);
-                state.refused.push((String::from_utf8_lossy(&name).into_owned(), refusal));
+                state
+                    .refused
+                    .push((String::from_utf8_lossy(&name).into_owned(), refusal));
             }
         }
         state.trail.push(exchange.clone());
@@ -151,7 +170,10 @@ impl Browser {
             if taking {
                 self.take(&exchange);
             }
-            let target = exchange.answer.location().and_then(|to| exchange.place.join(to));
+            let target = exchange
+                .answer
+                .location()
+                .and_then(|to| exchange.place.join(to));
             if let Some(target) = target.filter(|target| self.world.allows(target))
                 && exchanges.len() < MOST_REDIRECTS
             {
@@ -165,14 +187,26 @@ impl Browser {
     async fn once(&self, step: &Step, cookie: Option<&[u8]>) -> Result<Exchange, AuditError> {
         let kept = self.snapshot();
         let target = substitute(&step.target, &kept.variables);
-        let place = self.world.base.join(&form::with_query(&target, &step.query, &kept.variables));
-        let place = place.filter(|place| self.world.allows(place)).ok_or_else(|| {
-            AuditError::Config(format!("{} does not lead to a host that was named", step.label()))
-        })?;
+        let place = self
+            .world
+            .base
+            .join(&form::with_query(&target, &step.query, &kept.variables));
+        let place = place
+            .filter(|place| self.world.allows(place))
+            .ok_or_else(|| {
+                AuditError::Config(format!(
+                    "{} does not lead to a host that was named",
+                    step.label()
+                ))
+            })?;
         let cookie = cookie.map_or_else(|| kept.jar.header(&place), ToOwned::to_owned);
         let request = request(step, &place, &cookie, &kept.variables)?;
         let answer = Answer::new(self.world.exchange(request).await?);
-        Ok(Exchange { label: step.label(), place, answer })
+        Ok(Exchange {
+            label: step.label(),
+            place,
+            answer,
+        })
     }
 
     pub(super) fn snapshot(&self) -> Snapshot {
@@ -191,7 +225,9 @@ impl Browser {
 
 impl fmt::Debug for Browser {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Browser").field("jar", &self.state().kept.jar).finish_non_exhaustive()
+        f.debug_struct("Browser")
+            .field("jar", &self.state().kept.jar)
+            .finish_non_exhaustive()
     }
 }
 
@@ -216,18 +252,25 @@ fn request(
     let malformed = || AuditError::Config(format!("{} makes no valid request", step.label()));
     let (content_type, body) = match &step.body {
         Body::Empty => (None, Vec::new()),
-        Body::Form(fields) => {
-            (Some("application/x-www-form-urlencoded"), form::encode(fields, variables).into_bytes())
-        }
-        Body::Json(json) => {
-            (Some("application/json"), filled(json, variables).to_string().into_bytes())
-        }
+        Body::Form(fields) => (
+            Some("application/x-www-form-urlencoded"),
+            form::encode(fields, variables).into_bytes(),
+        ),
+        Body::Json(json) => (
+            Some("application/json"),
+            filled(json, variables).to_string().into_bytes(),
+        ),
     };
-    let mut request = Request::builder().method(step.method.clone()).uri(place.to_string());
+    let mut request = Request::builder()
+        .method(step.method.clone())
+        .uri(place.to_string());
     let headers = request.headers_mut().ok_or_else(malformed)?;
     let text = |text: &str| HeaderValue::from_str(text).map_err(|_| malformed());
     headers.insert(header::HOST, text(&place.authority())?);
-    headers.insert(header::USER_AGENT, HeaderValue::from_static("Mozilla/5.0 (fixation-audit)"));
+    headers.insert(
+        header::USER_AGENT,
+        HeaderValue::from_static("Mozilla/5.0 (fixation-audit)"),
+    );
     headers.insert(header::ACCEPT, HeaderValue::from_static("*/*"));
     // What a browser says of a request that a page of the application itself makes.
     headers.insert("sec-fetch-site", HeaderValue::from_static("same-origin"));
@@ -253,9 +296,10 @@ fn filled(json: &Value, variables: &Variables) -> Value {
     match json {
         Value::String(text) => substitute(text, variables).into(),
         Value::Array(items) => items.iter().map(|item| filled(item, variables)).collect(),
-        Value::Object(map) => {
-            map.iter().map(|(key, value)| (key.clone(), filled(value, variables))).collect()
-        }
+        Value::Object(map) => map
+            .iter()
+            .map(|(key, value)| (key.clone(), filled(value, variables)))
+            .collect(),
         other => other.clone(),
     }
 }

@@ -57,12 +57,18 @@ impl FixationAudit {
         let transport = InProcess::new(service, make_body);
         // The constant parses; should it ever not, loopback is as good a place.
         let base = Place::parse(IN_PROCESS).unwrap_or_else(Place::loopback);
-        Self { transport: Arc::new(transport), plan: Plan::new(base) }
+        Self {
+            transport: Arc::new(transport),
+            plan: Plan::new(base),
+        }
     }
 
     /// Audits what lies at `base`, reached by a transport of one's own.
     pub fn over(transport: impl Transport + 'static, base: Place) -> Self {
-        Self { transport: Arc::new(transport), plan: Plan::new(base) }
+        Self {
+            transport: Arc::new(transport),
+            plan: Plan::new(base),
+        }
     }
 
     /// Where the application is taken to be, as a browser would see it. On `http://localhost` and 127.0.0.1, cookies
@@ -183,7 +189,9 @@ impl FixationAudit {
     pub async fn run(self) -> Result<Report, AuditError> {
         for id in self.plan.accepted.keys() {
             if !checks().iter().any(|check| check.id == id) {
-                return Err(AuditError::Config(format!("there is no check {id} to accept")));
+                return Err(AuditError::Config(format!(
+                    "there is no check {id} to accept"
+                )));
             }
         }
         let scene = Scene::rehearse(self.transport, self.plan).await?;
@@ -195,6 +203,8 @@ impl FixationAudit {
 
 impl fmt::Debug for FixationAudit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("FixationAudit").field("plan", &self.plan).finish_non_exhaustive()
+        f.debug_struct("FixationAudit")
+            .field("plan", &self.plan)
+            .finish_non_exhaustive()
     }
 }

@@ -31,7 +31,9 @@ impl Severity {
     /// The severity with this name.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
-        [Self::Low, Self::Medium, Self::High, Self::Critical].into_iter().find(|s| s.name() == name)
+        [Self::Low, Self::Medium, Self::High, Self::Critical]
+            .into_iter()
+            .find(|s| s.name() == name)
     }
 }
 

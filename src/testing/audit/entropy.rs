@@ -9,7 +9,11 @@ const LARGEST_STEP: i128 = 1_000;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Pattern {
     /// Numbers that rise by small steps.
-    Counter { radix: u32, step: i128, prefix: usize },
+    Counter {
+        radix: u32,
+        step: i128,
+        prefix: usize,
+    },
     /// Version 1 UUIDs: a clock and a network card.
     TimeBasedUuid,
     /// The same value more than once.
@@ -27,10 +31,20 @@ impl Pattern {
 
     /// What the next identifiers will be, where the rule says so.
     pub(super) fn next_values(&self, values: &[String]) -> Vec<String> {
-        let (Self::Counter { radix, step, prefix }, Some(last)) = (self, values.last()) else {
+        let (
+            Self::Counter {
+                radix,
+                step,
+                prefix,
+            },
+            Some(last),
+        ) = (self, values.last())
+        else {
             return Vec::new();
         };
-        let Some(number) = number(&last[*prefix..], *radix) else { return Vec::new() };
+        let Some(number) = number(&last[*prefix..], *radix) else {
+            return Vec::new();
+        };
         let width = last.len() - prefix;
         let upper = last.bytes().any(|b| b.is_ascii_uppercase());
         let text = |value: i128| match (radix, upper) {
@@ -56,7 +70,10 @@ pub(super) fn pattern(values: &[String]) -> Option<Pattern> {
         return Some(Pattern::Repeats);
     }
     let is_v1 = |value: &String| {
-        let hyphens = value.len() == 36 && [8, 13, 18, 23].iter().all(|&at| value.as_bytes()[at] == b'-');
+        let hyphens = value.len() == 36
+            && [8, 13, 18, 23]
+                .iter()
+                .all(|&at| value.as_bytes()[at] == b'-');
         hyphens && value.as_bytes()[14] == b'1'
     };
     if values.iter().all(is_v1) {
@@ -65,15 +82,25 @@ pub(super) fn pattern(values: &[String]) -> Option<Pattern> {
     // A letter or two before the number, as in `user-0042`; not half of a long random value.
     let prefix = word_prefix(values);
     [10, 16].into_iter().find_map(|radix| {
-        let numbers: Option<Vec<_>> = values.iter().map(|v| number(v.get(prefix..)?, radix)).collect();
-        counter(&numbers?).map(|step| Pattern::Counter { radix, step, prefix })
+        let numbers: Option<Vec<_>> = values
+            .iter()
+            .map(|v| number(v.get(prefix..)?, radix))
+            .collect();
+        counter(&numbers?).map(|step| Pattern::Counter {
+            radix,
+            step,
+            prefix,
+        })
     })
 }
 
 /// The smallest step, where all of them are small and go up.
 fn counter(numbers: &[i128]) -> Option<i128> {
     let steps: Vec<_> = numbers.windows(2).map(|pair| pair[1] - pair[0]).collect();
-    steps.iter().all(|step| (1..=LARGEST_STEP).contains(step)).then(|| steps.iter().min().copied())?
+    steps
+        .iter()
+        .all(|step| (1..=LARGEST_STEP).contains(step))
+        .then(|| steps.iter().min().copied())?
 }
 
 fn number(text: &str, radix: u32) -> Option<i128> {
@@ -84,15 +111,24 @@ fn number(text: &str, radix: u32) -> Option<i128> {
 /// The length of the common beginning up to its last character that no number has.
 fn word_prefix(values: &[String]) -> usize {
     let shared = shared_prefix(values);
-    let Some(first) = values.first() else { return 0 };
+    let Some(first) = values.first() else {
+        return 0;
+    };
     let head = first.get(..shared).unwrap_or_default();
-    head.rfind(|c: char| !c.is_ascii_hexdigit()).map_or(0, |at| at + 1)
+    head.rfind(|c: char| !c.is_ascii_hexdigit())
+        .map_or(0, |at| at + 1)
 }
 
 /// How many characters all values start with alike.
 pub(super) fn shared_prefix(values: &[String]) -> usize {
-    let Some(first) = values.first() else { return 0 };
-    let alike = |at: usize| values.iter().all(|v| v.as_bytes().get(at) == first.as_bytes().get(at));
+    let Some(first) = values.first() else {
+        return 0;
+    };
+    let alike = |at: usize| {
+        values
+            .iter()
+            .all(|v| v.as_bytes().get(at) == first.as_bytes().get(at))
+    };
     (0..first.len()).take_while(|&at| alike(at)).count()
 }
 
@@ -100,7 +136,10 @@ pub(super) fn shared_prefix(values: &[String]) -> usize {
 ///
 /// An upper bound, for what looks random may be computed; a sample of twelve tells 32 bits from 128, not 120 from 128.
 pub(super) fn bits(values: &[String]) -> f64 {
-    let text = sum(&values.iter().map(|v| v.as_bytes().to_vec()).collect::<Vec<_>>());
+    let text = sum(&values
+        .iter()
+        .map(|v| v.as_bytes().to_vec())
+        .collect::<Vec<_>>());
     // What is random text may be the base64 of less: whichever view shows less is believed.
     let decoded: Option<Vec<_>> = values.iter().map(|value| shape::decode(value)).collect();
     let readable = |bytes: &Vec<Vec<u8>>| bytes.iter().flatten().all(|b| b.is_ascii_graphic());
@@ -114,7 +153,9 @@ fn sum(values: &[Vec<u8>]) -> f64 {
     let shortest = values.iter().map(Vec::len).min().unwrap_or(0);
     let all: Vec<u8> = values.iter().flatten().copied().collect();
     let most = alphabet_bits(&all);
-    (0..shortest).map(|at| position_bits(values, at).min(most)).sum()
+    (0..shortest)
+        .map(|at| position_bits(values, at).min(most))
+        .sum()
 }
 
 fn position_bits(values: &[Vec<u8>], at: usize) -> f64 {
@@ -134,7 +175,9 @@ fn position_bits(values: &[Vec<u8>], at: usize) -> f64 {
 
 fn alphabet_bits(all: &[u8]) -> f64 {
     let has = |test: fn(&u8) -> bool| all.iter().any(test);
-    let beyond_hex = all.iter().any(|b| b.is_ascii_alphabetic() && !b.is_ascii_hexdigit());
+    let beyond_hex = all
+        .iter()
+        .any(|b| b.is_ascii_alphabetic() && !b.is_ascii_hexdigit());
     if !beyond_hex && has(u8::is_ascii_alphabetic) {
         return 4.0;
     }
@@ -144,7 +187,13 @@ fn alphabet_bits(all: &[u8]) -> f64 {
         (has(u8::is_ascii_uppercase), 26.0),
         (all.iter().any(|b| !b.is_ascii_alphanumeric()), 2.0),
     ];
-    sizes.iter().filter(|(there, _)| *there).map(|(_, size)| size).sum::<f64>().max(1.0).log2()
+    sizes
+        .iter()
+        .filter(|(there, _)| *there)
+        .map(|(_, size)| size)
+        .sum::<f64>()
+        .max(1.0)
+        .log2()
 }
 
 #[cfg(test)]
@@ -152,7 +201,11 @@ mod tests {
     use super::{Pattern, bits, pattern};
 
     fn hex(length: usize) -> Vec<String> {
-        let one = || (0..length).map(|_| format!("{:x}", super::super::chance::bytes::<1>()[0] & 15)).collect();
+        let one = || {
+            (0..length)
+                .map(|_| format!("{:x}", super::super::chance::bytes::<1>()[0] & 15))
+                .collect()
+        };
         (0..12).map(|_| one()).collect()
     }
 
@@ -174,12 +227,27 @@ mod tests {
 
     #[test]
     fn counters_are_seen_and_continued() {
-        let sample: Vec<_> = [7, 8, 10, 11].iter().map(|n| format!("user-{n:04}")).collect();
+        let sample: Vec<_> = [7, 8, 10, 11]
+            .iter()
+            .map(|n| format!("user-{n:04}"))
+            .collect();
         let found = pattern(&sample).unwrap();
-        assert_eq!(found, Pattern::Counter { radix: 10, step: 1, prefix: 5 });
+        assert_eq!(
+            found,
+            Pattern::Counter {
+                radix: 10,
+                step: 1,
+                prefix: 5
+            }
+        );
         assert!(found.next_values(&sample).contains(&"user-0012".to_owned()));
         let hex: Vec<_> = ["00fe", "00ff", "0100"].map(str::to_owned).to_vec();
-        assert!(pattern(&hex).unwrap().next_values(&hex).contains(&"0101".to_owned()));
+        assert!(
+            pattern(&hex)
+                .unwrap()
+                .next_values(&hex)
+                .contains(&"0101".to_owned())
+        );
     }
 
     #[test]

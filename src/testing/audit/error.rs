@@ -23,7 +23,10 @@ pub enum AuditError {
 impl AuditError {
     /// Whether the audit has to stop, because every further request would fail the same way.
     pub(super) fn is_final(&self) -> bool {
-        matches!(self, Self::RequestsSpent(_) | Self::TimeUp | Self::Config(_))
+        matches!(
+            self,
+            Self::RequestsSpent(_) | Self::TimeUp | Self::Config(_)
+        )
     }
 }
 

@@ -28,7 +28,9 @@ fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {
         match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'*' | b'-' | b'.' | b'_' => out.push(char::from(byte)),
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'*' | b'-' | b'.' | b'_' => {
+                out.push(char::from(byte))
+            }
             b' ' => out.push('+'),
             _ => {
                 let _ = write!(out, "%{byte:02X}");
@@ -47,6 +49,9 @@ mod tests {
         let variables = Variables::from([("p".to_owned(), "a&b=c é".to_owned())]);
         let fields = [("x y".to_owned(), "{p}".to_owned())];
         assert_eq!(encode(&fields, &variables), "x+y=a%26b%3Dc+%C3%A9");
-        assert_eq!(with_query("/a?b", &fields, &variables), "/a?b&x+y=a%26b%3Dc+%C3%A9");
+        assert_eq!(
+            with_query("/a?b", &fields, &variables),
+            "/a?b&x+y=a%26b%3Dc+%C3%A9"
+        );
     }
 }

@@ -20,7 +20,7 @@
 //! #     let id = cookie.and_then(|c| c.strip_prefix("sid=")).map(str::to_owned);
 //! #     let mut sessions = sessions.lock().unwrap();
 //! #     let id = id.filter(|id| sessions.contains_key(id)).unwrap_or_else(|| {
-//! #         let id = format!("{:032x}", rand::random::<u128>());
+//! #         let id = format!("{:032x}", sessions.len() + 1);
 //! #         sessions.insert(id.clone(), String::new());
 //! #         id
 //! #     });

@@ -59,6 +59,8 @@ impl Plan {
 
 impl fmt::Debug for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Plan").field("base", &self.base).finish_non_exhaustive()
+        f.debug_struct("Plan")
+            .field("base", &self.base)
+            .finish_non_exhaustive()
     }
 }

@@ -29,7 +29,12 @@ impl Note {
     }
 
     fn new(seen: String, confirmed: bool) -> Self {
-        let finding = Finding { severity: Severity::Low, confirmed, sent: String::new(), seen };
+        let finding = Finding {
+            severity: Severity::Low,
+            confirmed,
+            sent: String::new(),
+            seen,
+        };
         Self { finding }
     }
 
@@ -41,7 +46,11 @@ impl Note {
 
 impl<'a> Recorder<'a> {
     pub(super) fn new(scene: &'a Scene) -> Self {
-        Self { scene, outcomes: BTreeMap::new(), stopped: None }
+        Self {
+            scene,
+            outcomes: BTreeMap::new(),
+            stopped: None,
+        }
     }
 
     pub(super) fn progress(&self, what: &str) {
@@ -78,11 +87,16 @@ impl<'a> Recorder<'a> {
     /// It could not be tried. A finding made before stays.
     pub(super) fn not_judged(&mut self, id: Id, reason: impl Into<String>) {
         let reason = self.scene.world.secrets.scrub(&reason.into());
-        self.outcomes.entry(id).or_insert(Outcome::NotJudged(reason));
+        self.outcomes
+            .entry(id)
+            .or_insert(Outcome::NotJudged(reason));
     }
 
     pub(super) fn is_found(&self, id: Id) -> bool {
-        matches!(self.outcomes.get(&id), Some(Outcome::Found(_) | Outcome::Accepted(..)))
+        matches!(
+            self.outcomes.get(&id),
+            Some(Outcome::Found(_) | Outcome::Accepted(..))
+        )
     }
 
     /// A family of checks broke off. Says whether the audit can go on.
@@ -91,16 +105,24 @@ impl<'a> Recorder<'a> {
         for id in family {
             self.not_judged(*id, reason.clone());
         }
-        self.stopped.get_or_insert_with(|| self.scene.world.secrets.scrub(&reason));
+        self.stopped
+            .get_or_insert_with(|| self.scene.world.secrets.scrub(&reason));
         !error.is_final()
     }
 
     pub(super) fn finish(mut self) -> Report {
         let verdicts = checks().iter().enumerate().map(|(at, check)| {
-            let known = self.outcomes.iter().find(|(id, _)| **id as usize == at).map(|(id, _)| *id);
+            let known = self
+                .outcomes
+                .iter()
+                .find(|(id, _)| **id as usize == at)
+                .map(|(id, _)| *id);
             let outcome = known.and_then(|id| self.outcomes.remove(&id));
             let not_reached = || Outcome::NotJudged("the audit ended before".to_owned());
-            Verdict { check, outcome: outcome.unwrap_or_else(not_reached) }
+            Verdict {
+                check,
+                outcome: outcome.unwrap_or_else(not_reached),
+            }
         });
         let verdicts = verdicts.collect();
         let scene = self.scene;

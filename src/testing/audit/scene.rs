@@ -43,13 +43,21 @@ impl Scene {
     ) -> Result<Self, AuditError> {
         let missing = |what: &str| AuditError::Config(format!("{what} is missing"));
         let login = plan.login.clone().ok_or_else(|| missing("how to log in"))?;
-        let probe = plan.logged_in.clone().ok_or_else(|| missing("how to see who is logged in"))?;
+        let probe = plan
+            .logged_in
+            .clone()
+            .ok_or_else(|| missing("how to see who is logged in"))?;
         if plan.accounts.is_empty() {
             return Err(missing("an account"));
         }
         let (most, within) = (plan.most_requests, plan.within);
-        let world =
-            World::new(plan.base.clone(), transport, &plan.more_origins, most, within);
+        let world = World::new(
+            plan.base.clone(),
+            transport,
+            &plan.more_origins,
+            most,
+            within,
+        );
         let mut scene = Self {
             plan,
             login,
@@ -82,7 +90,10 @@ impl Scene {
         let Some(who) = browser.who(&self.probe).await? else {
             let mut what = "the probe does not show a login after it".to_owned();
             for (name, refusal) in browser.refused() {
-                what.push_str(&format!("; a browser refuses the cookie {name}: {}", refusal.reason()));
+                what.push_str(&format!(
+                    "; a browser refuses the cookie {name}: {}",
+                    refusal.reason()
+                ));
             }
             return Err(AuditError::LoginFailed(what));
         };
@@ -101,8 +112,12 @@ impl Scene {
 
     async fn learn(&mut self, browser: &Browser) -> Result<(), AuditError> {
         let whole = browser.snapshot();
-        let mut names: Vec<_> =
-            whole.jar.matching(&self.world.base).iter().map(|cookie| cookie.name.clone()).collect();
+        let mut names: Vec<_> = whole
+            .jar
+            .matching(&self.world.base)
+            .iter()
+            .map(|cookie| cookie.name.clone())
+            .collect();
         names.dedup();
         for name in &names {
             let mut without = whole.clone();
@@ -112,18 +127,30 @@ impl Scene {
             }
         }
         if self.cookies.is_empty() && !names.is_empty() {
-            let bare = Snapshot { variables: whole.variables.clone(), ..Snapshot::default() };
+            let bare = Snapshot {
+                variables: whole.variables.clone(),
+                ..Snapshot::default()
+            };
             if self.from(&bare).who(&self.probe).await?.is_none() {
                 self.cookies = names;
             }
         }
         let step = &self.probe.step;
-        let texts = step.headers.iter().chain(&step.query).map(|(_, value)| value.as_str());
+        let texts = step
+            .headers
+            .iter()
+            .chain(&step.query)
+            .map(|(_, value)| value.as_str());
         let texts: Vec<_> = texts.chain([step.target.as_str()]).collect();
-        let used = |name: &String| texts.iter().any(|text| text.contains(&format!("{{{name}}}")));
+        let used = |name: &String| {
+            texts
+                .iter()
+                .any(|text| text.contains(&format!("{{{name}}}")))
+        };
         let given = ["username", "password"];
         self.variables = whole.variables.into_keys().filter(used).collect();
-        self.variables.retain(|name| !given.contains(&name.as_str()));
+        self.variables
+            .retain(|name| !given.contains(&name.as_str()));
         Ok(())
     }
 
@@ -152,7 +179,10 @@ impl Scene {
     }
 
     pub(super) fn pages(&self) -> Vec<Step> {
-        let mut pages = vec![Step { picks: Vec::new(), ..self.probe.step.clone() }];
+        let mut pages = vec![Step {
+            picks: Vec::new(),
+            ..self.probe.step.clone()
+        }];
         pages.extend(self.plan.visit.iter().cloned());
         pages.extend(self.login.opening());
         pages
@@ -164,7 +194,9 @@ impl Scene {
         if self.try_login(&browser, account).await? {
             return Ok(browser);
         }
-        Err(AuditError::LoginFailed("a login that worked before does not any more".to_owned()))
+        Err(AuditError::LoginFailed(
+            "a login that worked before does not any more".to_owned(),
+        ))
     }
 
     /// Logs in; says whether the probe then shows the account. A step that the application refused is a no.
@@ -236,7 +268,10 @@ impl Scene {
             .collect();
         for name in &self.variables {
             if let Some(value) = kept.variables.get(name) {
-                found.push(Identifier { name: name.clone(), value: value.clone().into_bytes() });
+                found.push(Identifier {
+                    name: name.clone(),
+                    value: value.clone().into_bytes(),
+                });
             }
         }
         found
@@ -246,7 +281,11 @@ impl Scene {
     pub(super) fn kept(&self, before: &Snapshot, after: &Snapshot) -> Vec<Identifier> {
         let before = self.identifiers(before);
         let mut kept = self.identifiers(after);
-        kept.retain(|id| before.iter().any(|old| old.name == id.name && old.value == id.value));
+        kept.retain(|id| {
+            before
+                .iter()
+                .any(|old| old.name == id.name && old.value == id.value)
+        });
         kept
     }
 
@@ -254,7 +293,9 @@ impl Scene {
     pub(super) fn sets_cookie(&self, exchange: &Exchange) -> bool {
         exchange.answer.set_cookies().any(|field| {
             super::jar::read(field).is_ok_and(|cookie| {
-                self.cookies.contains(&cookie.name) && !cookie.value.is_empty() && !cookie.is_removal
+                self.cookies.contains(&cookie.name)
+                    && !cookie.value.is_empty()
+                    && !cookie.is_removal
             })
         })
     }
@@ -265,7 +306,10 @@ impl Scene {
     }
 
     pub(super) fn show_all(&self, ids: &[Identifier]) -> String {
-        ids.iter().map(|id| self.show(id)).collect::<Vec<_>>().join(", ")
+        ids.iter()
+            .map(|id| self.show(id))
+            .collect::<Vec<_>>()
+            .join(", ")
     }
 }
 
@@ -273,7 +317,9 @@ impl Scene {
 pub(super) fn allowed<T>(result: Result<T, AuditError>) -> Result<bool, AuditError> {
     match result {
         Ok(_) => Ok(true),
-        Err(AuditError::Step(_) | AuditError::LoginFailed(_) | AuditError::Transport(_)) => Ok(false),
+        Err(AuditError::Step(_) | AuditError::LoginFailed(_) | AuditError::Transport(_)) => {
+            Ok(false)
+        }
         Err(error) => Err(error),
     }
 }

@@ -2,8 +2,8 @@
 
 use base64::Engine as _;
 use base64::alphabet;
-use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use base64::engine::DecodePaddingMode;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use serde_json::Value;
 
 use super::chance;
@@ -47,14 +47,25 @@ impl Jwt {
             let mut header = self.header.clone();
             header["alg"] = alg.into();
             let header = URL_SAFE.encode(header.to_string()).replace('=', "");
-            forged.push(("alg none and no signature", format!("{header}.{}.", self.encoded_payload)));
+            forged.push((
+                "alg none and no signature",
+                format!("{header}.{}.", self.encoded_payload),
+            ));
         }
         // In the middle: the last character may hold bits that decoders pass over.
         if let Some(at) = token.len().checked_sub(self.signature.len() / 2 + 1)
             && self.signature.len() > 2
         {
-            let swapped = if token[at..].starts_with('A') { "B" } else { "A" };
-            let changed = format!("{}{swapped}{}", &token[..at], token.get(at + 1..).unwrap_or_default());
+            let swapped = if token[at..].starts_with('A') {
+                "B"
+            } else {
+                "A"
+            };
+            let changed = format!(
+                "{}{swapped}{}",
+                &token[..at],
+                token.get(at + 1..).unwrap_or_default()
+            );
             forged.push(("a changed signature", changed));
         }
         forged
@@ -63,7 +74,11 @@ impl Jwt {
 
 /// Whether the holder can read what is in the token: a session that the token carries itself.
 pub(super) fn is_self_contained(value: &str) -> bool {
-    let first = value.trim_start_matches('.').split(['.', ':', '|']).next().unwrap_or_default();
+    let first = value
+        .trim_start_matches('.')
+        .split(['.', ':', '|'])
+        .next()
+        .unwrap_or_default();
     Jwt::parse(value).is_some() || object(first).is_some()
 }
 
@@ -76,17 +91,23 @@ pub(super) fn looks_signed(value: &str) -> bool {
 
 /// The bytes behind base64, in either alphabet.
 pub(super) fn decode(text: &str) -> Option<Vec<u8>> {
-    URL_SAFE.decode(text).or_else(|_| STANDARD.decode(text)).ok()
+    URL_SAFE
+        .decode(text)
+        .or_else(|_| STANDARD.decode(text))
+        .ok()
 }
 
 fn object(encoded: &str) -> Option<Value> {
-    serde_json::from_slice(&decode(encoded)?).ok().filter(Value::is_object)
+    serde_json::from_slice(&decode(encoded)?)
+        .ok()
+        .filter(Value::is_object)
 }
 
 /// A value of the client's own making that looks like this one: same length, same classes of characters.
 pub(super) fn imitate(value: &[u8]) -> Vec<u8> {
     let hex = value.iter().all(|b| b.is_ascii_hexdigit());
-    let pick = |choices: &[u8]| choices[usize::from(u16::from_ne_bytes(chance::bytes())) % choices.len()];
+    let pick =
+        |choices: &[u8]| choices[usize::from(u16::from_ne_bytes(chance::bytes())) % choices.len()];
     value
         .iter()
         .map(|b| match b {
@@ -104,12 +125,15 @@ pub(super) fn imitate(value: &[u8]) -> Vec<u8> {
 mod tests {
     use super::{Jwt, imitate, is_self_contained, looks_signed};
 
-    const JWT: &str = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhIn0.dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+    const JWT: &str =
+        "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhIn0.dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 
     #[test]
     fn tokens_are_told_from_ids() {
         assert!(is_self_contained(JWT) && looks_signed(JWT));
-        assert!(is_self_contained("eyJ1c2VyIjoiYSJ9.aB3dEf.c2lnbmF0dXJlc2lnbmF0dXJl"));
+        assert!(is_self_contained(
+            "eyJ1c2VyIjoiYSJ9.aB3dEf.c2lnbmF0dXJlc2lnbmF0dXJl"
+        ));
         assert!(!is_self_contained("4f2a9c0de1"));
         assert!(looks_signed("4f2a.c2lnbmF0dXJlc2lnbmF0dXJl") && !looks_signed("4f2a9c0de1"));
     }
@@ -121,7 +145,10 @@ mod tests {
         for (_, token) in &forged {
             let again = Jwt::parse(token).unwrap();
             assert_eq!(again.payload["sub"], "a");
-            assert_ne!(super::decode(&again.signature), super::decode(JWT.rsplit('.').next().unwrap()));
+            assert_ne!(
+                super::decode(&again.signature),
+                super::decode(JWT.rsplit('.').next().unwrap())
+            );
         }
     }
 
@@ -129,6 +156,10 @@ mod tests {
     fn imitations_keep_the_shape() {
         let made = imitate(b"ab12-ZZ.");
         assert_eq!((made.len(), made[4], made[7]), (8, b'-', b'.'));
-        assert!(made[0].is_ascii_lowercase() && made[2].is_ascii_digit() && made[5].is_ascii_uppercase());
+        assert!(
+            made[0].is_ascii_lowercase()
+                && made[2].is_ascii_digit()
+                && made[5].is_ascii_uppercase()
+        );
     }
 }

@@ -33,7 +33,11 @@ impl World {
         most: usize,
         within: Duration,
     ) -> Self {
-        let origins = more_origins.iter().chain([&base]).map(Place::origin).collect();
+        let origins = more_origins
+            .iter()
+            .chain([&base])
+            .map(Place::origin)
+            .collect();
         Self {
             base,
             transport,
@@ -75,7 +79,9 @@ impl World {
 
 impl fmt::Debug for World {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("World").field("base", &self.base).finish_non_exhaustive()
+        f.debug_struct("World")
+            .field("base", &self.base)
+            .finish_non_exhaustive()
     }
 }
 
@@ -88,7 +94,10 @@ pub(super) struct Secrets {
 
 impl Secrets {
     fn new() -> Self {
-        Self { key: chance::bytes(), known: Mutex::new(BTreeSet::new()) }
+        Self {
+            key: chance::bytes(),
+            known: Mutex::new(BTreeSet::new()),
+        }
     }
 
     pub(super) fn learn(&self, value: &[u8]) {
@@ -105,19 +114,30 @@ impl Secrets {
     }
 
     fn digest(&self, value: &[u8]) -> String {
-        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&self.key) else { return String::new() };
+        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&self.key) else {
+            return String::new();
+        };
         mac.update(value);
-        mac.finalize().into_bytes()[..4].iter().map(|b| format!("{b:02x}")).collect()
+        mac.finalize().into_bytes()[..4]
+            .iter()
+            .map(|b| format!("{b:02x}"))
+            .collect()
     }
 
     /// The last net: whatever known secret is in the text gives way to its digest.
     pub(super) fn scrub(&self, text: &str) -> String {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut longest_first: Vec<_> = known.iter().filter(|secret| text.contains(*secret)).collect();
+        let mut longest_first: Vec<_> = known
+            .iter()
+            .filter(|secret| text.contains(*secret))
+            .collect();
         longest_first.sort_by_key(|secret| usize::MAX - secret.len());
         let mut text = text.to_owned();
         for secret in longest_first {
-            text = text.replace(secret.as_str(), &format!("‹{}›", self.digest(secret.as_bytes())));
+            text = text.replace(
+                secret.as_str(),
+                &format!("‹{}›", self.digest(secret.as_bytes())),
+            );
         }
         text
     }

@@ -47,8 +47,14 @@ pub(super) async fn put(scene: &Scene, browser: &Browser) -> Result<String, Audi
 }
 
 /// Whether the application shows this browser the marker.
-pub(super) async fn shown(scene: &Scene, browser: &Browser, marker: &str) -> Result<bool, AuditError> {
-    let Some((_, get)) = &scene.plan.data else { return Ok(false) };
+pub(super) async fn shown(
+    scene: &Scene,
+    browser: &Browser,
+    marker: &str,
+) -> Result<bool, AuditError> {
+    let Some((_, get)) = &scene.plan.data else {
+        return Ok(false);
+    };
     // Without the variable: an application that only echoes the request shows nothing of the session.
     browser.remember("marker", "");
     match browser.send(get).await {
@@ -58,10 +64,7 @@ pub(super) async fn shown(scene: &Scene, browser: &Browser, marker: &str) -> Res
 }
 
 /// Whether one guest with these cookies reads what another guest with the same ones stored.
-pub(super) async fn guest_data_crosses(
-    scene: &Scene,
-    kept: &Snapshot,
-) -> Result<bool, AuditError> {
+pub(super) async fn guest_data_crosses(scene: &Scene, kept: &Snapshot) -> Result<bool, AuditError> {
     if scene.plan.data.is_none() {
         return Ok(false);
     }
@@ -95,11 +98,17 @@ async fn csrf(
         .iter()
         .map(|(name, token)| {
             let imitation = shape::imitate(token.as_bytes());
-            (name.clone(), String::from_utf8_lossy(&imitation).into_owned())
+            (
+                name.clone(),
+                String::from_utf8_lossy(&imitation).into_owned(),
+            )
         })
         .collect();
     if old && accepted(&victim, guarded, &made_up).await? {
-        recorder.not_judged(Id::CsrfSurvivesLogin, "the request is taken with a made-up token too");
+        recorder.not_judged(
+            Id::CsrfSurvivesLogin,
+            "the request is taken with a made-up token too",
+        );
         return Ok(());
     }
     if old {
@@ -107,7 +116,10 @@ async fn csrf(
         let sent = "a visitor's CSRF token, in the session of a user who logged in over the visitor's cookies";
         recorder.found(Id::CsrfSurvivesLogin, Note::confirmed(seen).sent(sent));
     } else if !(allowed(victim.send(page).await)? && allowed_and_taken(&victim, guarded).await?) {
-        recorder.not_judged(Id::CsrfSurvivesLogin, "the request is refused with the user's own token too");
+        recorder.not_judged(
+            Id::CsrfSurvivesLogin,
+            "the request is refused with the user's own token too",
+        );
     }
     recorder.passed(Id::CsrfSurvivesLogin);
     Ok(())

@@ -13,10 +13,23 @@ use super::chosen;
 pub(super) const FAMILY: &[Id] = &[Id::IdFromUrl, Id::IdFromForm, Id::IdFromHeader];
 
 /// Parameters that frameworks are known to read identifiers from.
-const NAMES: &[&str] =
-    &["sid", "session", "session_id", "sessionid", "JSESSIONID", "PHPSESSID", "token"];
+const NAMES: &[&str] = &[
+    "sid",
+    "session",
+    "session_id",
+    "sessionid",
+    "JSESSIONID",
+    "PHPSESSID",
+    "token",
+];
 
-const HEADERS: &[&str] = &["X-Session-Id", "X-Session-Token", "X-Session", "Session", "X-Auth-Token"];
+const HEADERS: &[&str] = &[
+    "X-Session-Id",
+    "X-Session-Token",
+    "X-Session",
+    "Session",
+    "X-Auth-Token",
+];
 
 pub(super) async fn run(scene: &Scene, recorder: &mut Recorder<'_>) -> Result<(), AuditError> {
     if scene.cookies.is_empty() {
@@ -45,7 +58,12 @@ fn names(cookies: &[Vec<u8>]) -> Vec<String> {
     }
     names.extend(NAMES.iter().map(|name| (*name).to_owned()));
     let mut seen = Vec::new();
-    names.retain(|name| !seen.contains(name) && { seen.push(name.clone()); true });
+    names.retain(|name| {
+        !seen.contains(name) && {
+            seen.push(name.clone());
+            true
+        }
+    });
     names
 }
 
@@ -53,8 +71,12 @@ fn names(cookies: &[Vec<u8>]) -> Vec<String> {
 async fn replayed(scene: &Scene, recorder: &mut Recorder<'_>) -> Result<(), AuditError> {
     let user = scene.user(0).await?.snapshot();
     let ids = scene.identifiers(&user);
-    let Some(id) = ids.iter().max_by_key(|id| id.value.len()) else { return Ok(()) };
-    let Ok(value) = String::from_utf8(id.value.clone()) else { return Ok(()) };
+    let Some(id) = ids.iter().max_by_key(|id| id.value.len()) else {
+        return Ok(());
+    };
+    let Ok(value) = String::from_utf8(id.value.clone()) else {
+        return Ok(());
+    };
     let names = names(&scene.cookies);
     let step = &scene.probe.step;
     let pairs = || names.iter().map(|name| (name.clone(), value.clone()));
@@ -62,18 +84,34 @@ async fn replayed(scene: &Scene, recorder: &mut Recorder<'_>) -> Result<(), Audi
     let mut in_query = step.clone();
     in_query.query.extend(pairs());
     let mut in_path = step.clone();
-    let (path, query) = step.target.split_once('?').map_or((&*step.target, ""), |(p, q)| (p, q));
-    let parameters: String = names.iter().map(|name| format!(";{name}={value}")).collect();
-    in_path.target = format!("{path}{parameters}{}{query}", if query.is_empty() { "" } else { "?" });
+    let (path, query) = step
+        .target
+        .split_once('?')
+        .map_or((&*step.target, ""), |(p, q)| (p, q));
+    let parameters: String = names
+        .iter()
+        .map(|name| format!(";{name}={value}"))
+        .collect();
+    in_path.target = format!(
+        "{path}{parameters}{}{query}",
+        if query.is_empty() { "" } else { "?" }
+    );
     let mut in_form = step.clone();
     in_form.method = Method::POST;
     in_form.body = Body::Form(pairs().collect());
     let mut in_header = step.clone();
-    let own = scene.cookies.iter().map(|name| String::from_utf8_lossy(name).into_owned());
+    let own = scene
+        .cookies
+        .iter()
+        .map(|name| String::from_utf8_lossy(name).into_owned());
     let headers = own.chain(HEADERS.iter().map(|name| (*name).to_owned()));
-    in_header.headers.extend(headers.map(|name| (name, value.clone())));
+    in_header
+        .headers
+        .extend(headers.map(|name| (name, value.clone())));
     let mut in_bearer = step.clone();
-    in_bearer.headers.push(("Authorization".to_owned(), format!("Bearer {value}")));
+    in_bearer
+        .headers
+        .push(("Authorization".to_owned(), format!("Bearer {value}")));
 
     let ways = [
         (Id::IdFromUrl, "in the query", in_query),
@@ -99,55 +137,101 @@ async fn replayed(scene: &Scene, recorder: &mut Recorder<'_>) -> Result<(), Audi
 
 /// A link or a form that sets the identifier with which the victim then logs in.
 async fn fixed(scene: &Scene, recorder: &mut Recorder<'_>) -> Result<(), AuditError> {
-    let genuine = scene.visitor().await?.snapshot();
     let models = chosen::models(scene).await?;
-    let mut attackers = vec![genuine];
-    let mut made_up = Snapshot::default();
-    let value = models.iter().max_by_key(|(_, value)| value.len()).map(|(_, v)| shape::imitate(v));
-    for (name, _) in &models {
-        made_up.jar.plant(&scene.world.base, name, value.as_deref().unwrap_or_default());
-    }
-    attackers.push(made_up);
-    for attacker in attackers {
-        let cookies = attacker.jar.matching(&scene.world.base);
-        let Some(longest) = cookies.into_iter().max_by_key(|cookie| cookie.value.len()) else { continue };
-        let Ok(value) = String::from_utf8(longest.value.clone()) else { continue };
-        let names = names(&models.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>());
-        let pairs: Vec<_> = names.iter().map(|name| (name.clone(), value.clone())).collect();
-        let in_query = |mut step: Step| {
-            step.query.extend(pairs.clone());
-            step
-        };
-        let in_form = |mut step: Step| {
-            if let Body::Form(fields) = &mut step.body {
-                fields.extend(pairs.clone());
+    for way in [Way::Link, Way::Form] {
+        for made_up in [false, true] {
+            // An attacker for each try: what one has fixed, the next would find fixed.
+            let attacker = if made_up {
+                maker(scene, &models)
+            } else {
+                scene.visitor().await?.snapshot()
+            };
+            if let Some(pairs) = pairs(scene, &attacker, &models)
+                && login_by(scene, way, &pairs).await?
+                && scene.reaches(&attacker, 0).await?
+            {
+                let (check, sent) = match way {
+                    Way::Link => (
+                        Id::IdFromUrl,
+                        "a link with an identifier in its query, which the victim followed before logging in",
+                    ),
+                    Way::Form => (Id::IdFromForm, "a login form with an identifier in a field"),
+                };
+                let seen = "its maker is logged in as the victim";
+                recorder.found(check, Note::confirmed(seen).sent(sent));
             }
-            step
-        };
-        if login_by(scene, &in_query, true).await? && scene.reaches(&attacker, 0).await? {
-            let sent = "a link with an identifier in its query, which the victim followed before logging in";
-            let seen = "the maker of the link is logged in as the victim";
-            recorder.found(Id::IdFromUrl, Note::confirmed(seen).sent(sent));
-        }
-        if login_by(scene, &in_form, false).await? && scene.reaches(&attacker, 0).await? {
-            let sent = "a login form with an identifier in a field";
-            let seen = "the maker of the form is logged in as the victim";
-            recorder.found(Id::IdFromForm, Note::confirmed(seen).sent(sent));
         }
     }
     Ok(())
 }
 
-async fn login_by(
+#[derive(Clone, Copy)]
+enum Way {
+    Link,
+    Form,
+}
+
+/// An attacker who made the values up.
+fn maker(scene: &Scene, models: &[(Vec<u8>, Vec<u8>)]) -> Snapshot {
+    let longest = models
+        .iter()
+        .map(|(_, value)| value)
+        .max_by_key(|value| value.len());
+    let value = longest
+        .map(|value| shape::imitate(value))
+        .unwrap_or_default();
+    let mut attacker = Snapshot::default();
+    for (name, _) in models {
+        attacker.jar.plant(&scene.world.base, name, &value);
+    }
+    attacker
+}
+
+/// The attacker's value under every name that might be read.
+fn pairs(
     scene: &Scene,
-    change: &(dyn Fn(Step) -> Step + Sync),
-    pages_too: bool,
-) -> Result<bool, AuditError> {
+    attacker: &Snapshot,
+    models: &[(Vec<u8>, Vec<u8>)],
+) -> Option<Vec<(String, String)>> {
+    let cookies = attacker.jar.matching(&scene.world.base);
+    let longest = cookies
+        .into_iter()
+        .max_by_key(|cookie| cookie.value.len())?;
+    let value = String::from_utf8(longest.value.clone()).ok()?;
+    let names = names(
+        &models
+            .iter()
+            .map(|(name, _)| name.clone())
+            .collect::<Vec<_>>(),
+    );
+    Some(
+        names
+            .into_iter()
+            .map(|name| (name, value.clone()))
+            .collect(),
+    )
+}
+
+async fn login_by(scene: &Scene, way: Way, pairs: &[(String, String)]) -> Result<bool, AuditError> {
+    let change = |mut step: Step| {
+        match (way, &mut step.body) {
+            (Way::Link, _) => step.query.extend_from_slice(pairs),
+            (Way::Form, Body::Form(fields)) => fields.extend_from_slice(pairs),
+            (Way::Form, _) => {}
+        }
+        step
+    };
     let victim = scene.fresh();
-    if pages_too {
+    if matches!(way, Way::Link) {
         for page in scene.pages() {
             allowed(victim.send(&change(page)).await)?;
         }
     }
-    allowed(scene.login.map(change).run(&victim, &scene.plan.accounts[0]).await)
+    allowed(
+        scene
+            .login
+            .map(change)
+            .run(&victim, &scene.plan.accounts[0])
+            .await,
+    )
 }

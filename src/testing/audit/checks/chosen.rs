@@ -15,7 +15,10 @@ pub(super) async fn run(scene: &Scene, recorder: &mut Recorder<'_>) -> Result<()
         recorder.not_judged(Id::ChosenId, "the session does not ride on a cookie");
         return Ok(());
     }
-    let plain = models.iter().map(|(name, _)| (name.clone(), b"fixation-audit-4711".to_vec())).collect();
+    let plain = models
+        .iter()
+        .map(|(name, _)| (name.clone(), b"fixation-audit-4711".to_vec()))
+        .collect();
     for (_, value) in &mut models {
         *value = shape::imitate(value);
     }
@@ -24,8 +27,14 @@ pub(super) async fn run(scene: &Scene, recorder: &mut Recorder<'_>) -> Result<()
         for (name, value) in &made_up {
             attacker.jar.plant(&scene.world.base, name, value);
         }
-        let names: Vec<_> = made_up.iter().map(|(name, _)| String::from_utf8_lossy(name)).collect();
-        let sent = format!("made-up values for {}, put into a victim's browser", names.join(", "));
+        let names: Vec<_> = made_up
+            .iter()
+            .map(|(name, _)| String::from_utf8_lossy(name))
+            .collect();
+        let sent = format!(
+            "made-up values for {}, put into a victim's browser",
+            names.join(", ")
+        );
         let victim = scene.from(&attacker);
         if scene.try_login(&victim, 0).await? && scene.reaches(&attacker, 0).await? {
             let seen = "the maker of the values is logged in as the victim";
@@ -34,7 +43,11 @@ pub(super) async fn run(scene: &Scene, recorder: &mut Recorder<'_>) -> Result<()
         }
         if carry::guest_data_crosses(scene, &attacker).await? {
             let seen = "two browsers with the made-up values share one guest's data";
-            recorder.found_as(Id::ChosenId, Severity::Medium, Note::confirmed(seen).sent(sent));
+            recorder.found_as(
+                Id::ChosenId,
+                Severity::Medium,
+                Note::confirmed(seen).sent(sent),
+            );
             return Ok(());
         }
     }

@@ -1,10 +1,10 @@
 //! The session cookie's attributes, tried out on the browser model.
 
+use super::super::AuditError;
 use super::super::catalogue::Id;
 use super::super::jar::StoredCookie;
 use super::super::recorder::{Note, Recorder};
 use super::super::scene::Scene;
-use super::super::AuditError;
 
 pub(super) const FAMILY: &[Id] = &[
     Id::NotSecure,
@@ -33,15 +33,21 @@ pub(super) async fn run(scene: &Scene, recorder: &mut Recorder<'_>) -> Result<()
     }
     for (name, refusal) in browser.refused() {
         let seen = format!("a browser refuses {name}: {}", refusal.reason());
-        recorder.found(Id::Refused, Note::confirmed(seen).sent("visited and logged in"));
+        recorder.found(
+            Id::Refused,
+            Note::confirmed(seen).sent("visited and logged in"),
+        );
     }
     let trail = browser.drain_trail();
-    let storable = trail.iter().find(|exchange| {
-        scene.sets_cookie(exchange) && !exchange.answer.forbids_storing()
-    });
+    let storable = trail
+        .iter()
+        .find(|exchange| scene.sets_cookie(exchange) && !exchange.answer.forbids_storing());
     if let Some(exchange) = storable {
         let seen = format!("{} set the session cookie without no-store", exchange.label);
-        recorder.found(Id::NoNoStore, Note::observed(seen).sent("visited and logged in"));
+        recorder.found(
+            Id::NoNoStore,
+            Note::observed(seen).sent("visited and logged in"),
+        );
     }
     for id in FAMILY {
         recorder.passed(*id);
@@ -69,7 +75,10 @@ fn attributes(
     match cookie.same_site.as_deref() {
         Some("Strict" | "Lax") => {}
         other => {
-            let seen = format!("{name} has {}", other.map_or("no SameSite", |_| "SameSite=None"));
+            let seen = format!(
+                "{name} has {}",
+                other.map_or("no SameSite", |_| "SameSite=None")
+            );
             recorder.found(Id::NoSameSite, Note::observed(seen).sent("logged in"));
         }
     }
@@ -80,7 +89,10 @@ fn attributes(
     }
     if !cookie.is_host_bound() {
         let note = planted_by_sibling(scene, jar, cookie, &name);
-        recorder.found(Id::NoHostPrefix, note.sent("logged in, then visited a sibling host"));
+        recorder.found(
+            Id::NoHostPrefix,
+            note.sent("logged in, then visited a sibling host"),
+        );
     }
 }
 
@@ -92,18 +104,34 @@ fn planted_by_sibling(
     name: &str,
 ) -> Note {
     let place = &scene.world.base;
-    let parent = place.host().split_once('.').map(|(_, parent)| parent).unwrap_or_default();
+    let parent = place
+        .host()
+        .split_once('.')
+        .map(|(_, parent)| parent)
+        .unwrap_or_default();
     if place.is_address() || !parent.contains('.') {
-        return Note::observed(format!("{name} has no __Host- prefix; this host has no siblings to try it from"));
+        return Note::observed(format!(
+            "{name} has no __Host- prefix; this host has no siblings to try it from"
+        ));
     }
     let sibling = place.on_host(&format!("sibling.{parent}"));
     let mut jar = jar.clone();
     let mut field = cookie.name.clone();
-    field.extend_from_slice(format!("=planted; Domain={parent}; Path=/; Secure; HttpOnly").as_bytes());
+    field.extend_from_slice(
+        format!("=planted; Domain={parent}; Path=/; Secure; HttpOnly").as_bytes(),
+    );
     let taken = jar.set(&sibling, &field).is_ok();
-    let both = jar.matching(place).into_iter().filter(|other| other.name == cookie.name).count() > 1;
+    let both = jar
+        .matching(place)
+        .into_iter()
+        .filter(|other| other.name == cookie.name)
+        .count()
+        > 1;
     if taken && both {
-        return Note::confirmed(format!("a browser sends a {name} that {} planted", sibling.host()));
+        return Note::confirmed(format!(
+            "a browser sends a {name} that {} planted",
+            sibling.host()
+        ));
     }
     Note::observed(format!("{name} has no __Host- prefix"))
 }

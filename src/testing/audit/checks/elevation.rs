@@ -28,7 +28,11 @@ pub(super) async fn run(scene: &Scene, recorder: &mut Recorder<'_>) -> Result<()
     };
     if !shown {
         for id in FAMILY {
-            let reason = if already { "the user is elevated from the login on" } else { "the elevation failed" };
+            let reason = if already {
+                "the user is elevated from the login on"
+            } else {
+                "the elevation failed"
+            };
             recorder.not_judged(*id, reason);
         }
         return Ok(());
@@ -48,14 +52,22 @@ pub(super) async fn run(scene: &Scene, recorder: &mut Recorder<'_>) -> Result<()
             let seen = format!("{seen}; the copy is elevated");
             recorder.found(Id::IdKeptAtElevation, Note::confirmed(seen).sent(sent));
         } else {
-            recorder.found_as(Id::IdKeptAtElevation, Severity::Medium, Note::observed(seen).sent(sent));
+            recorder.found_as(
+                Id::IdKeptAtElevation,
+                Severity::Medium,
+                Note::observed(seen).sent(sent),
+            );
         }
     } else if elevated {
         let note = Note::confirmed("the cookie's value changed; the copy is elevated all the same");
         recorder.found(Id::OldIdAliveAfterElevation, note.sent(sent));
     } else if alive {
         let note = Note::confirmed("the copy is still logged in, at the earlier level");
-        recorder.found_as(Id::OldIdAliveAfterElevation, Severity::Medium, note.sent(sent));
+        recorder.found_as(
+            Id::OldIdAliveAfterElevation,
+            Severity::Medium,
+            note.sent(sent),
+        );
     }
     for id in FAMILY {
         recorder.passed(*id);

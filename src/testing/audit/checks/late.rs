@@ -18,8 +18,12 @@ pub(super) async fn run(scene: &Scene, recorder: &mut Recorder<'_>) -> Result<()
         recorder.not_judged(Id::SessionBack, "no logout was described");
         return Ok(());
     };
-    if recorder.is_found(Id::OldIdAliveAfterLogout) || recorder.is_found(Id::TokenAliveAfterLogout) {
-        recorder.not_judged(Id::SessionBack, "the session does not end at the logout to begin with");
+    if recorder.is_found(Id::OldIdAliveAfterLogout) || recorder.is_found(Id::TokenAliveAfterLogout)
+    {
+        recorder.not_judged(
+            Id::SessionBack,
+            "the session does not end at the logout to begin with",
+        );
         return Ok(());
     }
     after_the_logout(scene, recorder, logout).await?;
@@ -44,7 +48,11 @@ async fn hold(browser: &Browser, steps: &[Step]) -> Result<Vec<Exchange>, AuditE
 /// Responses composed for a visitor reach the browser after it has logged in.
 async fn before_the_login(scene: &Scene, recorder: &mut Recorder<'_>) -> Result<(), AuditError> {
     for first_visit in [true, false] {
-        let browser = if first_visit { scene.fresh() } else { scene.visitor().await? };
+        let browser = if first_visit {
+            scene.fresh()
+        } else {
+            scene.visitor().await?
+        };
         let held = hold(&browser, &scene.pages()).await?;
         if !scene.try_login(&browser, 0).await? {
             continue;
@@ -78,8 +86,12 @@ async fn after_the_logout(
         user.take(exchange);
     }
     if scene.shows(user.who(&scene.probe).await?.as_deref(), 0) {
-        let sent = "called up pages as a user, logged out, and only then let the pages' answers arrive";
-        recorder.found(Id::SessionBack, Note::confirmed("the browser is logged in again").sent(sent));
+        let sent =
+            "called up pages as a user, logged out, and only then let the pages' answers arrive";
+        recorder.found(
+            Id::SessionBack,
+            Note::confirmed("the browser is logged in again").sent(sent),
+        );
     }
     Ok(())
 }
@@ -114,8 +126,12 @@ async fn under_way(
         back = scene.reaches(&before, 0).await? || scene.reaches(&late, 0).await?;
     }
     if back {
-        let sent = "logged out while other requests of the user were under way, and waited for them";
-        recorder.found(Id::SessionBack, Note::confirmed("the account is reached again").sent(sent));
+        let sent =
+            "logged out while other requests of the user were under way, and waited for them";
+        recorder.found(
+            Id::SessionBack,
+            Note::confirmed("the account is reached again").sent(sent),
+        );
     }
     Ok(())
 }

@@ -5,7 +5,11 @@ use super::super::recorder::{Note, Recorder};
 use super::super::scene::Scene;
 use super::super::{AuditError, browser::Snapshot, shape};
 
-pub(super) const FAMILY: &[Id] = &[Id::IdKeptAtLogin, Id::OldIdAliveAfterLogin, Id::PlantedCookie];
+pub(super) const FAMILY: &[Id] = &[
+    Id::IdKeptAtLogin,
+    Id::OldIdAliveAfterLogin,
+    Id::PlantedCookie,
+];
 
 pub(super) async fn run(scene: &Scene, recorder: &mut Recorder<'_>) -> Result<(), AuditError> {
     same_browser(scene, recorder).await?;
@@ -28,10 +32,14 @@ async fn same_browser(scene: &Scene, recorder: &mut Recorder<'_>) -> Result<(), 
     let sent = "visited as a guest, copied the cookies, logged in; then called up the account with the copy";
     if scene.reaches(&before, 0).await? {
         if kept.is_empty() {
-            let note = Note::confirmed("the copy is logged in, although the cookie's value changed");
+            let note =
+                Note::confirmed("the copy is logged in, although the cookie's value changed");
             recorder.found(Id::OldIdAliveAfterLogin, note.sent(sent));
         } else {
-            let seen = format!("unchanged: {}; the copy is logged in", scene.show_all(&kept));
+            let seen = format!(
+                "unchanged: {}; the copy is logged in",
+                scene.show_all(&kept)
+            );
             recorder.found(Id::IdKeptAtLogin, Note::confirmed(seen).sent(sent));
         }
     } else if !kept.is_empty() {
@@ -39,7 +47,11 @@ async fn same_browser(scene: &Scene, recorder: &mut Recorder<'_>) -> Result<(), 
             "unchanged: {}; the copy is not logged in by itself, the login adds another cookie",
             scene.show_all(&kept)
         );
-        recorder.found_as(Id::IdKeptAtLogin, Severity::Low, Note::observed(seen).sent(sent));
+        recorder.found_as(
+            Id::IdKeptAtLogin,
+            Severity::Low,
+            Note::observed(seen).sent(sent),
+        );
     } else if scene.reaches(&promoted(scene, &before), 0).await? {
         let seen = "a guest's token under the session cookie's name is logged in";
         recorder.found(Id::OldIdAliveAfterLogin, Note::confirmed(seen).sent(sent));
@@ -70,7 +82,9 @@ async fn planted(scene: &Scene, recorder: &mut Recorder<'_>) -> Result<(), Audit
         return Ok(());
     }
     let cookies = attacker.jar.matching(&scene.world.base);
-    let signed = cookies.iter().any(|cookie| shape::looks_signed(&String::from_utf8_lossy(&cookie.value)));
+    let signed = cookies
+        .iter()
+        .any(|cookie| shape::looks_signed(&String::from_utf8_lossy(&cookie.value)));
     let names: Vec<_> = cookies
         .iter()
         .map(|cookie| {
@@ -83,7 +97,10 @@ async fn planted(scene: &Scene, recorder: &mut Recorder<'_>) -> Result<(), Audit
     } else {
         "the attacker is logged in as the victim"
     };
-    let sent = format!("an attacker's cookies from a visit ({}), put into a victim's browser that then logged in", names.join(", "));
+    let sent = format!(
+        "an attacker's cookies from a visit ({}), put into a victim's browser that then logged in",
+        names.join(", ")
+    );
     recorder.found(Id::PlantedCookie, Note::confirmed(seen).sent(sent));
     Ok(())
 }

@@ -7,8 +7,11 @@ use super::super::recorder::{Note, Recorder};
 use super::super::scene::{Scene, allowed};
 use super::super::{AuditError, Browser, shape};
 
-pub(super) const FAMILY: &[Id] =
-    &[Id::OldIdAliveAfterLogout, Id::TokenAliveAfterLogout, Id::RemovalIgnored];
+pub(super) const FAMILY: &[Id] = &[
+    Id::OldIdAliveAfterLogout,
+    Id::TokenAliveAfterLogout,
+    Id::RemovalIgnored,
+];
 
 pub(super) async fn run(scene: &Scene, recorder: &mut Recorder<'_>) -> Result<(), AuditError> {
     let Some(logout) = &scene.plan.logout else {
@@ -33,7 +36,11 @@ pub(super) async fn run(scene: &Scene, recorder: &mut Recorder<'_>) -> Result<()
         let carries = |id: &super::super::scene::Identifier| {
             shape::is_self_contained(&String::from_utf8_lossy(&id.value))
         };
-        let check = if ids.iter().any(carries) { Id::TokenAliveAfterLogout } else { Id::OldIdAliveAfterLogout };
+        let check = if ids.iter().any(carries) {
+            Id::TokenAliveAfterLogout
+        } else {
+            Id::OldIdAliveAfterLogout
+        };
         let sent = format!("{} from before the logout", scene.show_all(&ids));
         recorder.found(check, Note::confirmed("the account was reached").sent(sent));
     }
@@ -53,11 +60,23 @@ fn removal(scene: &Scene, recorder: &mut Recorder<'_>, user: &Browser, trail: &[
         .collect();
     let after = user.snapshot();
     let left = after.jar.matching(&scene.world.base);
-    if let Some(cookie) = left.into_iter().find(|cookie| removed.contains(&cookie.name)) {
+    if let Some(cookie) = left
+        .into_iter()
+        .find(|cookie| removed.contains(&cookie.name))
+    {
         let name = String::from_utf8_lossy(&cookie.name).into_owned();
-        let refusal = user.refused().into_iter().rev().find(|(refused, _)| *refused == name);
-        let why = refusal.map_or("it names another Domain or Path", |(_, refusal)| refusal.reason());
+        let refusal = user
+            .refused()
+            .into_iter()
+            .rev()
+            .find(|(refused, _)| *refused == name);
+        let why = refusal.map_or("it names another Domain or Path", |(_, refusal)| {
+            refusal.reason()
+        });
         let seen = format!("a browser goes on sending {name} after its removal: {why}");
-        recorder.found(Id::RemovalIgnored, Note::confirmed(seen).sent("logged in, logged out"));
+        recorder.found(
+            Id::RemovalIgnored,
+            Note::confirmed(seen).sent("logged in, logged out"),
+        );
     }
 }

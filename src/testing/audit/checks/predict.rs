@@ -34,7 +34,10 @@ pub(super) async fn run(scene: &Scene, recorder: &mut Recorder<'_>) -> Result<()
     }
     for id in FAMILY {
         if opaque == 0 {
-            recorder.not_judged(*id, "no identifier is opaque; a signature, not chance, protects a self-contained token");
+            recorder.not_judged(
+                *id,
+                "no identifier is opaque; a signature, not chance, protects a self-contained token",
+            );
         }
         recorder.passed(*id);
     }
@@ -55,16 +58,24 @@ async fn judge(
         };
         let seen = format!("{name} {}", pattern.describe());
         if hit {
-            let seen = format!("{seen}; the next value, computed beforehand, reached the next user's account");
+            let seen = format!(
+                "{seen}; the next value, computed beforehand, reached the next user's account"
+            );
             recorder.found(Id::Predictable, Note::confirmed(seen).sent(sent.clone()));
         } else {
-            recorder.found_as(Id::Predictable, Severity::Medium, Note::observed(seen).sent(sent.clone()));
+            recorder.found_as(
+                Id::Predictable,
+                Severity::Medium,
+                Note::observed(seen).sent(sent.clone()),
+            );
         }
     }
     let bits = entropy::bits(values);
     if bits < LEAST_BITS {
         let shared = entropy::shared_prefix(values);
-        let seen = format!("{name} varies by about {bits:.0} bits; {shared} characters at the start never change");
+        let seen = format!(
+            "{name} varies by about {bits:.0} bits; {shared} characters at the start never change"
+        );
         recorder.found(Id::LowEntropy, Note::observed(seen).sent(sent));
     }
     Ok(())
@@ -78,7 +89,9 @@ async fn guessed(scene: &Scene, name: &str, next: &[String]) -> Result<bool, Aud
         if scene.variables.iter().any(|variable| variable == name) {
             attacker.variables.insert(name.to_owned(), value.clone());
         } else {
-            attacker.jar.plant(&scene.world.base, name.as_bytes(), value.as_bytes());
+            attacker
+                .jar
+                .plant(&scene.world.base, name.as_bytes(), value.as_bytes());
         }
         if scene.reaches(&attacker, 0).await? {
             return Ok(true);

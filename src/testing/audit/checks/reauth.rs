@@ -1,15 +1,18 @@
 //! A second login over a first: of the same user, and of another.
 
-use super::super::browser::Exchange;
+use super::super::AuditError;
 use super::super::catalogue::Id;
 use super::super::recorder::{Note, Recorder};
 use super::super::scene::{Scene, allowed};
 use super::super::script::Account;
-use super::super::{AuditError, Browser};
 use super::carry;
 
-pub(super) const FAMILY: &[Id] =
-    &[Id::IdKeptAtReauth, Id::IdKeptAtSwitch, Id::OldIdAliveAfterSwitch, Id::DataSurvivesSwitch];
+pub(super) const FAMILY: &[Id] = &[
+    Id::IdKeptAtReauth,
+    Id::IdKeptAtSwitch,
+    Id::OldIdAliveAfterSwitch,
+    Id::DataSurvivesSwitch,
+];
 
 pub(super) async fn run(scene: &Scene, recorder: &mut Recorder<'_>) -> Result<(), AuditError> {
     same_user(scene, recorder).await?;
@@ -17,19 +20,22 @@ pub(super) async fn run(scene: &Scene, recorder: &mut Recorder<'_>) -> Result<()
         return other_user(scene, recorder).await;
     }
     for id in &FAMILY[1..] {
-        recorder.not_judged(*id, "needs a second account that the probe tells from the first");
+        recorder.not_judged(
+            *id,
+            "needs a second account that the probe tells from the first",
+        );
     }
     Ok(())
 }
 
 async fn same_user(scene: &Scene, recorder: &mut Recorder<'_>) -> Result<(), AuditError> {
-    let user = scene.user(0).await?;
-    let before = user.snapshot();
-    if ignores_logins(scene, &before).await? {
+    if ignores_logins(scene).await? {
         let reason = "the application ignores a login where somebody is logged in";
         recorder.not_judged(Id::IdKeptAtReauth, reason);
         return Ok(());
     }
+    let user = scene.user(0).await?;
+    let before = user.snapshot();
     if !scene.try_login(&user, 0).await? {
         recorder.not_judged(Id::IdKeptAtReauth, "the application refuses a second login");
         return Ok(());
@@ -39,7 +45,10 @@ async fn same_user(scene: &Scene, recorder: &mut Recorder<'_>) -> Result<(), Aud
         let seen = if kept.is_empty() {
             "the cookie's value changed; the copy is still logged in".to_owned()
         } else {
-            format!("unchanged: {}; the copy is still logged in", scene.show_all(&kept))
+            format!(
+                "unchanged: {}; the copy is still logged in",
+                scene.show_all(&kept)
+            )
         };
         let sent = "logged in, copied the cookies, logged in again; then called up the account with the copy";
         recorder.found(Id::IdKeptAtReauth, Note::confirmed(seen).sent(sent));
@@ -49,37 +58,45 @@ async fn same_user(scene: &Scene, recorder: &mut Recorder<'_>) -> Result<(), Aud
 }
 
 /// Whether a wrong password gets the same answer as the right one: then no login happened, and nothing can be judged.
-async fn ignores_logins(
-    scene: &Scene,
-    kept: &super::super::browser::Snapshot,
-) -> Result<bool, AuditError> {
-    let Account { username, shown_as, .. } = scene.plan.accounts[0].clone();
-    let wrong = Account { username, password: "fixation-audit-wrong".to_owned(), shown_as };
-    let (right_user, wrong_user) = (scene.from(kept), scene.from(kept));
+async fn ignores_logins(scene: &Scene) -> Result<bool, AuditError> {
+    if !uses_password(scene) {
+        return Ok(false);
+    }
+    let Account {
+        username, shown_as, ..
+    } = scene.plan.accounts[0].clone();
+    let wrong = Account {
+        username,
+        password: "fixation-audit-wrong".to_owned(),
+        shown_as,
+    };
+    let (right_user, wrong_user) = (scene.user(0).await?, scene.user(0).await?);
+    right_user.drain_trail();
+    wrong_user.drain_trail();
     if !allowed(scene.login.run(&right_user, &scene.plan.accounts[0]).await)? {
         return Ok(false);
     }
     if !allowed(scene.login.run(&wrong_user, &wrong).await)? {
         return Ok(false);
     }
-    let (right, wrong) = (outcome(&right_user), outcome(&wrong_user));
-    let set_nothing = !right.iter().any(|exchange| exchange.answer.set_cookies().next().is_some());
+    let (right, wrong) = (right_user.drain_trail(), wrong_user.drain_trail());
+    let set_nothing = !right
+        .iter()
+        .any(|exchange| exchange.answer.set_cookies().next().is_some());
     let same = right.len() == wrong.len()
         && right.iter().zip(&wrong).all(|(right, wrong)| {
-            right.answer.status() == wrong.answer.status() && right.answer.text() == wrong.answer.text()
+            right.answer.status() == wrong.answer.status()
+                && right.answer.text() == wrong.answer.text()
         });
-    Ok(set_nothing && same && uses_password(scene))
-}
-
-fn outcome(browser: &Browser) -> Vec<Exchange> {
-    browser.drain_trail()
+    Ok(set_nothing && same)
 }
 
 /// A login that sends no password (a test route, a closure) answers the same to any.
 fn uses_password(scene: &Scene) -> bool {
     use super::super::script::Body;
     scene.login.steps().iter().any(|step| {
-        let in_pairs = |pairs: &[(String, String)]| pairs.iter().any(|(_, v)| v.contains("{password}"));
+        let in_pairs =
+            |pairs: &[(String, String)]| pairs.iter().any(|(_, v)| v.contains("{password}"));
         in_pairs(&step.query)
             || in_pairs(&step.headers)
             || match &step.body {
@@ -97,7 +114,10 @@ async fn other_user(scene: &Scene, recorder: &mut Recorder<'_>) -> Result<(), Au
     let stored = carry::shown(scene, &browser, &marker).await?;
     if !scene.try_login(&browser, 1).await? {
         for id in &FAMILY[1..] {
-            recorder.not_judged(*id, "the application does not log a second user in over the first");
+            recorder.not_judged(
+                *id,
+                "the application does not log a second user in over the first",
+            );
         }
         return Ok(());
     }
@@ -107,7 +127,10 @@ async fn other_user(scene: &Scene, recorder: &mut Recorder<'_>) -> Result<(), Au
         let seen = if kept.is_empty() {
             "the copy is logged in as the second user".to_owned()
         } else {
-            format!("unchanged: {}; the copy is logged in as the second user", scene.show_all(&kept))
+            format!(
+                "unchanged: {}; the copy is logged in as the second user",
+                scene.show_all(&kept)
+            )
         };
         recorder.found(Id::IdKeptAtSwitch, Note::confirmed(seen).sent(sent));
     } else if scene.reaches(&before, 0).await? {
@@ -118,7 +141,8 @@ async fn other_user(scene: &Scene, recorder: &mut Recorder<'_>) -> Result<(), Au
         recorder.not_judged(Id::DataSurvivesSwitch, "no session data was described");
     } else if stored && carry::shown(scene, &browser, &marker).await? {
         let note = Note::confirmed("the first user's value is there for the second user");
-        let sent = "the first user stored a value; the second logged in over the session and read it";
+        let sent =
+            "the first user stored a value; the second logged in over the session and read it";
         recorder.found(Id::DataSurvivesSwitch, note.sent(sent));
     }
     for id in &FAMILY[1..] {

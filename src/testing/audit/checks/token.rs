@@ -16,18 +16,25 @@ pub(super) async fn run(scene: &Scene, recorder: &mut Recorder<'_>) -> Result<()
     let mut tokens = 0;
     for id in scene.identifiers(&user) {
         let token = String::from_utf8_lossy(&id.value).into_owned();
-        let Some(jwt) = Jwt::parse(&token) else { continue };
+        let Some(jwt) = Jwt::parse(&token) else {
+            continue;
+        };
         tokens += 1;
         for (what, forged) in jwt.forgeries(&token) {
             let mut attacker = user.clone();
             if attacker.variables.contains_key(&id.name) {
                 attacker.variables.insert(id.name.clone(), forged);
             } else {
-                attacker.jar.plant(&scene.world.base, id.name.as_bytes(), forged.as_bytes());
+                attacker
+                    .jar
+                    .plant(&scene.world.base, id.name.as_bytes(), forged.as_bytes());
             }
             if scene.reaches(&attacker, 0).await? {
                 let sent = format!("the claims of {} with {what}", scene.show(&id));
-                recorder.found(Id::UnverifiedToken, Note::confirmed("the account was reached").sent(sent));
+                recorder.found(
+                    Id::UnverifiedToken,
+                    Note::confirmed("the account was reached").sent(sent),
+                );
             }
         }
         lifetime(recorder, &id, &jwt);
@@ -47,7 +54,10 @@ fn lifetime(recorder: &mut Recorder<'_>, id: &Identifier, jwt: &Jwt) {
     let sent = format!("read {}, alg {alg}", id.name);
     match (of("exp"), of("iat")) {
         (None, _) => {
-            recorder.found(Id::TokenLifetime, Note::observed("it has no exp: it never ends").sent(sent));
+            recorder.found(
+                Id::TokenLifetime,
+                Note::observed("it has no exp: it never ends").sent(sent),
+            );
         }
         (Some(_), None) => {
             let note = Note::observed("it has no iat: when it was issued cannot be told");
@@ -55,7 +65,11 @@ fn lifetime(recorder: &mut Recorder<'_>, id: &Identifier, jwt: &Jwt) {
         }
         (Some(exp), Some(iat)) if exp - iat > LONGEST => {
             let seen = format!("it is good for {:.0} days", (exp - iat) / 86_400.0);
-            recorder.found_as(Id::TokenLifetime, Severity::Low, Note::observed(seen).sent(sent));
+            recorder.found_as(
+                Id::TokenLifetime,
+                Severity::Low,
+                Note::observed(seen).sent(sent),
+            );
         }
         _ => {}
     }

@@ -28,7 +28,8 @@ pub(super) fn parse(text: &str) -> Option<i64> {
         short @ 0..=69 => short + 2000,
         full => full,
     };
-    let sane = (1..=31).contains(&day) && year >= 1601 && hour <= 23 && minute <= 59 && second <= 59;
+    let sane =
+        (1..=31).contains(&day) && year >= 1601 && hour <= 23 && minute <= 59 && second <= 59;
     sane.then(|| days_from_civil(year, month, day) * 86_400 + hour * 3_600 + minute * 60 + second)
 }
 
@@ -39,20 +40,29 @@ fn is_delimiter(c: char) -> bool {
 /// The digits that a token starts with; a further digit spoils it, other characters do not.
 fn number(token: &str, least: usize, most: usize) -> Option<i64> {
     let digits = token.bytes().take_while(u8::is_ascii_digit).count();
-    (least..=most).contains(&digits).then(|| token[..digits].parse().ok())?
+    (least..=most)
+        .contains(&digits)
+        .then(|| token[..digits].parse().ok())?
 }
 
 fn time_of(token: &str) -> Option<(i64, i64, i64)> {
     let mut parts = token.splitn(3, ':');
     let (hour, minute, second) = (parts.next()?, parts.next()?, parts.next()?);
-    let exact = |part: &str| part.bytes().all(|b| b.is_ascii_digit()).then(|| number(part, 1, 2))?;
+    let exact = |part: &str| {
+        part.bytes()
+            .all(|b| b.is_ascii_digit())
+            .then(|| number(part, 1, 2))?
+    };
     Some((exact(hour)?, exact(minute)?, number(second, 1, 2)?))
 }
 
 fn month_of(token: &str) -> Option<i64> {
     const MONTHS: &str = "janfebmaraprmayjunjulaugsepoctnovdec";
     let head = token.get(..3)?.to_ascii_lowercase();
-    let at = MONTHS.as_bytes().chunks(3).position(|month| month == head.as_bytes())?;
+    let at = MONTHS
+        .as_bytes()
+        .chunks(3)
+        .position(|month| month == head.as_bytes())?;
     i64::try_from(at + 1).ok()
 }
 

@@ -67,8 +67,16 @@ pub(super) fn parse(field: &[u8], now: i64) -> Result<SetCookie, Refusal> {
             _ => {}
         }
     }
-    let ends = max_age.map(|age: i64| if age <= 0 { i64::MIN } else { now.saturating_add(age) });
-    cookie.expires = ends.or(expires).map(|at| at.min(now.saturating_add(LONGEST)));
+    let ends = max_age.map(|age: i64| {
+        if age <= 0 {
+            i64::MIN
+        } else {
+            now.saturating_add(age)
+        }
+    });
+    cookie.expires = ends
+        .or(expires)
+        .map(|at| at.min(now.saturating_add(LONGEST)));
     cookie.is_removal = cookie.expires.is_some_and(|at| at <= now);
     Ok(cookie)
 }
@@ -96,7 +104,11 @@ fn domain(text: &str) -> Option<String> {
 fn seconds(text: &str) -> Option<i64> {
     let digits = text.strip_prefix('-').unwrap_or(text);
     let numeric = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
-    let beyond = if text.starts_with('-') { i64::MIN } else { i64::MAX };
+    let beyond = if text.starts_with('-') {
+        i64::MIN
+    } else {
+        i64::MAX
+    };
     numeric.then(|| text.parse().unwrap_or(beyond))
 }
 

@@ -25,7 +25,9 @@ impl Place {
         let end = rest.find(['/', '?', '#', '\\']).unwrap_or(rest.len());
         let (authority, tail) = rest.split_at(end);
         let (host, port) = match authority.rfind(':') {
-            Some(at) if !authority[at..].contains(']') => (&authority[..at], Some(authority[at + 1..].parse().ok()?)),
+            Some(at) if !authority[at..].contains(']') => {
+                (&authority[..at], Some(authority[at + 1..].parse().ok()?))
+            }
             _ => (authority, None),
         };
         let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._[]:".contains(&b);
@@ -33,12 +35,22 @@ impl Place {
             return None;
         }
         let port = port.filter(|port| *port != if https { 443 } else { 80 });
-        let base = Self { https, host: host.to_ascii_lowercase(), port, target: "/".to_owned() };
+        let base = Self {
+            https,
+            host: host.to_ascii_lowercase(),
+            port,
+            target: "/".to_owned(),
+        };
         Some(base.at_target(tail))
     }
 
     pub(in super::super) fn loopback() -> Self {
-        Self { https: false, host: "localhost".to_owned(), port: None, target: "/".to_owned() }
+        Self {
+            https: false,
+            host: "localhost".to_owned(),
+            port: None,
+            target: "/".to_owned(),
+        }
     }
 
     /// The address that a reference (a path, a query, a whole URL) found at this one leads to.
@@ -66,14 +78,23 @@ impl Place {
 
     fn at_target(&self, tail: &str) -> Self {
         let tail = tail.split('#').next().unwrap_or_default();
-        let tail = if tail.starts_with('/') { tail.to_owned() } else { format!("/{tail}") };
-        let (path, query) = tail.split_once('?').map_or((&*tail, None), |(p, q)| (p, Some(q)));
+        let tail = if tail.starts_with('/') {
+            tail.to_owned()
+        } else {
+            format!("/{tail}")
+        };
+        let (path, query) = tail
+            .split_once('?')
+            .map_or((&*tail, None), |(p, q)| (p, Some(q)));
         let mut target = flatten(path);
         if let Some(query) = query {
             target.push('?');
             target.push_str(query);
         }
-        Self { target: target.replace(' ', "%20"), ..self.clone() }
+        Self {
+            target: target.replace(' ', "%20"),
+            ..self.clone()
+        }
     }
 
     /// `http` or `https`.
@@ -91,7 +112,8 @@ impl Place {
     /// Host and, where it is not the scheme's own, port: what the `Host` field says.
     #[must_use]
     pub fn authority(&self) -> String {
-        self.port.map_or_else(|| self.host.clone(), |port| format!("{}:{port}", self.host))
+        self.port
+            .map_or_else(|| self.host.clone(), |port| format!("{}:{port}", self.host))
     }
 
     /// Scheme, host and port: what the `Origin` field says.
@@ -131,13 +153,20 @@ impl Place {
     /// The same path on another host.
     #[must_use]
     pub fn on_host(&self, host: &str) -> Self {
-        Self { host: host.to_ascii_lowercase(), ..self.clone() }
+        Self {
+            host: host.to_ascii_lowercase(),
+            ..self.clone()
+        }
     }
 
     /// The same place over plain HTTP, as an attacker on the network would call it up.
     #[must_use]
     pub fn over_plain_http(&self) -> Self {
-        Self { https: false, port: None, ..self.clone() }
+        Self {
+            https: false,
+            port: None,
+            ..self.clone()
+        }
     }
 }
 
@@ -174,7 +203,10 @@ mod tests {
 
     #[track_caller]
     fn check(base: &str, reference: &str, expected: &str) {
-        let joined = Place::parse(base).unwrap().join(reference).map(|place| place.to_string());
+        let joined = Place::parse(base)
+            .unwrap()
+            .join(reference)
+            .map(|place| place.to_string());
         assert_eq!(joined.as_deref(), Some(expected));
     }
 
@@ -184,25 +216,53 @@ mod tests {
         check("http://a.test/d/e?q=1", "x?y=2#z", "http://a.test/d/x?y=2");
         check("http://a.test/d/e", "/x", "http://a.test/x");
         check("http://a.test/d/e", "../x", "http://a.test/x");
-        check("http://a.test/d/e", "?q=//x://", "http://a.test/d/e?q=//x://");
+        check(
+            "http://a.test/d/e",
+            "?q=//x://",
+            "http://a.test/d/e?q=//x://",
+        );
         check("https://a.test/d", "//b.test/x", "https://b.test/x");
-        check("https://a.test/d", "http://b.test:81/x", "http://b.test:81/x");
-        check("https://a.test/d", "/r?to=http://b.test", "https://a.test/r?to=http://b.test");
+        check(
+            "https://a.test/d",
+            "http://b.test:81/x",
+            "http://b.test:81/x",
+        );
+        check(
+            "https://a.test/d",
+            "/r?to=http://b.test",
+            "https://a.test/r?to=http://b.test",
+        );
         check("https://A.test:443/d", "", "https://a.test/d");
     }
 
     #[test]
     fn odd_addresses_are_refused() {
-        for url in ["ftp://a", "a.test", "http://", "http://u:p@a.test/", "http://a.test:99999/", "http://a b/"] {
+        for url in [
+            "ftp://a",
+            "a.test",
+            "http://",
+            "http://u:p@a.test/",
+            "http://a.test:99999/",
+            "http://a b/",
+        ] {
             assert_eq!(Place::parse(url), None, "{url}");
         }
     }
 
     #[test]
     fn this_machine_is_a_secure_context() {
-        for url in ["http://localhost:1", "http://127.0.0.1", "http://[::1]:8080/", "http://app.localhost"] {
+        for url in [
+            "http://localhost:1",
+            "http://127.0.0.1",
+            "http://[::1]:8080/",
+            "http://app.localhost",
+        ] {
             assert!(Place::parse(url).unwrap().is_secure_context(), "{url}");
         }
-        assert!(!Place::parse("http://localhost.evil.test").unwrap().is_secure_context());
+        assert!(
+            !Place::parse("http://localhost.evil.test")
+                .unwrap()
+                .is_secure_context()
+        );
     }
 }

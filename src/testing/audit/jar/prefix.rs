@@ -12,7 +12,8 @@ struct Demands {
 /// Compared without case, as browsers do.
 fn demands(name: &[u8]) -> Option<Demands> {
     let starts = |prefix: &str| {
-        name.get(..prefix.len()).is_some_and(|head| head.eq_ignore_ascii_case(prefix.as_bytes()))
+        name.get(..prefix.len())
+            .is_some_and(|head| head.eq_ignore_ascii_case(prefix.as_bytes()))
     };
     let (host_only, http_only) = if starts("__Host-Http-") {
         (true, true)
@@ -25,15 +26,24 @@ fn demands(name: &[u8]) -> Option<Demands> {
     } else {
         return None;
     };
-    Some(Demands { host_only, http_only })
+    Some(Demands {
+        host_only,
+        http_only,
+    })
 }
 
 pub(super) fn check(cookie: &SetCookie) -> Result<(), Refusal> {
     // A nameless cookie is sent as its value alone, so it may not look like a prefixed one.
     if cookie.name.is_empty() {
-        return if demands(&cookie.value).is_some() { Err(Refusal::Prefix) } else { Ok(()) };
+        return if demands(&cookie.value).is_some() {
+            Err(Refusal::Prefix)
+        } else {
+            Ok(())
+        };
     }
-    let Some(demands) = demands(&cookie.name) else { return Ok(()) };
+    let Some(demands) = demands(&cookie.name) else {
+        return Ok(());
+    };
     let host_only = cookie.domain.is_none() && cookie.path.as_deref() == Some(b"/");
     let kept = cookie.secure
         && (!demands.host_only || host_only)

@@ -46,7 +46,10 @@ impl CookieJar {
         if cookie.secure && !place.is_secure_context() {
             return Err(Refusal::SecureFromPlainHttp);
         }
-        let path = cookie.path.clone().unwrap_or_else(|| default_path(place.path()));
+        let path = cookie
+            .path
+            .clone()
+            .unwrap_or_else(|| default_path(place.path()));
         if !cookie.secure && place.scheme() == "http" && self.covers_secure(&cookie, place, &path) {
             return Err(Refusal::OverlaysSecure);
         }
@@ -72,13 +75,19 @@ impl CookieJar {
     }
 
     fn keep(&mut self, mut fresh: StoredCookie, now: i64) {
-        if let Some(at) = self.cookies.iter().position(|old| old.is_same_place(&fresh)) {
+        if let Some(at) = self
+            .cookies
+            .iter()
+            .position(|old| old.is_same_place(&fresh))
+        {
             fresh.created = self.cookies.remove(at).created;
         }
         self.cookies.push(fresh);
-        self.cookies.retain(|cookie| cookie.expires.is_none_or(|at| at > now));
+        self.cookies
+            .retain(|cookie| cookie.expires.is_none_or(|at| at > now));
         if self.cookies.len() > MOST {
-            self.cookies.sort_by_key(|cookie| (cookie.secure, cookie.created));
+            self.cookies
+                .sort_by_key(|cookie| (cookie.secure, cookie.created));
             self.cookies.remove(0);
         }
     }
@@ -97,7 +106,11 @@ impl CookieJar {
     #[must_use]
     pub fn matching(&self, place: &Place) -> Vec<&StoredCookie> {
         let now = unix_now();
-        let mut chosen: Vec<_> = self.cookies.iter().filter(|cookie| cookie.goes_to(place, now)).collect();
+        let mut chosen: Vec<_> = self
+            .cookies
+            .iter()
+            .filter(|cookie| cookie.goes_to(place, now))
+            .collect();
         chosen.sort_by_key(|cookie| (usize::MAX - cookie.path.len(), cookie.created));
         chosen
     }
@@ -122,7 +135,10 @@ impl CookieJar {
     /// Names and values that a script on the page at `place` could read.
     #[must_use]
     pub fn visible_to_scripts(&self, place: &Place) -> Vec<&StoredCookie> {
-        self.matching(place).into_iter().filter(|cookie| !cookie.http_only).collect()
+        self.matching(place)
+            .into_iter()
+            .filter(|cookie| !cookie.http_only)
+            .collect()
     }
 
     /// Takes every cookie of this name away, as a user with the browser's settings could.
@@ -193,24 +209,36 @@ pub(in super::super) fn read(field: &[u8]) -> Result<SetCookie, Refusal> {
 // ===== matching =====
 
 fn domain_of(place: &Place, cookie: &SetCookie) -> Result<Option<String>, Refusal> {
-    let Some(domain) = &cookie.domain else { return Ok(None) };
+    let Some(domain) = &cookie.domain else {
+        return Ok(None);
+    };
     if !domain.contains('.') {
         // A single label is a public suffix; a browser takes it only from that very host, as a host-only cookie.
-        return if domain == place.host() { Ok(None) } else { Err(Refusal::Domain) };
+        return if domain == place.host() {
+            Ok(None)
+        } else {
+            Err(Refusal::Domain)
+        };
     }
-    if domain_match(place.host(), domain) { Ok(Some(domain.clone())) } else { Err(Refusal::Domain) }
+    if domain_match(place.host(), domain) {
+        Ok(Some(domain.clone()))
+    } else {
+        Err(Refusal::Domain)
+    }
 }
 
 fn domain_match(host: &str, domain: &str) -> bool {
     host == domain
-        || (host.strip_suffix(domain).is_some_and(|head| head.ends_with('.'))
+        || (host
+            .strip_suffix(domain)
+            .is_some_and(|head| head.ends_with('.'))
             && host.parse::<std::net::Ipv4Addr>().is_err())
 }
 
 fn path_match(request: &[u8], cookie: &[u8]) -> bool {
-    request.strip_prefix(cookie).is_some_and(|rest| {
-        rest.is_empty() || cookie.ends_with(b"/") || rest.starts_with(b"/")
-    })
+    request
+        .strip_prefix(cookie)
+        .is_some_and(|rest| rest.is_empty() || cookie.ends_with(b"/") || rest.starts_with(b"/"))
 }
 
 fn default_path(path: &str) -> Vec<u8> {
@@ -221,6 +249,8 @@ fn default_path(path: &str) -> Vec<u8> {
 }
 
 fn unix_now() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }

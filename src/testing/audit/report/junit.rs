@@ -32,13 +32,19 @@ pub(super) fn write(report: &Report) -> String {
             }
         };
         let id = check.id;
-        let _ = writeln!(cases, "    <testcase classname=\"{target}\" name=\"{id}\">{inner}</testcase>");
+        let _ = writeln!(
+            cases,
+            "    <testcase classname=\"{target}\" name=\"{id}\">{inner}</testcase>"
+        );
     }
     let (tests, time) = (report.verdicts.len(), report.took.as_secs_f64());
     let errors = usize::from(!report.is_complete());
     if let Some(why) = &report.stopped {
         let why = escape(why);
-        let _ = writeln!(cases, "    <testcase classname=\"{target}\" name=\"complete\"><error message=\"{why}\"/></testcase>");
+        let _ = writeln!(
+            cases,
+            "    <testcase classname=\"{target}\" name=\"complete\"><error message=\"{why}\"/></testcase>"
+        );
     }
     let tests = tests + errors;
     format!(
@@ -69,6 +75,9 @@ fn escape(text: &str) -> String {
 mod tests {
     #[test]
     fn what_xml_cannot_hold_is_replaced() {
-        assert_eq!(super::escape("<a b='\u{1}'>&\"\n"), "&lt;a b=&apos;\u{fffd}&apos;&gt;&amp;&quot; ");
+        assert_eq!(
+            super::escape("<a b='\u{1}'>&\"\n"),
+            "&lt;a b=&apos;\u{fffd}&apos;&gt;&amp;&quot; "
+        );
     }
 }

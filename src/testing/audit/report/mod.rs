@@ -65,10 +65,12 @@ pub struct Finding {
 impl Report {
     /// Everything found, the accepted left out, in the order of [`checks`](super::checks).
     pub fn findings(&self) -> impl Iterator<Item = (&'static Check, &Finding)> {
-        self.verdicts.iter().filter_map(|verdict| match &verdict.outcome {
-            Outcome::Found(finding) => Some((verdict.check, finding)),
-            _ => None,
-        })
+        self.verdicts
+            .iter()
+            .filter_map(|verdict| match &verdict.outcome {
+                Outcome::Found(finding) => Some((verdict.check, finding)),
+                _ => None,
+            })
     }
 
     /// Whether the check with this id found something.
@@ -92,7 +94,8 @@ impl Report {
     /// Whether a finding is at or above the severity that fails.
     #[must_use]
     pub fn fails(&self) -> bool {
-        self.findings().any(|(_, finding)| finding.severity >= self.fail_on)
+        self.findings()
+            .any(|(_, finding)| finding.severity >= self.fail_on)
     }
 
     /// How many requests were sent.
@@ -153,12 +156,19 @@ impl fmt::Display for Report {
 
 impl Finding {
     fn certainty(&self) -> &'static str {
-        if self.confirmed { "confirmed by use" } else { "not confirmed by use" }
+        if self.confirmed {
+            "confirmed by use"
+        } else {
+            "not confirmed by use"
+        }
     }
 
     fn text(&self, check: &Check) -> String {
         let (title, certainty) = (check.title, self.certainty());
-        format!("{title} ({certainty}). Sent: {}. Seen: {}. Repair: {}.", self.sent, self.seen, check.repair)
+        format!(
+            "{title} ({certainty}). Sent: {}. Seen: {}. Repair: {}.",
+            self.sent, self.seen, check.repair
+        )
     }
 }
 

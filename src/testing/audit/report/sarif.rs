@@ -6,7 +6,11 @@ use super::super::{Check, Severity};
 use super::{Finding, Outcome, Report};
 
 pub(super) fn write(report: &Report, location: &str) -> String {
-    let rules: Vec<_> = report.verdicts.iter().map(|verdict| rule(verdict.check)).collect();
+    let rules: Vec<_> = report
+        .verdicts
+        .iter()
+        .map(|verdict| rule(verdict.check))
+        .collect();
     let results: Vec<_> = report
         .verdicts
         .iter()

@@ -16,7 +16,11 @@ impl Account {
     /// An account with its credentials.
     #[must_use]
     pub fn new(username: impl Into<String>, password: impl Into<String>) -> Self {
-        Self { username: username.into(), password: password.into(), shown_as: None }
+        Self {
+            username: username.into(),
+            password: password.into(),
+            shown_as: None,
+        }
     }
 
     /// The text by which the application's answers tell this account from another; by default the user name.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use http::Method;
 
-use super::super::{AuditError, Browser, BoxFuture};
+use super::super::{AuditError, BoxFuture, Browser};
 use super::{Account, Step};
 
 type Closure = Arc<dyn Fn(Browser, Account) -> BoxFuture<Result<(), AuditError>> + Send + Sync>;
@@ -29,7 +29,9 @@ impl Flow {
         F: Fn(Browser, Account) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<(), AuditError>> + Send + 'static,
     {
-        Self(Kind::Closure(Arc::new(move |browser, account| Box::pin(drive(browser, account)))))
+        Self(Kind::Closure(Arc::new(move |browser, account| {
+            Box::pin(drive(browser, account))
+        })))
     }
 
     pub(in super::super) async fn run(
@@ -51,7 +53,11 @@ impl Flow {
 
     /// The pages that a visitor calls up before anything is submitted.
     pub(in super::super) fn opening(&self) -> Vec<Step> {
-        self.steps().iter().take_while(|step| step.method == Method::GET).cloned().collect()
+        self.steps()
+            .iter()
+            .take_while(|step| step.method == Method::GET)
+            .cloned()
+            .collect()
     }
 
     pub(in super::super) fn steps(&self) -> &[Step] {

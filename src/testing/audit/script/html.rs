@@ -5,11 +5,19 @@ pub(super) fn field(page: &str, name: &str) -> Option<String> {
     let mut rest = page;
     while let Some(at) = rest.find('<') {
         rest = &rest[at + 1..];
-        let Some(tag) = ["input", "meta"].into_iter().find(|tag| starts_with_tag(rest, tag)) else {
+        let Some(tag) = ["input", "meta"]
+            .into_iter()
+            .find(|tag| starts_with_tag(rest, tag))
+        else {
             continue;
         };
         let attributes = attributes(&rest[tag.len()..]);
-        let of = |key: &str| attributes.iter().find(|(k, _)| k == key).map(|(_, value)| value);
+        let of = |key: &str| {
+            attributes
+                .iter()
+                .find(|(k, _)| k == key)
+                .map(|(_, value)| value)
+        };
         let value = of(if tag == "input" { "value" } else { "content" });
         if of("name").is_some_and(|found| found == name)
             && let Some(value) = value
@@ -21,7 +29,8 @@ pub(super) fn field(page: &str, name: &str) -> Option<String> {
 }
 
 fn starts_with_tag(rest: &str, tag: &str) -> bool {
-    rest.get(..tag.len()).is_some_and(|head| head.eq_ignore_ascii_case(tag))
+    rest.get(..tag.len())
+        .is_some_and(|head| head.eq_ignore_ascii_case(tag))
         && rest[tag.len()..].starts_with(|c: char| c.is_ascii_whitespace() || c == '/')
 }
 
@@ -36,7 +45,9 @@ fn attributes(mut rest: &str) -> Vec<(String, String)> {
             .find(|c: char| c.is_ascii_whitespace() || "=/>".contains(c))
             .unwrap_or(rest.len())
             .max(1);
-        let Some(key) = rest.get(..end) else { return found };
+        let Some(key) = rest.get(..end) else {
+            return found;
+        };
         rest = rest[end..].trim_start();
         let mut value = "";
         if let Some(after) = rest.strip_prefix('=') {
@@ -52,7 +63,10 @@ fn split_value(rest: &str) -> (&str, &str) {
             return inner.split_once(quote).unwrap_or((inner, ""));
         }
     }
-    rest.split_at(rest.find(|c: char| c.is_ascii_whitespace() || c == '>').unwrap_or(rest.len()))
+    rest.split_at(
+        rest.find(|c: char| c.is_ascii_whitespace() || c == '>')
+            .unwrap_or(rest.len()),
+    )
 }
 
 fn unescape(text: &str) -> String {
@@ -61,7 +75,9 @@ fn unescape(text: &str) -> String {
     while let Some(at) = rest.find('&') {
         out.push_str(&rest[..at]);
         rest = &rest[at..];
-        let entity = rest.find(';').and_then(|end| Some((end, entity(&rest[1..end])?)));
+        let entity = rest
+            .find(';')
+            .and_then(|end| Some((end, entity(&rest[1..end])?)));
         match entity {
             Some((end, c)) => {
                 out.push(c);
@@ -106,9 +122,18 @@ mod tests {
 
     #[test]
     fn fields_are_found_by_name() {
-        check("<form><input type=hidden name=csrf value=abc></form>", Some("abc"));
-        check("<INPUT value='a&amp;b&#43;&#x3D;' NAME=\"csrf\"/>", Some("a&b+="));
-        check("<input name=other value=no><meta name=\"csrf\" content=\"yes\">", Some("yes"));
+        check(
+            "<form><input type=hidden name=csrf value=abc></form>",
+            Some("abc"),
+        );
+        check(
+            "<INPUT value='a&amp;b&#43;&#x3D;' NAME=\"csrf\"/>",
+            Some("a&b+="),
+        );
+        check(
+            "<input name=other value=no><meta name=\"csrf\" content=\"yes\">",
+            Some("yes"),
+        );
         check("<inputs name=csrf value=no>", None);
         check("<input name=csrf>", None);
         check("<input name=csrf value=\"open", Some("open"));

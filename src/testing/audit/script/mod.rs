@@ -25,7 +25,9 @@ pub(super) fn substitute(text: &str, variables: &Variables) -> String {
     while let Some(at) = rest.find('{') {
         out.push_str(&rest[..at]);
         rest = &rest[at..];
-        let known = rest.find('}').and_then(|end| Some((end, variables.get(&rest[1..end])?)));
+        let known = rest
+            .find('}')
+            .and_then(|end| Some((end, variables.get(&rest[1..end])?)));
         match known {
             Some((end, value)) => {
                 out.push_str(value);
@@ -48,6 +50,9 @@ mod tests {
     #[test]
     fn only_known_names_are_replaced() {
         let variables = Variables::from([("user".to_owned(), "al{x}ice".to_owned())]);
-        assert_eq!(substitute("{user}/{x}/{/}{user}", &variables), "al{x}ice/{x}/{/}al{x}ice");
+        assert_eq!(
+            substitute("{user}/{x}/{/}{user}", &variables),
+            "al{x}ice/{x}/{/}al{x}ice"
+        );
     }
 }

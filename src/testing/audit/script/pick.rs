@@ -20,7 +20,10 @@ impl Pick {
     #[must_use]
     pub fn field(name: impl Into<String>) -> Self {
         let name = name.into();
-        Self { source: Source::Field(name.clone()), name }
+        Self {
+            source: Source::Field(name.clone()),
+            name,
+        }
     }
 
     /// What a JSON Pointer (RFC 6901) finds in the answer, kept under the pointer's last part.
@@ -28,14 +31,20 @@ impl Pick {
     pub fn json(pointer: impl Into<String>) -> Self {
         let pointer = pointer.into();
         let name = pointer.rsplit('/').next().unwrap_or_default().to_owned();
-        Self { name, source: Source::Json(pointer) }
+        Self {
+            name,
+            source: Source::Json(pointer),
+        }
     }
 
     /// The value of a response header, kept under the header's name.
     #[must_use]
     pub fn header(name: impl Into<String>) -> Self {
         let name = name.into();
-        Self { source: Source::Header(name.clone()), name }
+        Self {
+            source: Source::Header(name.clone()),
+            name,
+        }
     }
 
     /// Keeps the value under another name.
@@ -53,9 +62,12 @@ impl Pick {
                 serde_json::Value::Null => None,
                 other => Some(other.to_string()),
             },
-            Source::Header(name) => {
-                answer.headers().get(name)?.to_str().ok().map(ToOwned::to_owned)
-            }
+            Source::Header(name) => answer
+                .headers()
+                .get(name)?
+                .to_str()
+                .ok()
+                .map(ToOwned::to_owned),
         }
     }
 

@@ -35,50 +35,73 @@ impl Probe {
     /// Asks with a step of one's own.
     #[must_use]
     pub fn new(step: Step) -> Self {
-        Self { step, rule: Rule::Status(200) }
+        Self {
+            step,
+            rule: Rule::Status(200),
+        }
     }
 
     /// Somebody is logged in where the answer has this status.
     #[must_use]
     pub fn status(self, status: u16) -> Self {
-        Self { rule: Rule::Status(status), ..self }
+        Self {
+            rule: Rule::Status(status),
+            ..self
+        }
     }
 
     /// Somebody is logged in where the answer is a success (2xx) and contains this text.
     #[must_use]
     pub fn text(self, text: impl Into<String>) -> Self {
-        Self { rule: Rule::Text(text.into()), ..self }
+        Self {
+            rule: Rule::Text(text.into()),
+            ..self
+        }
     }
 
     /// The JSON value at this pointer (RFC 6901) names who is logged in; nobody where it is missing, null, false,
     /// zero or empty.
     #[must_use]
     pub fn json(self, pointer: impl Into<String>) -> Self {
-        Self { rule: Rule::Json(pointer.into()), ..self }
+        Self {
+            rule: Rule::Json(pointer.into()),
+            ..self
+        }
     }
 
     /// Somebody is logged in where the JSON value at this pointer equals `value`.
     #[must_use]
     pub fn json_is(self, pointer: impl Into<String>, value: impl Into<Value>) -> Self {
-        Self { rule: Rule::JsonIs(pointer.into(), value.into()), ..self }
+        Self {
+            rule: Rule::JsonIs(pointer.into(), value.into()),
+            ..self
+        }
     }
 
     /// A closure names who is logged in.
     #[must_use]
     pub fn by(self, rule: impl Fn(&Answer) -> Option<String> + Send + Sync + 'static) -> Self {
-        Self { rule: Rule::By(Arc::new(rule)), ..self }
+        Self {
+            rule: Rule::By(Arc::new(rule)),
+            ..self
+        }
     }
 
     /// The same rule for the answer to another step.
     pub(in super::super) fn asking(&self, step: Step) -> Self {
-        Self { step, rule: self.rule.clone() }
+        Self {
+            step,
+            rule: self.rule.clone(),
+        }
     }
 
     /// The text by which accounts are told apart, or nothing where nobody is logged in.
     pub(in super::super) fn read(&self, answer: &Answer) -> Option<String> {
         let success = (200..300).contains(&answer.status());
         match &self.rule {
-            Rule::Status(status) => (answer.status() == *status).then(|| answer.text().into_owned()),
+            Rule::Status(status) => {
+                (answer.status() == *status).then(|| answer.text().into_owned())
+            }
             Rule::Text(text) => {
                 let page = answer.text();
                 (success && page.contains(text.as_str())).then(|| page.into_owned())
@@ -93,7 +116,8 @@ impl Probe {
             },
             Rule::JsonIs(pointer, value) => {
                 let json = answer.json()?;
-                (success && json.pointer(pointer) == Some(value)).then(|| answer.text().into_owned())
+                (success && json.pointer(pointer) == Some(value))
+                    .then(|| answer.text().into_owned())
             }
             Rule::By(rule) => rule(answer),
         }
@@ -102,6 +126,8 @@ impl Probe {
 
 impl fmt::Debug for Probe {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Probe").field("step", &self.step).finish_non_exhaustive()
+        f.debug_struct("Probe")
+            .field("step", &self.step)
+            .finish_non_exhaustive()
     }
 }

@@ -124,12 +124,18 @@ impl Step {
 
     /// Method and path, for reports.
     pub(in super::super) fn label(&self) -> String {
-        format!("{} {}", self.method, self.target.split(['?', '#']).next().unwrap_or_default())
+        format!(
+            "{} {}",
+            self.method,
+            self.target.split(['?', '#']).next().unwrap_or_default()
+        )
     }
 }
 
 impl fmt::Debug for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Step").field("request", &self.label()).finish_non_exhaustive()
+        f.debug_struct("Step")
+            .field("request", &self.label())
+            .finish_non_exhaustive()
     }
 }

@@ -40,7 +40,11 @@ impl HttpTransport {
             .build();
         let client = Client::builder(TokioExecutor::new()).build(connector);
         let authorities = places.into_iter().map(key).collect();
-        Ok(Self { client, authorities, patience })
+        Ok(Self {
+            client,
+            authorities,
+            patience,
+        })
     }
 }
 
@@ -63,11 +67,15 @@ impl Transport for HttpTransport {
             let whole = async {
                 let (head, body) = answer.await.map_err(|error| causes(&error))?.into_parts();
                 let body = Limited::new(body, LARGEST_BODY).collect().await;
-                let body = body.map_err(|error| TransportError::new(format_args!("the body broke off: {error}")))?;
+                let body = body.map_err(|error| {
+                    TransportError::new(format_args!("the body broke off: {error}"))
+                })?;
                 Ok(Response::from_parts(head, body.to_bytes()))
             };
             let late = format!("no answer within {} s", patience.as_secs_f32());
-            tokio::time::timeout(patience, whole).await.unwrap_or_else(|_| Err(TransportError::new(late)))
+            tokio::time::timeout(patience, whole)
+                .await
+                .unwrap_or_else(|_| Err(TransportError::new(late)))
         })
     }
 
@@ -78,7 +86,9 @@ impl Transport for HttpTransport {
 
 impl fmt::Debug for HttpTransport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("HttpTransport").field("authorities", &self.authorities).finish_non_exhaustive()
+        f.debug_struct("HttpTransport")
+            .field("authorities", &self.authorities)
+            .finish_non_exhaustive()
     }
 }
 

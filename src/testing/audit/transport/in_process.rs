@@ -22,7 +22,10 @@ pub struct InProcess<S, F> {
 impl<S, F> InProcess<S, F> {
     /// Drives `service`; `make_body` turns the bytes of a request into the body type that the service takes.
     pub fn new(service: S, make_body: F) -> Self {
-        Self { service: Mutex::new(service), make_body }
+        Self {
+            service: Mutex::new(service),
+            make_body,
+        }
     }
 }
 
@@ -37,7 +40,11 @@ where
     ResBody::Error: fmt::Display,
 {
     fn send(&self, request: Request<Bytes>) -> BoxFuture<Result<Response<Bytes>, TransportError>> {
-        let mut service = self.service.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut service = self
+            .service
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
         let (mut head, body) = request.into_parts();
         // A server behind HTTP/1.1 sees the path alone; the host is in its header.
         if let Some(target) = head.uri.path_and_query() {
@@ -45,7 +52,9 @@ where
         }
         let request = Request::from_parts(head, (self.make_body)(body));
         Box::pin(async move {
-            std::future::poll_fn(|cx| service.poll_ready(cx)).await.map_err(TransportError::new)?;
+            std::future::poll_fn(|cx| service.poll_ready(cx))
+                .await
+                .map_err(TransportError::new)?;
             let response = service.call(request).await.map_err(TransportError::new)?;
             let (head, body) = response.into_parts();
             Ok(Response::from_parts(head, collect(body).await?))
@@ -70,7 +79,9 @@ where
     let mut bytes = Vec::new();
     while bytes.len() < LARGEST_BODY {
         let frame = std::future::poll_fn(|cx| body.as_mut().poll_frame(cx)).await;
-        let Some(frame) = frame.transpose().map_err(TransportError::new)? else { break };
+        let Some(frame) = frame.transpose().map_err(TransportError::new)? else {
+            break;
+        };
         if let Ok(mut data) = frame.into_data() {
             let taken = data.remaining().min(LARGEST_BODY - bytes.len());
             bytes.extend_from_slice(&data.copy_to_bytes(taken));

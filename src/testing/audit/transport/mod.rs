@@ -41,7 +41,9 @@ impl TransportError {
     /// An error with its reason in words. The reason must not quote the request's contents.
     #[must_use]
     pub fn new(reason: impl fmt::Display) -> Self {
-        Self { reason: reason.to_string() }
+        Self {
+            reason: reason.to_string(),
+        }
     }
 }
 
