@@ -1,5 +1,11 @@
 //! The fixation audit against servers that are vulnerable, or correct, on purpose.
 #![cfg(feature = "testing")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests"
+)]
 
 #[path = "audit/rust/mod.rs"]
 mod rust;

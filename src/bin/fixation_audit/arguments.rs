@@ -63,10 +63,10 @@ fn read(parser: &mut Parser) -> Result<Command, lexopt::Error> {
             Arg::Long("password-file") => first.password_file = Some(parser.value()?.into()),
             Arg::Long("second-user") => second.username = parser.value()?.string()?,
             Arg::Long("second-password-env") => {
-                second.password_env = Some(parser.value()?.string()?)
+                second.password_env = Some(parser.value()?.string()?);
             }
             Arg::Long("second-password-file") => {
-                second.password_file = Some(parser.value()?.into())
+                second.password_file = Some(parser.value()?.into());
             }
             Arg::Long("whoami") => probe.path = Some(parser.value()?.string()?),
             Arg::Long("whoami-status") => probe.status = Some(parser.value()?.parse()?),
@@ -84,22 +84,22 @@ fn read(parser: &mut Parser) -> Result<Command, lexopt::Error> {
             Arg::Long("logout") => described.logout = vec![request(&parser.value()?.string()?)],
             Arg::Long("openapi") => described.openapi.document = Some(parser.value()?.string()?),
             Arg::Long("login-operation") => {
-                described.openapi.login = Some(parser.value()?.string()?)
+                described.openapi.login = Some(parser.value()?.string()?);
             }
             Arg::Long("whoami-operation") => {
-                described.openapi.whoami = Some(parser.value()?.string()?)
+                described.openapi.whoami = Some(parser.value()?.string()?);
             }
             Arg::Long("elevate-operation") => {
-                described.openapi.elevate = Some(parser.value()?.string()?)
+                described.openapi.elevate = Some(parser.value()?.string()?);
             }
             Arg::Long("logout-operation") => {
-                described.openapi.logout = Some(parser.value()?.string()?)
+                described.openapi.logout = Some(parser.value()?.string()?);
             }
             Arg::Long("allow-origin") => described.allow_origins.push(parser.value()?.string()?),
             Arg::Long("time-limit") => described.limits.seconds = Some(parser.value()?.parse()?),
             Arg::Long("patience") => described.limits.patience = Some(parser.value()?.parse()?),
             Arg::Long("most-requests") => {
-                described.limits.requests = Some(parser.value()?.parse()?)
+                described.limits.requests = Some(parser.value()?.parse()?);
             }
             Arg::Long("samples") => described.limits.samples = Some(parser.value()?.parse()?),
             Arg::Long("format") => all.format = parser.value()?.parse_with(Format::parse)?,
@@ -113,7 +113,7 @@ fn read(parser: &mut Parser) -> Result<Command, lexopt::Error> {
             }
             Arg::Long("accept") => insert(&mut described.accept, parser)?,
             Arg::Long("colour" | "color") => {
-                all.colour = parser.value()?.parse_with(Colour::parse)?
+                all.colour = parser.value()?.parse_with(Colour::parse)?;
             }
             Arg::Short('q') | Arg::Long("quiet") => all.quiet = true,
             _ => return Err(arg.unexpected()),

@@ -80,6 +80,7 @@ macro_rules! catalogue {
         }),*];
         /// One name a check, so that a family of checks cannot misspell one.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        #[allow(clippy::enum_variant_names, reason = "the variants are named after the checks")]
         pub(super) enum Id { $($name),* }
         impl Id {
             pub(super) fn check(self) -> &'static Check { &ALL[self as usize] }

@@ -142,7 +142,7 @@ pub(super) fn bits(values: &[String]) -> f64 {
         .collect::<Vec<_>>());
     // What is random text may be the base64 of less: whichever view shows less is believed.
     let decoded: Option<Vec<_>> = values.iter().map(|value| shape::decode(value)).collect();
-    let readable = |bytes: &Vec<Vec<u8>>| bytes.iter().flatten().all(|b| b.is_ascii_graphic());
+    let readable = |bytes: &Vec<Vec<u8>>| bytes.iter().flatten().all(u8::is_ascii_graphic);
     match decoded.filter(readable) {
         Some(decoded) => text.min(sum(&decoded)),
         None => text,

@@ -66,11 +66,18 @@ impl<'a> Recorder<'a> {
     /// A finding less severe than the check's worst.
     pub(super) fn found_as(&mut self, id: Id, severity: Severity, note: Note) {
         let secrets = &self.scene.world.secrets;
+        let Finding {
+            confirmed,
+            sent,
+            seen,
+            ..
+        } = note.finding;
+        let (sent, seen) = (secrets.scrub(&sent), secrets.scrub(&seen));
         let finding = Finding {
             severity,
-            sent: secrets.scrub(&note.finding.sent),
-            seen: secrets.scrub(&note.finding.seen),
-            ..note.finding
+            confirmed,
+            sent,
+            seen,
         };
         let outcome = match self.scene.plan.accepted.get(id.check().id) {
             Some(reason) => Outcome::Accepted(finding, secrets.scrub(reason)),

@@ -105,7 +105,7 @@ fn object(encoded: &str) -> Option<Value> {
 
 /// A value of the client's own making that looks like this one: same length, same classes of characters.
 pub(super) fn imitate(value: &[u8]) -> Vec<u8> {
-    let hex = value.iter().all(|b| b.is_ascii_hexdigit());
+    let hex = value.iter().all(u8::is_ascii_hexdigit);
     let pick =
         |choices: &[u8]| choices[usize::from(u16::from_ne_bytes(chance::bytes())) % choices.len()];
     value

@@ -15,6 +15,15 @@ pub(super) const FAMILY: &[Id] = &[
 ];
 
 pub(super) async fn run(scene: &Scene, recorder: &mut Recorder<'_>) -> Result<(), AuditError> {
+    if scene.cookies.is_empty() {
+        for id in FAMILY {
+            recorder.not_judged(
+                *id,
+                "a login does not come with an earlier session: it rides on no cookie",
+            );
+        }
+        return Ok(());
+    }
     same_user(scene, recorder).await?;
     if scene.tells_apart() {
         return other_user(scene, recorder).await;

@@ -16,13 +16,15 @@ pub struct Probe {
     rule: Rule,
 }
 
+type Closure = dyn Fn(&Answer) -> Option<String> + Send + Sync;
+
 #[derive(Clone)]
 enum Rule {
     Status(u16),
     Text(String),
     Json(String),
     JsonIs(String, Value),
-    By(Arc<dyn Fn(&Answer) -> Option<String> + Send + Sync>),
+    By(Arc<Closure>),
 }
 
 impl Probe {
