@@ -1,11 +1,13 @@
 //! Tools for the tests of applications and of stores.
 
+pub mod audit;
 mod clock;
 mod faulty;
 mod record;
 pub mod store_contract;
 
 pub use self::{
+    audit::FixationAudit,
     clock::ManualClock,
     faulty::{FaultyStore, StoreOperation, UnknownOperation},
     record::{RecordBuilder, claim_for},
