@@ -89,7 +89,7 @@ impl Revocations {
         issued_at: Timestamp,
         now: Timestamp,
     ) -> Status {
-        if self.is_cut_off(subject, issued_at) {
+        if self.is_cut_off(subject, id, issued_at) {
             return Status::Ended;
         }
         self.retired.status(id, now)
@@ -117,7 +117,8 @@ impl Revocations {
     /// changes and nothing may be issued.
     ///
     /// For an elevation, a step-down and a renewal, whose successor would otherwise slip past an
-    /// [`end_subject`](Self::end_subject) at the same time.
+    /// [`end_subject`](Self::end_subject) at the same time. Tells when the successor is to be issued: at
+    /// `now`, or just after a cut-off that spared this token.
     pub(crate) fn retire_of(
         &self,
         id: &SessionId,
@@ -126,9 +127,19 @@ impl Revocations {
         how: Retirement,
         until: Timestamp,
         now: Timestamp,
-    ) -> bool {
+    ) -> Option<Timestamp> {
         let mut writer = self.writing();
-        !self.is_cut_off(subject, issued_at) && self.retire_under(&mut writer, id, how, until, now)
+        if self.is_cut_off(subject, id, issued_at)
+            || !self.retire_under(&mut writer, id, how, until, now)
+        {
+            return None;
+        }
+        let after = subject.and_then(|subject| self.cutoffs.of(subject));
+        let after = after.map(|cutoff| cutoff.after(Duration::from_millis(1)));
+        let issue = after.map_or(now, |after| after.max(now));
+        // A cut-off that comes next is to end the successor too.
+        writer.latest = writer.latest.max(issue);
+        Some(issue)
     }
 
     fn retire_under(
@@ -174,7 +185,29 @@ impl Revocations {
         let writer = self.writing();
         let cutoff = writer.latest.max(issued_before);
         let until = until.after(cutoff.since(issued_before));
-        self.cutoffs.raise(subject, cutoff, until);
+        self.cutoffs.raise(subject, cutoff, None, until);
+    }
+
+    /// The same, but for the session of the token of this id, which was issued at `issued_at`; false, and
+    /// nothing changes, if that token no longer holds: what ended stays ended.
+    pub(crate) fn end_others(
+        &self,
+        subject: &Subject,
+        id: &SessionId,
+        issued_at: Timestamp,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> bool {
+        let writer = self.writing();
+        let standing = self.status(id, Some(subject), issued_at, now);
+        if !matches!(standing, Status::Good | Status::Grace) {
+            return false;
+        }
+        let spared = self.retired.last_of(id);
+        let cutoff = writer.latest.max(now);
+        let until = until.after(cutoff.since(now));
+        self.cutoffs.raise(subject, cutoff, Some(spared), until);
+        true
     }
 
     /// The moment up to which everything issued to `subject` has ended, if there is one.
@@ -187,9 +220,8 @@ impl Revocations {
         self.retired.len() + self.cutoffs.len()
     }
 
-    fn is_cut_off(&self, subject: Option<&Subject>, issued_at: Timestamp) -> bool {
-        let cutoff = subject.and_then(|subject| self.cutoffs.of(subject));
-        cutoff.is_some_and(|cutoff| issued_at <= cutoff)
+    fn is_cut_off(&self, subject: Option<&Subject>, id: &SessionId, issued_at: Timestamp) -> bool {
+        subject.is_some_and(|subject| self.cutoffs.ends(subject, id, issued_at))
     }
 
     fn clear_away(&self, now: Timestamp) {
