@@ -2,11 +2,13 @@
 
 mod clock;
 mod faulty;
+mod operation;
 mod record;
 pub mod store_contract;
 
 pub use self::{
     clock::ManualClock,
-    faulty::{FaultyStore, StoreOperation, UnknownOperation},
+    faulty::FaultyStore,
+    operation::{StoreOperation, UnknownOperation},
     record::{RecordBuilder, claim_for},
 };
