@@ -34,7 +34,7 @@ pub(crate) struct Revocations {
 
 #[derive(Debug, Default)]
 struct Writer {
-    /// The latest moment at which a token was replaced: its successor was issued then.
+    /// The latest moment at which a token was replaced or issued anew, so that one was issued then.
     latest: Timestamp,
 }
 
@@ -140,6 +140,24 @@ impl Revocations {
         // A cut-off that comes next is to end the successor too.
         writer.latest = writer.latest.max(issue);
         Some(issue)
+    }
+
+    /// Whether the token of this id may leave again under the same id, issued at `now`: only while it is
+    /// good. Asked right before, so that an [`end_subject`](Self::end_subject) at the same time either
+    /// refuses it here or ends what leaves.
+    pub(crate) fn may_reissue(
+        &self,
+        id: &SessionId,
+        subject: Option<&Subject>,
+        issued_at: Timestamp,
+        now: Timestamp,
+    ) -> bool {
+        let mut writer = self.writing();
+        let may = self.status(id, subject, issued_at, now) == Status::Good;
+        if may {
+            writer.latest = writer.latest.max(now);
+        }
+        may
     }
 
     fn retire_under(
