@@ -1,5 +1,7 @@
 //! Tower middleware that makes session fixation impossible by construction.
 
+#![warn(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
+
 mod cookie;
 mod error;
 #[cfg(feature = "axum")]

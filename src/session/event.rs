@@ -146,9 +146,9 @@ pub struct SessionEvent {
     pub kind: EventKind,
     /// When.
     pub at: Timestamp,
-    /// The session that it happened to, where one is known.
+    /// The session that it happened to, or that began, where one is known.
     pub session: Option<SessionId>,
-    /// The session that took its place, after a login.
+    /// The session or token id that took its place.
     pub successor: Option<SessionId>,
     /// Who was, or is now, logged in there.
     pub subject: Option<Subject>,

@@ -70,9 +70,11 @@ impl Login {
     /// Names the session in lists, so that a person recognises it; cut to 128 bytes.
     pub fn labelled(mut self, label: impl AsRef<str>) -> Self {
         let label = label.as_ref();
-        self.label = Some(SmolStr::new(
-            &label[..label.floor_char_boundary(Self::MAX_LABEL_LEN)],
-        ));
+        let mut end = label.len().min(Self::MAX_LABEL_LEN);
+        while !label.is_char_boundary(end) {
+            end -= 1;
+        }
+        self.label = Some(SmolStr::new(&label[..end]));
         self
     }
 }

@@ -11,6 +11,7 @@ use super::{failure::SessionError, shared::Shared};
 use crate::{
     cookie::CookieKind,
     session::{
+        authentication::Subject,
         decide::{Dead, Live, Outcome, Settlement, Verdict},
         event::{EventKind, SessionEvent},
         id::SessionId,
@@ -118,7 +119,7 @@ impl Shared {
         &self,
         kinds: &[EventKind],
         live: Option<&Live>,
-        successor: Option<(SessionId, Option<&crate::session::authentication::Subject>)>,
+        successor: Option<(SessionId, Option<&Subject>)>,
         now: Timestamp,
     ) {
         for kind in kinds {
@@ -128,7 +129,11 @@ impl Shared {
             if let Some((id, subject)) = successor
                 && *kind != EventKind::LoggedOut
             {
-                event.successor = Some(id);
+                // A session that began from nothing is what the event is about.
+                match event.session {
+                    Some(_) => event.successor = Some(id),
+                    None => event.session = Some(id),
+                }
                 event.subject = subject.cloned();
             }
             self.tell(&event);

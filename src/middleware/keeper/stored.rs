@@ -2,6 +2,8 @@
 
 use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 
+use http::HeaderValue;
+
 use super::{Admission, Finished, Settling, Writes, judge, kind_of};
 use crate::{
     cookie::{CookieKind, token::Opened},
@@ -11,10 +13,12 @@ use crate::{
         shared::{Arrival, Shared},
     },
     session::{
+        authentication::Subject,
         decide::{self, Dead, Hold, Live, Outcome, Plan, Save, Settled, Verdict},
         draft::Rotation,
         event::{EventKind, SessionEvent},
-        id::{Claim, Fresh, SessionId},
+        id::{Claim, Fresh, Secret, SessionId},
+        mark::Mark,
         policy::TokenReuse,
         record::{Proof, Record, Standing, State},
         time::Timestamp,
@@ -369,7 +373,6 @@ impl Settle<'_> {
 
     /// The session ended while the handler ran: nothing brings it back.
     fn gone(&self) -> Verdict {
-        use crate::session::mark::Mark;
         let marked =
             |test: fn(&Mark) -> bool| self.finished.marks.iter().any(|(_, mark)| test(mark));
         if self.finished.outcome == Outcome::Answered
@@ -394,7 +397,7 @@ impl Settle<'_> {
         self.store.replace(id, revision, record, now).await
     }
 
-    fn issue(&mut self, state: &State, id: &SessionId, secret: &crate::session::id::Secret) {
+    fn issue(&mut self, state: &State, id: &SessionId, secret: &Secret) {
         let kind = kind_of(state.authentication.is_some());
         let token = self
             .shared
@@ -410,16 +413,12 @@ impl Settle<'_> {
         self.write(kind, value);
     }
 
-    fn write(&mut self, kind: CookieKind, value: http::HeaderValue) {
+    fn write(&mut self, kind: CookieKind, value: HeaderValue) {
         self.writes.retain(|(other, _)| *other != kind);
         self.writes.push((kind, value));
     }
 
-    fn tell(
-        &self,
-        events: &[EventKind],
-        successor: Option<(SessionId, Option<&crate::session::authentication::Subject>)>,
-    ) {
+    fn tell(&self, events: &[EventKind], successor: Option<(SessionId, Option<&Subject>)>) {
         self.shared
             .tell_all(events, self.live.as_ref(), successor, self.finished.now);
     }
