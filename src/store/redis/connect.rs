@@ -3,7 +3,7 @@
 use std::{error::Error, future::Future, sync::Arc, time::Duration};
 
 use redis::{
-    Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, RedisError, RedisResult,
+    Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, RedisResult,
     aio::{ConnectionLike, ConnectionManager},
     cluster::ClusterClient,
     cluster_async::ClusterConnection,
