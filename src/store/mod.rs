@@ -8,6 +8,8 @@ mod memory;
 mod outcome;
 pub(crate) mod revocation;
 mod shards;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+mod sql;
 #[cfg(feature = "_network")]
 mod time_limit;
 
@@ -20,6 +22,10 @@ use crate::session::{
     time::Timestamp,
 };
 
+#[cfg(feature = "postgres")]
+pub use self::sql::PostgresStore;
+#[cfg(feature = "sqlite")]
+pub use self::sql::SqliteStore;
 pub use self::{
     error::{StoreError, StoreErrorKind},
     memory::MemoryStore,
