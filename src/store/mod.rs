@@ -10,6 +10,8 @@ mod outcome;
 pub mod redis;
 pub(crate) mod revocation;
 mod shards;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+mod sql;
 #[cfg(feature = "_network")]
 mod time_limit;
 
@@ -22,6 +24,10 @@ use crate::session::{
     time::Timestamp,
 };
 
+#[cfg(feature = "postgres")]
+pub use self::sql::PostgresStore;
+#[cfg(feature = "sqlite")]
+pub use self::sql::SqliteStore;
 pub use self::{
     error::{StoreError, StoreErrorKind},
     memory::MemoryStore,
