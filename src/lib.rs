@@ -75,6 +75,7 @@ mod cookie;
 mod error;
 #[cfg(feature = "axum")]
 mod extract;
+mod guard;
 mod key;
 mod middleware;
 #[cfg(doctest)]
@@ -87,10 +88,20 @@ pub mod testing;
 pub use cookie::{CookieName, CookiePolicy, CookiePolicyBuilder, CookiePrefix, SameSite};
 pub use error::ConfigError;
 #[cfg(feature = "axum")]
-pub use extract::{AuthenticationRejection, MissingSessionLayer};
+pub use extract::{AuthenticatedAt, AuthenticationRejection, MissingSessionLayer};
+pub use guard::{
+    csrf::{CsrfLayer, CsrfService},
+    future::GuardFuture,
+    layer::RequireAuthentication,
+    refusal::{EmptyRefusal, Refusal, RefusalResponse},
+    return_path::ReturnPath,
+    service::RequireAuthenticationService,
+};
 pub use key::{KeyId, KeyRing};
 pub use middleware::{
+    client::{AddressBlock, ClientBinding, ForwardingHeader, PeerAddress},
     clock::SystemClock,
+    control::{SessionInfo, Sessions},
     failure::{EmptyFailure, FailureResponse, SessionError, SessionErrorKind},
     future::ResponseFuture,
     layer::SessionLayer,
@@ -99,12 +110,14 @@ pub use middleware::{
 };
 pub use session::{
     authentication::{AssuranceLevel, Subject},
+    binding::OnChange,
+    csrf::{CsrfRejected, CsrfToken},
     data::{DataError, DataErrorKind, DataKey},
     event::{EventKind, Observer, SessionEvent, Severity},
     handle::{AuthenticatedSession, Session},
     id::{Claim, InvalidSessionId, SessionId},
     mark::Login,
-    policy::{SessionPolicy, TokenReuse},
+    policy::{AtLimit, SessionPolicy, TokenReuse},
     record::{Record, RecordError},
     time::{Clock, Timestamp},
 };

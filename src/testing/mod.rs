@@ -3,12 +3,14 @@
 pub mod audit;
 mod clock;
 mod faulty;
+mod operation;
 mod record;
 pub mod store_contract;
 
 pub use self::{
     audit::FixationAudit,
     clock::ManualClock,
-    faulty::{FaultyStore, StoreOperation, UnknownOperation},
+    faulty::FaultyStore,
+    operation::{StoreOperation, UnknownOperation},
     record::{RecordBuilder, claim_for},
 };

@@ -2,6 +2,7 @@
 
 mod capacity;
 mod index;
+mod part;
 mod table;
 #[cfg(test)]
 #[cfg(feature = "testing")]

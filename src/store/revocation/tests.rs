@@ -283,6 +283,21 @@ fn an_elevation_does_not_slip_past_a_revocation() {
 }
 
 #[test]
+fn a_token_issued_anew_does_not_slip_past_a_revocation() {
+    let alice = Subject::from("alice");
+    let list = Revocations::new();
+    assert!(list.may_reissue(&A, Some(&alice), at(0), at(20)));
+    // The revocation was asked for at second 10, and comes when the token has left again.
+    list.end_subject(&alice, at(10), at(100));
+    let status = list.status(&A, Some(&alice), at(20), at(21));
+    assert_eq!(status, Status::Ended);
+    assert!(!list.may_reissue(&A, Some(&alice), at(0), at(30)));
+
+    let renewed = after(&[(0, A, renewed(B, 10))]);
+    assert!(!renewed.may_reissue(&A, None, at(0), at(5)));
+}
+
+#[test]
 fn entries_are_dropped_once_their_tokens_have_expired() {
     let list = Revocations::new();
     for byte in 0..100 {
