@@ -80,6 +80,9 @@ mod key;
 mod middleware;
 #[cfg(doctest)]
 mod misuse;
+#[cfg(all(doctest, feature = "axum"))]
+#[doc = include_str!("../README.md")]
+mod readme {}
 mod session;
 pub mod store;
 #[cfg(feature = "testing")]
