@@ -82,6 +82,16 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
     /// If the store cannot say whether there is one, or holds bytes there that are not a record.
     fn load<'a>(&'a self, claim: &'a Claim, now: Timestamp) -> StoreFuture<'a, Option<Stored>>;
 
+    /// The record that [`load`](Self::load) would answer, where the store need not wait for it: one in
+    /// this process's own memory that is the authority itself, not a cache of it.
+    ///
+    /// `None` says nothing, and the layer asks `load`. That is all a store does that does not implement
+    /// this.
+    fn at_hand(&self, claim: &Claim, now: Timestamp) -> Option<Stored> {
+        let _ = (claim, now);
+        None
+    }
+
     /// Writes the record of a new session, unless there is one under that id, expired or not.
     ///
     /// # Errors
@@ -166,6 +176,10 @@ macro_rules! store_behind_a_pointer {
                 now: Timestamp,
             ) -> StoreFuture<'a, Option<Stored>> {
                 (**self).load(claim, now)
+            }
+
+            fn at_hand(&self, claim: &Claim, now: Timestamp) -> Option<Stored> {
+                (**self).at_hand(claim, now)
             }
 
             fn create<'a>(
