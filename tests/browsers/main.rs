@@ -51,4 +51,18 @@ macro_rules! play {
 
 attacks! {
     sibling_domain_cookie: planting, "A01";
+    longer_path: planting, "A03, A04, A05";
+    script_before_the_login: planting, "A01, A43";
+    partitioned_twin: planting, "A08b";
+    overflow_of_the_jar: planting, "A13";
+    odd_names: names, "A06–A12";
+    bad_byte_beside_ours: names, "A44";
+    login_by_a_cross_site_form: forgery, "A03, R82";
+    login_by_a_siblings_fetch: forgery, "A03, R82";
+    late_answer_to_a_visitor: races, "A23, R15";
+    two_tabs_log_in_at_once: races, "A25, R11";
+    logout_with_the_page_open: races, "A24, A37";
+    token_known_before_the_next_login: lifecycle, "A20, A22, R02";
+    token_known_before_the_elevation: lifecycle, "A19, R03";
+    next_user_of_the_browser: lifecycle, "A21, R04";
 }

@@ -9,9 +9,12 @@ use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use tokio::time::{Instant, sleep};
 
 use crate::{
-    driver::Browser,
-    site::{ATTACKER, Seen, Site, Target, encode},
+    driver::{Browser, Tab},
+    site::{ATTACKER, Seen, Site, Target, encode, value},
 };
+
+/// Nothing on one machine takes longer.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 #[derive(Debug)]
 pub struct Stage {
@@ -64,12 +67,6 @@ impl Reply {
     }
 }
 
-/// The value of a `Set-Cookie` field of this name.
-pub fn value<'a>(cookie: &'a str, name: &str) -> Option<&'a str> {
-    let (given, value) = cookie.split(';').next()?.split_once('=')?;
-    (given == name).then_some(value)
-}
-
 impl Stage {
     pub fn url(&self, host: &str, path: &str) -> String {
         format!("http://{host}:{}{path}", self.site.address.port())
@@ -94,6 +91,38 @@ impl Stage {
         let post = format!("return (await fetch('{path}', {{ method: 'POST' }})).status");
         self.script(target.host, &post).await;
         self.last(target, path.split('?').next().unwrap())
+    }
+
+    /// Opens a page of the host whose script goes elsewhere, and waits until it is there.
+    pub async fn leave(&mut self, host: &str, script: &str) {
+        let page = self.url(host, &format!("/page?{}", encode(script.as_bytes())));
+        self.browser.open(&page).await;
+        let deadline = Instant::now() + PATIENCE;
+        while self.browser.run("return location.href").await == page {
+            assert!(Instant::now() < deadline, "the page stays");
+            sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// A page of the target posts to it, and the answer waits at the gate, as do `waiting` in all.
+    pub async fn begin(&mut self, target: Target, path: &str, waiting: usize) {
+        let post = format!(
+            "fetch('{path}', {{ method: 'POST' }}).then(() => document.title = 'answered');
+            return 'sent'"
+        );
+        self.script(target.host, &post).await;
+        self.until("they wait", |site| site.gate.waiting() == waiting)
+            .await;
+    }
+
+    /// Lets the answers go, and waits until the pages in these tabs have them.
+    pub async fn finish(&mut self, tabs: &[&Tab]) {
+        self.site.gate.open();
+        for tab in tabs {
+            self.browser.switch(tab).await;
+            self.browser.title("answered").await;
+        }
+        self.site.gate.close();
     }
 
     /// The victim looks who is logged in; what the server received and thought.
@@ -157,7 +186,7 @@ impl Stage {
 
     /// Waits until `done`, for a while.
     pub async fn until(&self, what: &str, done: impl Fn(&Site) -> bool) {
-        let deadline = Instant::now() + Duration::from_secs(20);
+        let deadline = Instant::now() + PATIENCE;
         while !done(&self.site) {
             assert!(Instant::now() < deadline, "{what}");
             sleep(Duration::from_millis(5)).await;

@@ -85,6 +85,20 @@ pub struct Seen {
     pub set: Vec<String>,
 }
 
+impl Seen {
+    /// The value that the answer sets under this name.
+    pub fn sets(&self, name: &str) -> Option<String> {
+        let mut values = self.set.iter().filter_map(|cookie| value(cookie, name));
+        values.next().map(str::to_owned)
+    }
+}
+
+/// The value of a `Set-Cookie` field of this name.
+pub fn value<'a>(cookie: &'a str, name: &str) -> Option<&'a str> {
+    let (given, value) = cookie.split(';').next()?.split_once('=')?;
+    (given == name).then_some(value)
+}
+
 /// The server. Ends with the test's runtime.
 #[derive(Debug)]
 pub struct Site {
