@@ -12,4 +12,6 @@ pub(crate) mod id;
 pub(crate) mod mark;
 pub(crate) mod policy;
 pub(crate) mod record;
+#[cfg(test)]
+mod tests;
 pub(crate) mod time;

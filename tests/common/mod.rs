@@ -1,5 +1,9 @@
 //! An application with a route for every mark, and a client that keeps what it is given.
-#![allow(dead_code, unreachable_pub, reason = "each test binary uses its own part")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    reason = "each test binary uses its own part"
+)]
 
 use std::{
     collections::BTreeMap,
