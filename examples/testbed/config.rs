@@ -17,7 +17,7 @@ pub(crate) struct Testbed {
     pub(crate) cookies: CookiePolicy,
     pub(crate) events: EventLog,
     pub(crate) gates: Gates,
-    pub(crate) store: Option<FaultyStore>,
+    pub(crate) store: Option<FaultyStore<Arc<dyn SessionStore>>>,
     pub(crate) manual_clock: Option<ManualClock>,
     pub(crate) clock: Arc<dyn Clock>,
 }

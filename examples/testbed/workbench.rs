@@ -9,7 +9,7 @@ use axum::{
     routing::{get, post},
 };
 use serde_json::{Value, json};
-use tower_session_guard::testing::Operation;
+use tower_session_guard::testing::StoreOperation;
 
 use crate::{config::Testbed, routes::number};
 
@@ -57,12 +57,12 @@ async fn stats(State(testbed): State<Arc<Testbed>>) -> Result<Json<Value>, Statu
     let Some(store) = &testbed.store else {
         return Ok(Json(json!({ "calls": {}, "records": null })));
     };
-    let records = store.records(testbed.clock.now()).await;
-    let records = records.map_err(|_| StatusCode::SERVICE_UNAVAILABLE)?;
-    let calls: HashMap<_, _> = Operation::ALL
+    let calls: HashMap<_, _> = StoreOperation::EACH
         .iter()
-        .map(|operation| (operation.as_str(), store.calls(*operation)))
+        .map(|operation| (operation.name(), store.calls(*operation)))
         .collect();
+    let records = store.live_records(testbed.clock.now()).await;
+    let records = records.map_err(|_| StatusCode::SERVICE_UNAVAILABLE)?;
     Ok(Json(json!({ "calls": calls, "records": records })))
 }
 
@@ -73,11 +73,8 @@ async fn fail_store(
     let times = number(&parameters, "times")?.ok_or(StatusCode::BAD_REQUEST)?;
     let after = number(&parameters, "after")?.unwrap_or(0);
     let store = testbed.store.as_ref().ok_or(StatusCode::CONFLICT)?;
-    match parameters.get("fail").map(String::as_str) {
-        Some("load") => store.fail_loads(times, after),
-        Some("write") => store.fail_writes(times, after),
-        _ => return Err(StatusCode::BAD_REQUEST),
-    }
+    let operation = parameters.get("fail").and_then(|name| name.parse().ok());
+    store.fail(operation.ok_or(StatusCode::BAD_REQUEST)?, times, after);
     Ok("ok")
 }
 

@@ -129,3 +129,140 @@ fn is_domain(domain: &str) -> bool {
         && domain.split('.').all(label)
         && !last.bytes().all(|byte| byte.is_ascii_digit())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Attributes, SameSite};
+    use crate::cookie::CookiePolicy;
+
+    fn refused(name: &str, attributes: &Attributes) -> Option<&'static str> {
+        let policy = CookiePolicy::builder().whole_name(name).build().unwrap();
+        attributes.refusal(policy.session_name())
+    }
+
+    // R40, R48
+    #[test]
+    fn whatever_needs_secure_is_refused_without_it() {
+        let plain = || Attributes {
+            secure: false,
+            ..Attributes::default()
+        };
+        assert_eq!(refused("sid", &plain()), None);
+        for name in [
+            "__Host-Http-sid",
+            "__Host-sid",
+            "__Http-sid",
+            "__Secure-sid",
+        ] {
+            assert!(refused(name, &plain()).is_some());
+        }
+        let same_site = Attributes {
+            same_site: SameSite::None,
+            ..plain()
+        };
+        assert!(refused("sid", &same_site).is_some_and(|reason| reason.contains("SameSite")));
+        let partitioned = Attributes {
+            partitioned: true,
+            ..plain()
+        };
+        assert!(refused("sid", &partitioned).is_some_and(|reason| reason.contains("Partitioned")));
+    }
+
+    #[test]
+    fn a_path_that_a_browser_would_replace_is_refused() {
+        #[track_caller]
+        fn check(path: &str, taken: bool) {
+            let attributes = Attributes {
+                path: path.to_owned(),
+                ..Attributes::default()
+            };
+            assert_eq!(refused("sid", &attributes).is_none(), taken, "{path:?}");
+        }
+        check("/", true);
+        check("/app/%20x", true);
+        check(&format!("/{}", "a".repeat(1023)), true);
+        check(&format!("/{}", "a".repeat(1024)), false);
+        for path in [
+            "",
+            "app",
+            " /",
+            "/a b",
+            "/a;b",
+            "/a; Secure",
+            "/ä",
+            "/\0",
+            "/\r\nX: y",
+            "/\t",
+        ] {
+            check(path, false);
+        }
+    }
+
+    #[test]
+    fn a_domain_that_a_browser_would_refuse_is_refused() {
+        #[track_caller]
+        fn check(domain: &str, taken: bool) {
+            let attributes = Attributes {
+                domain: Some(domain.to_owned()),
+                ..Attributes::default()
+            };
+            assert_eq!(refused("sid", &attributes).is_none(), taken, "{domain:?}");
+        }
+        for domain in [
+            "example.com",
+            "a.b.example.com",
+            "xn--bcher-kva.example",
+            "my_app.example",
+        ] {
+            check(domain, true);
+        }
+        for domain in [
+            "",
+            ".",
+            "com",
+            "localhost",
+            ".example.com",
+            "example.com.",
+            "a..b",
+            "-a.example",
+            "a-.example",
+            "bücher.example",
+            "127.0.0.1",
+            "1.2",
+            "[::1]",
+            "a.example;Secure",
+            "a.example\r\n",
+            "a b.example",
+            "example.com:8080",
+            "https://example.com",
+        ] {
+            check(domain, false);
+        }
+        check(&format!("{}.example", "a".repeat(63)), true);
+        check(&format!("{}.example", "a".repeat(64)), false);
+        check(&format!("{}com", "a.".repeat(126)), false);
+    }
+
+    #[test]
+    fn every_attribute_stands_where_it_should() {
+        let attributes = Attributes {
+            secure: true,
+            same_site: SameSite::None,
+            partitioned: true,
+            domain: Some("example.com".to_owned()),
+            path: "/app".to_owned(),
+        };
+        assert_eq!(
+            attributes.suffix(),
+            "; Path=/app; Domain=example.com; Secure; HttpOnly; SameSite=None; Partitioned"
+        );
+        let strict = Attributes {
+            same_site: SameSite::Strict,
+            ..Attributes::default()
+        };
+        assert_eq!(
+            strict.suffix(),
+            "; Path=/; Secure; HttpOnly; SameSite=Strict"
+        );
+    }
+}

@@ -43,7 +43,6 @@ impl CookiePolicy {
     pub(super) const GUEST: &str = "-guest";
 
     /// Begins with the default policy.
-    #[must_use]
     pub fn builder() -> CookiePolicyBuilder {
         CookiePolicyBuilder {
             name: Name::Base("session".to_owned()),
@@ -92,6 +91,13 @@ impl CookiePolicy {
 
     fn new(session: String, attributes: Attributes) -> Result<Self, ConfigError> {
         let session = CookieName::parse(session)?;
+        if session.as_str().ends_with(Self::GUEST) {
+            // It would be the name, and so the key, of another layer's guest cookie.
+            return Err(ConfigError::CookieName {
+                name: session.as_str().to_owned(),
+                reason: "this ending is the guest cookie's: write a name that ends otherwise",
+            });
+        }
         let guest = CookieName::parse(format!("{session}{}", Self::GUEST))?;
         if guest.as_str().len() > MAX_NAME_LEN {
             return Err(ConfigError::CookieName {
@@ -203,5 +209,161 @@ impl CookiePolicyBuilder {
             Name::Base(base) => format!("{}{base}", CookiePrefix::HostHttp.as_str()),
         };
         CookiePolicy::new(name, self.attributes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{CookiePolicy, CookiePolicyBuilder};
+    use crate::{
+        cookie::{CookieKind, CookiePrefix, SameSite},
+        error::ConfigError,
+    };
+
+    #[test]
+    fn the_default_is_the_strongest_that_browsers_know() {
+        let policy = CookiePolicy::default();
+        assert_eq!(policy, CookiePolicy::builder().build().unwrap());
+        assert_eq!(policy.session_name().as_str(), "__Host-Http-session");
+        assert_eq!(policy.guest_name().as_str(), "__Host-Http-session-guest");
+        for kind in [CookieKind::Guest, CookieKind::Session] {
+            assert_eq!(policy.name(kind).prefix(), CookiePrefix::HostHttp);
+        }
+        assert_eq!(
+            policy.attributes().suffix(),
+            "; Path=/; Secure; HttpOnly; SameSite=Lax"
+        );
+    }
+
+    // R47
+    #[test]
+    fn only_the_constructor_named_for_it_leaves_secure_out() {
+        let policy = CookiePolicy::plain_http_for_development();
+        assert_eq!(
+            policy.attributes().suffix(),
+            "; Path=/; HttpOnly; SameSite=Lax"
+        );
+        assert_eq!(policy.session_name().as_str(), "session-dev");
+        assert_eq!(policy.guest_name().as_str(), "session-dev-guest");
+        for builder in [
+            CookiePolicy::builder(),
+            CookiePolicy::builder().whole_name("sid"),
+            CookiePolicy::builder().whole_name("session-dev"),
+        ] {
+            let suffix = builder.build().unwrap().attributes().suffix();
+            assert!(suffix.contains("; Secure; HttpOnly;"), "{suffix}");
+        }
+    }
+
+    // R40
+    #[test]
+    fn names_that_a_browser_or_a_server_would_refuse_or_change_are_refused() {
+        #[track_caller]
+        fn check(name: &str, hint: &str) {
+            let refused = CookiePolicy::builder().whole_name(name).build();
+            match refused {
+                Err(ConfigError::CookieName {
+                    name: named,
+                    reason,
+                }) => {
+                    assert_eq!(named, name);
+                    assert!(reason.contains(hint), "{reason}");
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+        check("", "write a name");
+        for byte in (0..=0x20).chain([0x7F]).chain(*b"()<>@,;:\\\"/[]?={}") {
+            check(&format!("a{}b", char::from(byte)), "RFC 9110");
+        }
+        check("größe", "RFC 9110");
+        check("\u{a0}sid", "RFC 9110");
+        check("__host-http-sid", "__Host-Http-");
+        check("__HOST-HTTP-sid", "__Host-Http-");
+        check("__Host-http-sid", "__Host-Http-");
+        check("__host-Http-sid", "__Host-Http-");
+        check("__host-sid", "write it as __Host-");
+        check("__HOST-sid", "write it as __Host-");
+        check("__http-sid", "write it as __Http-");
+        check("__secure-sid", "write it as __Secure-");
+        check("__SECURE-sid", "write it as __Secure-");
+        for prefix in ["__Host-Http-", "__Host-", "__Http-", "__Secure-"] {
+            check(prefix, "after the prefix");
+        }
+        check("sid-guest", "guest cookie's");
+        check("__Host-Http-sid-guest", "guest cookie's");
+        check(&"n".repeat(4096), "shorter");
+    }
+
+    #[test]
+    fn a_base_name_gets_its_prefix_from_us() {
+        let refusal = |base| CookiePolicy::builder().name(base).build().err();
+        assert!(refusal("app").is_none());
+        for base in ["__Host-app", "__host-http-app", "__SECURE-app", "", "a b"] {
+            let refused = refusal(base);
+            assert!(
+                matches!(refused, Some(ConfigError::CookieName { .. })),
+                "{base}"
+            );
+        }
+    }
+
+    #[test]
+    fn whole_names_are_taken_as_they_are() {
+        for (name, prefix) in [
+            ("__Host-Http-sid", CookiePrefix::HostHttp),
+            ("__Host-sid", CookiePrefix::Host),
+            ("__Http-sid", CookiePrefix::Http),
+            ("__Secure-sid", CookiePrefix::Secure),
+            ("sid", CookiePrefix::None),
+            ("__Hosted-sid", CookiePrefix::None),
+            ("_Host-sid", CookiePrefix::None),
+            ("!#$%&'*+-.^_`|~09azAZ", CookiePrefix::None),
+        ] {
+            let policy = CookiePolicy::builder().whole_name(name).build().unwrap();
+            assert_eq!(policy.session_name().as_str(), name);
+            assert_eq!(policy.guest_name().to_string(), format!("{name}-guest"));
+            assert_eq!(policy.session_name().prefix(), prefix);
+            assert_eq!(policy.guest_name().prefix(), prefix);
+        }
+    }
+
+    // R40, R48
+    #[test]
+    fn attributes_are_checked_against_the_prefix() {
+        type Set = fn(CookiePolicyBuilder) -> CookiePolicyBuilder;
+        let domain: Set = |policy| policy.domain("example.com");
+        let path: Set = |policy| policy.path("/app");
+        let root: Set = |policy| policy.path("/");
+        let none: Set = |policy| policy.same_site(SameSite::None);
+        let chips: Set = |policy| policy.partitioned().same_site(SameSite::None);
+        #[track_caller]
+        fn check(name: &str, set: Set, taken: bool) {
+            let built = set(CookiePolicy::builder().whole_name(name)).build();
+            match built {
+                Ok(_) => assert!(taken),
+                Err(ConfigError::CookieAttributes { .. }) => assert!(!taken),
+                Err(other) => panic!("{other}"),
+            }
+        }
+        for name in ["__Host-Http-sid", "__Host-sid"] {
+            check(name, domain, false);
+            check(name, path, false);
+        }
+        for name in ["__Http-sid", "__Secure-sid", "sid"] {
+            check(name, domain, true);
+            check(name, path, true);
+        }
+        for name in [
+            "__Host-Http-sid",
+            "__Host-sid",
+            "__Http-sid",
+            "__Secure-sid",
+            "sid",
+        ] {
+            check(name, root, true);
+            check(name, none, true);
+            check(name, chips, true);
+        }
     }
 }

@@ -18,7 +18,7 @@ pub(crate) const TAG_LEN: usize = 32;
 pub(crate) struct Mac(Hmac<Sha256>);
 
 impl Mac {
-    pub(super) fn new(key: &[u8]) -> Self {
+    pub(crate) fn new(key: &[u8]) -> Self {
         match Hmac::new_from_slice(key) {
             Ok(mac) => Self(mac),
             Err(_) => unreachable!("HMAC takes keys of every length"),

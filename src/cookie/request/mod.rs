@@ -1,5 +1,8 @@
 //! Finds our two cookies among everything a client sends in its `Cookie` fields.
 
+#[cfg(test)]
+mod tests;
+
 use std::ops::RangeInclusive;
 
 use http::{HeaderMap, header::COOKIE};
