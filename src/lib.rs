@@ -6,6 +6,8 @@ mod error;
 mod extract;
 mod key;
 mod middleware;
+#[cfg(test)]
+mod proof;
 mod session;
 pub mod store;
 #[cfg(feature = "testing")]

@@ -1,0 +1,8 @@
+//! Evidence that the middleware holds under attack, races and faults: the whole service over a store whose
+//! every call is a point at which another request may go first, a fault may strike, or a rule be broken.
+//!
+//! Nothing here runs on a runtime: futures are polled by hand, so that every run can be repeated.
+
+mod interleavings;
+mod store;
+mod world;
