@@ -83,6 +83,8 @@ mod misuse;
 #[cfg(all(doctest, feature = "axum"))]
 #[doc = include_str!("../README.md")]
 mod readme {}
+#[cfg(test)]
+mod proof;
 mod session;
 pub mod store;
 #[cfg(feature = "testing")]
