@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use axum::Router;
 use axum::body::Body;
 use axum::http::Request;
-use axum::middleware::{Next, from_fn};
-use axum::response::{IntoResponse as _, Redirect};
+use axum::middleware::{Next, from_fn, map_response};
+use axum::response::{IntoResponse as _, Redirect, Response};
 use tower::ServiceExt as _;
 use tower_session_guard::testing::FixationAudit;
 use tower_session_guard::testing::audit::{Account, Flow, Pick, Place, Probe, Report, Step};
@@ -235,4 +235,77 @@ async fn debug_and_reports_hide_credentials_and_tokens() {
             "{text}"
         );
     }
+}
+
+#[tokio::test]
+async fn a_cookie_for_a_part_of_the_site_is_found_too() {
+    let faults = Faults {
+        never_rotates: true,
+        bare_cookie: true,
+        ..Faults::default()
+    };
+    let inner = rust::app(faults, Spelling::Plain);
+    let app =
+        Router::new()
+            .nest("/shop", inner)
+            .layer(map_response(|mut response: Response| async {
+                let fields = response.headers_mut();
+                if let Some(field) = fields.get_mut("set-cookie") {
+                    let scoped = field.to_str().unwrap().replace("Path=/;", "Path=/shop;");
+                    *field = scoped.parse().unwrap();
+                }
+                response
+            }));
+    let report = FixationAudit::of(app)
+        .account(Account::new("alice", "alice-password"))
+        .visit(Step::post("/shop/data").field("value", "guest"))
+        .login(
+            Step::post("/shop/login")
+                .field("user", "{username}")
+                .field("password", "{password}"),
+        )
+        .logged_in(Probe::get("/shop/whoami").json("/subject"))
+        .run()
+        .await
+        .unwrap();
+    assert!(report.found("planted-cookie-authenticated") && report.found("cookie-domain-scope"));
+}
+
+#[tokio::test]
+async fn of_two_cookies_that_each_log_in_both_are_looked_at() {
+    // The second one repeats the first under another name, without its attributes.
+    let app = rust::app(Faults::default(), Spelling::Plain);
+    let app = app.layer(from_fn(
+        |mut request: Request<Body>, next: Next| async move {
+            let cookie = request
+                .headers()
+                .get("cookie")
+                .map(|c| c.as_bytes().to_vec());
+            let text = String::from_utf8_lossy(&cookie.unwrap_or_default()).into_owned();
+            if !text.contains("__Host-Http-id=") && text.contains("remember=") {
+                let renamed = text.replace("remember=", "__Host-Http-id=");
+                request
+                    .headers_mut()
+                    .insert("cookie", renamed.parse().unwrap());
+            }
+            let mut response = next.run(request).await;
+            let set: Vec<_> = response
+                .headers()
+                .get_all("set-cookie")
+                .into_iter()
+                .cloned()
+                .collect();
+            for field in set {
+                let field = field.to_str().unwrap();
+                if let Some(value) = field.strip_prefix("__Host-Http-id=") {
+                    let value = value.split(';').next().unwrap();
+                    let second = format!("remember={value}; Path=/").parse().unwrap();
+                    response.headers_mut().append("set-cookie", second);
+                }
+            }
+            response
+        },
+    ));
+    let report = audit(app).run().await.unwrap();
+    assert!(report.found("cookie-not-secure"), "{report}");
 }

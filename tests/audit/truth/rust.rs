@@ -259,6 +259,16 @@ pub(crate) fn rust_servers() -> Vec<RustServer> {
             ],
         ),
         (
+            "careless-removal",
+            "the removal lacks the Secure that the name's prefix demands",
+            Signed,
+            Faults {
+                removes_carelessly: true,
+                ..none
+            },
+            &["cookie-refused", "removal-ignored"],
+        ),
+        (
             "refused-cookie",
             "a prefixed cookie with a Domain",
             Plain,
