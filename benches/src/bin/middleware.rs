@@ -1,0 +1,92 @@
+//! Whole stacks in process: nanoseconds a request of every subject, in turns.
+//!
+//! Run with `cargo run --release --manifest-path benches/Cargo.toml --bin middleware`; `--smoke` for
+//! seconds, `--rounds N` for another number of samples.
+
+use session_guard_benches::args::{Args, here};
+use session_guard_benches::machine::Machine;
+use session_guard_benches::report::{Row, Run, write};
+use session_guard_benches::runner::Runner;
+use session_guard_benches::scenario::Scenario;
+use session_guard_benches::subject;
+
+const BATCH: usize = 32;
+
+fn main() {
+    let args = Args::read();
+    let rounds = args.number("--rounds", if args.smoke { 5 } else { 600 });
+    let runtime = subject::runtime();
+    let mut runners: Vec<_> = subject::all(&runtime)
+        .into_iter()
+        .map(Runner::new)
+        .collect();
+    runners.iter_mut().for_each(Runner::check);
+
+    let rows = measure(&mut runners, rounds);
+    let run = Run {
+        machine: Machine::this(),
+        rounds,
+        batch: BATCH,
+        rows,
+    };
+    print(&run);
+    if !args.smoke {
+        write(&here("results/middleware.json"), &run);
+    }
+}
+
+/// Every subject takes its turn in every round, and another one begins each round, so that what else
+/// the machine does falls on all of them alike.
+fn measure(runners: &mut [Runner], rounds: usize) -> Vec<Row> {
+    let warm_up = rounds / 10 + 1;
+    let mut samples = vec![vec![Vec::with_capacity(rounds); Scenario::ALL.len()]; runners.len()];
+    for round in 0..warm_up + rounds {
+        for (s, scenario) in Scenario::ALL.into_iter().enumerate() {
+            for turn in 0..runners.len() {
+                let who = (turn + round) % runners.len();
+                let ns = runners[who].time(scenario, BATCH);
+                if round >= warm_up {
+                    samples[who][s].push(ns);
+                }
+            }
+        }
+    }
+    let row = |who: usize, s: usize| {
+        let label = runners[who].subject.label();
+        Row::new(label, Scenario::ALL[s], &samples[who][s], &samples[0][s])
+    };
+    (0..runners.len())
+        .flat_map(|who| (0..Scenario::ALL.len()).map(move |s| (who, s)))
+        .map(|(who, s)| row(who, s))
+        .collect()
+}
+
+fn print(run: &Run) {
+    println!(
+        "{} · {} · rustc {}",
+        run.machine.processor,
+        run.machine.instructions.join(" "),
+        run.machine.rustc
+    );
+    println!(
+        "net ns a request, median ± MAD of {} rounds × {} requests",
+        run.rounds, run.batch
+    );
+    print!("{:<30}", "");
+    Scenario::ALL
+        .iter()
+        .for_each(|s| print!("{:>16}", format!("{s:?}")));
+    println!();
+    for subject in run.subjects() {
+        print!("{subject:<30}");
+        for row in Scenario::ALL.iter().filter_map(|s| run.row(subject, *s)) {
+            let shown = if subject == "bare stack" {
+                row.ns
+            } else {
+                row.net
+            };
+            print!("{:>16}", format!("{:.0} ± {:.0}", shown.median, shown.mad));
+        }
+        println!();
+    }
+}

@@ -1,0 +1,51 @@
+//! The floor of [`crate::floor`] as a subject.
+
+use std::convert::Infallible;
+use std::rc::Rc;
+
+use http::{Request, Response};
+use tokio::runtime::Runtime;
+use tower::{ServiceBuilder, service_fn};
+
+use super::{Body, Keeps, Label, Stack, Subject, answer, next_note};
+use crate::floor::{FloorLayer, Mark, Visitor};
+use crate::scenario::{LOGIN, WRITE};
+
+pub(super) fn subject(runtime: &Rc<Runtime>, polite: bool) -> Box<dyn Subject> {
+    let name = if polite {
+        "floor with Vary and no-store"
+    } else {
+        "floor"
+    };
+    let label = Label {
+        name,
+        package: None,
+        keeps: Keeps::InSignedCookie,
+    };
+    let service = ServiceBuilder::new()
+        .layer(FloorLayer::new([7; 32], polite))
+        .service(service_fn(handle::<Body>));
+    Box::new(Stack {
+        label,
+        runtime: Rc::clone(runtime),
+        service,
+    })
+}
+
+pub(crate) async fn handle<B>(request: Request<B>) -> Result<Response<Body>, Infallible> {
+    let visitor = *request
+        .extensions()
+        .get::<Visitor>()
+        .expect("the floor stands above");
+    let somebody = visitor.0.is_some_and(|known| known.user != 0);
+    let mark = match request.uri().path() {
+        LOGIN => Some(Mark::Login(4217)),
+        WRITE => Some(Mark::Write(next_note())),
+        _ => None,
+    };
+    let mut response = answer(somebody || mark.is_some());
+    if let Some(mark) = mark {
+        response.extensions_mut().insert(mark);
+    }
+    Ok(response)
+}

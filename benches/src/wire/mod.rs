@@ -1,0 +1,56 @@
+//! The same stacks behind real sockets, under wrk.
+
+mod client;
+mod serve;
+
+pub use client::{Load, cookie_of};
+pub use serve::serve;
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::{env, io};
+
+/// What stands between a socket and the handler.
+pub const STACKS: [&str; 5] = [
+    "bare stack",
+    "tower-session-guard, self-contained",
+    "tower-session-guard, memory store",
+    "floor",
+    "tower-sessions, signed",
+];
+
+/// Which server takes the connections.
+pub const FRONTS: [&str; 2] = ["hyper", "axum"];
+
+/// A server in a process of its own, ended when dropped.
+pub struct Server {
+    child: Child,
+    /// Where it listens, on loopback.
+    pub port: u16,
+}
+
+impl Server {
+    /// Starts this program again as a server.
+    ///
+    /// # Errors
+    ///
+    /// When it does not start or does not say where it listens.
+    pub fn start(front: &str, stack: &str) -> io::Result<Self> {
+        let mut child = Command::new(env::current_exe()?)
+            .args(["--serve", front, stack])
+            .stdout(Stdio::piped())
+            .spawn()?;
+        let mut line = String::new();
+        let out = child.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?;
+        BufReader::new(out).read_line(&mut line)?;
+        let port = line.trim().parse().map_err(io::Error::other)?;
+        Ok(Self { child, port })
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

@@ -1,0 +1,89 @@
+//! Servers: one thread, as one worker of a larger one, so that wrk has a core of its own.
+
+use std::convert::Infallible;
+use std::io;
+use std::net::Ipv4Addr;
+
+use axum::Router;
+use http::{Request, Response};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper_util::rt::TokioIo;
+use hyper_util::service::TowerToHyperService;
+use tokio::net::TcpListener;
+use tower::layer::util::Identity;
+use tower::service_fn;
+use tower_layer::Layer;
+use tower_service::Service;
+use tower_session_guard::MemoryStore;
+
+use crate::floor::FloorLayer;
+use crate::scenario::{LOGIN, READ, WRITE};
+use crate::subject::{Body, bare, floor, guard, tower_sessions};
+
+/// Serves a stack on a free port of loopback and prints the port; returns when it cannot.
+///
+/// # Errors
+///
+/// When the system refuses a socket.
+pub fn serve(front: &str, stack: &str) -> io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(async {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        println!("{}", listener.local_addr()?.port());
+        macro_rules! stack {
+            ($layer:expr, $($handle:ident)::+) => {
+                match front {
+                    "hyper" => {
+                        let service = $layer.layer(service_fn($($handle)::+::<Incoming>));
+                        hyper(listener, service).await
+                    }
+                    "axum" => {
+                        let handler = service_fn($($handle)::+::<Body>);
+                        let router = Router::new()
+                            .route_service(READ, handler)
+                            .route_service(LOGIN, handler)
+                            .route_service(WRITE, handler);
+                        axum::serve(listener, router.layer($layer)).await
+                    }
+                    other => Err(io::Error::other(format!("no such server: {other}"))),
+                }
+            };
+        }
+        match stack {
+            "bare stack" => stack!(Identity::new(), bare::handle),
+            "tower-session-guard, self-contained" => {
+                stack!(guard::self_contained_layer(), guard::handle)
+            }
+            "tower-session-guard, memory store" => {
+                stack!(guard::memory_layer(MemoryStore::new()), guard::handle)
+            }
+            "floor" => stack!(FloorLayer::new([7; 32], true), floor::handle),
+            "tower-sessions, signed" => {
+                stack!(tower_sessions::signed_layer(), tower_sessions::handle)
+            }
+            other => Err(io::Error::other(format!("no such stack: {other}"))),
+        }
+    })
+}
+
+async fn hyper<S>(listener: TcpListener, service: S) -> io::Result<()>
+where
+    S: Service<Request<Incoming>, Response = Response<Body>, Error = Infallible>,
+    S: Clone + Send + 'static,
+    S::Future: Send,
+{
+    loop {
+        let (stream, _) = listener.accept().await?;
+        stream.set_nodelay(true)?;
+        let service = TowerToHyperService::new(service.clone());
+        tokio::spawn(async move {
+            // A client that goes away ends its connection and nothing else.
+            let _ = http1::Builder::new()
+                .serve_connection(TokioIo::new(stream), service)
+                .await;
+        });
+    }
+}

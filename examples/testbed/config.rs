@@ -1,0 +1,118 @@
+//! What the environment variables of the testbed say.
+
+use std::{env, error::Error, sync::Arc, time::Duration};
+
+use tower_session_guard::{
+    Clock, CookiePolicy, KeyRing, MemoryStore, SessionLayer, SessionPolicy, SessionStore, Sessions,
+    SystemClock,
+    testing::{FaultyStore, ManualClock},
+};
+
+use crate::{events::EventLog, gates::Gates};
+
+pub(crate) type Failure = Box<dyn Error + Send + Sync>;
+
+pub(crate) struct Testbed {
+    pub(crate) sessions: SessionLayer,
+    pub(crate) control: Sessions,
+    pub(crate) cookies: CookiePolicy,
+    pub(crate) events: EventLog,
+    pub(crate) gates: Gates,
+    pub(crate) store: Option<FaultyStore<Arc<dyn SessionStore>>>,
+    pub(crate) manual_clock: Option<ManualClock>,
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+pub(crate) async fn from_env() -> Result<Testbed, Failure> {
+    let keys = match env::var_os("SESSION_KEYS") {
+        Some(_) => KeyRing::from_env("SESSION_KEYS")?,
+        None => KeyRing::generate()?,
+    };
+    let cookies = match env::var("TESTBED_COOKIE") {
+        Ok(name) => CookiePolicy::builder().whole_name(name).build()?,
+        Err(_) => CookiePolicy::default(),
+    };
+    let events = EventLog::default();
+    let mut sessions = SessionLayer::new(keys)
+        .with_cookies(cookies.clone())
+        .with_policy(policy()?)
+        .with_observer(events.clone());
+
+    let mut clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let mut manual_clock = None;
+    match setting("TESTBED_CLOCK")?.as_deref() {
+        None => {}
+        Some("manual") => {
+            let manual = ManualClock::starting_at(clock.now());
+            sessions = sessions.with_clock(manual.clone());
+            clock = Arc::new(manual.clone());
+            manual_clock = Some(manual);
+        }
+        Some(other) => {
+            return Err(format!("TESTBED_CLOCK={other}: write manual or leave it out").into());
+        }
+    }
+
+    let store = store(setting("TESTBED_STORE")?.as_deref().unwrap_or("memory")).await?;
+    let store = store.map(FaultyStore::new);
+    if let Some(store) = &store {
+        sessions = sessions.with_store(store.clone());
+    }
+    Ok(Testbed {
+        control: sessions.sessions(),
+        sessions,
+        cookies,
+        events,
+        gates: Gates::default(),
+        store,
+        manual_clock,
+        clock,
+    })
+}
+
+/// The store that `TESTBED_STORE` names; none for self-contained tokens.
+async fn store(name: &str) -> Result<Option<Arc<dyn SessionStore>>, Failure> {
+    Ok(match name {
+        "cookie" => None,
+        "memory" => Some(Arc::new(MemoryStore::new())),
+        other => return Err(format!("TESTBED_STORE={other}: there is no such store").into()),
+    })
+}
+
+fn policy() -> Result<SessionPolicy, Failure> {
+    let mut policy = SessionPolicy::default();
+    if let Some(time) = seconds("TESTBED_IDLE")? {
+        policy = policy.idle(time)?;
+    }
+    if let Some(time) = seconds("TESTBED_ABSOLUTE")? {
+        policy = policy.absolute(time)?;
+    }
+    if let Some(time) = seconds("TESTBED_GRACE")? {
+        policy = policy.grace(time)?;
+    }
+    match seconds("TESTBED_RENEW")? {
+        None => {}
+        Some(Duration::ZERO) => policy = policy.without_renewal(),
+        Some(time) => policy = policy.renew_every(time)?,
+    }
+    Ok(policy)
+}
+
+fn seconds(name: &str) -> Result<Option<Duration>, Failure> {
+    let Some(text) = setting(name)? else {
+        return Ok(None);
+    };
+    match text.parse() {
+        Ok(seconds) => Ok(Some(Duration::from_secs(seconds))),
+        Err(_) => Err(format!("{name}={text}: write a number of seconds").into()),
+    }
+}
+
+fn setting(name: &str) -> Result<Option<String>, Failure> {
+    match env::var(name) {
+        Ok(text) if text.is_empty() => Ok(None),
+        Ok(text) => Ok(Some(text)),
+        Err(env::VarError::NotPresent) => Ok(None),
+        Err(error) => Err(format!("{name}: {error}").into()),
+    }
+}

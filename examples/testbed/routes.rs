@@ -1,0 +1,284 @@
+//! The routes within the session layer.
+
+use std::{collections::HashMap, str::FromStr, sync::Arc, time::Duration};
+
+use axum::{
+    Json, Router,
+    extract::{Query, State},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    response::{AppendHeaders, IntoResponse, Response},
+    routing::{get, post},
+};
+use serde_json::{Value, json};
+use tower_session_guard::{AssuranceLevel, AuthenticatedSession, DataKey, Login, Session};
+
+use crate::{config::Testbed, control};
+
+pub(crate) type Parameters = HashMap<String, String>;
+type Answer = Result<Response, StatusCode>;
+
+pub(crate) fn router(testbed: Arc<Testbed>) -> Router {
+    Router::new()
+        .route("/public", get(|| async { "public" }))
+        .route(
+            "/whoami",
+            get(|session: Session| async move { whoami(&session) }),
+        )
+        .route("/login", post(login))
+        .route("/elevate", post(elevate))
+        .route("/step-down", post(step_down))
+        .route("/renew", post(renew))
+        .route("/logout", post(logout))
+        .route("/put", post(put))
+        .route("/put-carried", post(put_carried))
+        .route("/remove", post(remove))
+        .route("/get", get(read))
+        .route("/slow", post(slow))
+        .route("/mark-then-wait", post(mark_then_wait))
+        .route("/fail", post(fail))
+        .route("/marks", post(marks))
+        .route("/own-headers", get(own_headers))
+        .route("/panic", post(panics))
+        .route("/own-cookie", post(own_cookie))
+        .route("/echo-cookie", get(echo_cookie))
+        .merge(control::router())
+        .with_state(testbed)
+}
+
+async fn login(session: Session, Query(parameters): Query<Parameters>) -> Answer {
+    then_login(&session, &parameters)
+}
+
+async fn elevate(session: Session, Query(parameters): Query<Parameters>) -> Answer {
+    then_elevate(&session, &parameters)
+}
+
+async fn step_down(_: AuthenticatedSession, session: Session) -> Response {
+    session.step_down();
+    whoami(&session)
+}
+
+async fn renew(session: Session) -> &'static str {
+    session.renew();
+    "renewed"
+}
+
+async fn logout(session: Session) -> &'static str {
+    session.logout();
+    "bye"
+}
+
+async fn put(session: Session, Query(parameters): Query<Parameters>) -> Answer {
+    then_put(&session, &parameters)
+}
+
+async fn put_carried(session: Session, Query(parameters): Query<Parameters>) -> Answer {
+    insert(&session, key(&parameters)?.carried(), &parameters)
+}
+
+async fn remove(session: Session, Query(parameters): Query<Parameters>) -> Answer {
+    session.remove(&key(&parameters)?);
+    Ok("ok".into_response())
+}
+
+async fn read(session: Session, Query(parameters): Query<Parameters>) -> Answer {
+    then_read(&session, &parameters)
+}
+
+async fn slow(
+    session: Session,
+    State(testbed): State<Arc<Testbed>>,
+    Query(parameters): Query<Parameters>,
+) -> Answer {
+    testbed.gates.wait(text(&parameters, "gate")?).await;
+    match text(&parameters, "then")? {
+        "read" => then_read(&session, &parameters),
+        "put" => then_put(&session, &parameters),
+        "login" => then_login(&session, &parameters),
+        "elevate" => then_elevate(&session, &parameters),
+        "renew" => Ok(renew(session).await.into_response()),
+        "logout" => Ok(logout(session).await.into_response()),
+        "none" => Ok("public".into_response()),
+        _ => Err(StatusCode::BAD_REQUEST),
+    }
+}
+
+async fn mark_then_wait(
+    session: Session,
+    State(testbed): State<Arc<Testbed>>,
+    Query(parameters): Query<Parameters>,
+) -> Result<&'static str, StatusCode> {
+    mark(&session, &parameters)?;
+    testbed.gates.wait(text(&parameters, "gate")?).await;
+    Ok("done")
+}
+
+async fn fail(
+    session: Session,
+    Query(parameters): Query<Parameters>,
+) -> Result<StatusCode, StatusCode> {
+    let status = number(&parameters, "status")?.ok_or(StatusCode::BAD_REQUEST)?;
+    let status = StatusCode::from_u16(status).map_err(|_| StatusCode::BAD_REQUEST)?;
+    mark(&session, &parameters)?;
+    Ok(status)
+}
+
+async fn panics(session: Session, Query(parameters): Query<Parameters>) -> Answer {
+    mark(&session, &parameters)?;
+    #[expect(clippy::panic, reason = "it is what the route is for")]
+    {
+        panic!("asked to")
+    }
+}
+
+async fn marks(session: Session, Query(parameters): Query<Parameters>) -> Answer {
+    for step in text(&parameters, "do")?.split(',') {
+        let mut words = step.splitn(3, ':');
+        let step = (words.next(), words.next(), words.next());
+        match step {
+            (Some("login"), Some(user), None) => session.login(user),
+            (Some("elevate"), level, None) => session.elevate(parse_level(level.unwrap_or("2"))?),
+            (Some("step-down"), None, None) => session.step_down(),
+            (Some("renew"), None, None) => session.renew(),
+            (Some("logout"), None, None) => session.logout(),
+            (Some("put"), Some(k), Some(v)) => store(&session, named(k)?, v)?,
+            (Some("carried"), Some(k), Some(v)) => store(&session, named(k)?.carried(), v)?,
+            (Some("remove"), Some(k), None) => session.remove(&named(k)?),
+            _ => return Err(StatusCode::BAD_REQUEST),
+        }
+    }
+    Ok(whoami(&session))
+}
+
+async fn own_headers(session: Session, Query(parameters): Query<Parameters>) -> Answer {
+    let _ = session.subject();
+    if parameters.contains_key("mark") {
+        mark(&session, &parameters)?;
+    }
+    let headers = [
+        (header::CACHE_CONTROL, "max-age=60"),
+        (header::VARY, "Accept"),
+    ];
+    Ok((headers, "ok").into_response())
+}
+
+async fn own_cookie(
+    session: Session,
+    State(testbed): State<Arc<Testbed>>,
+    Query(parameters): Query<Parameters>,
+) -> Answer {
+    mark(&session, &parameters)?;
+    let name = testbed.cookies.session_name();
+    let intruder = format!("{name}=intruder; Path=/; Secure; HttpOnly");
+    let cookies = AppendHeaders([
+        (header::SET_COOKIE, "theme=dark".to_owned()),
+        (header::SET_COOKIE, intruder),
+    ]);
+    Ok((cookies, "ok").into_response())
+}
+
+async fn echo_cookie(headers: HeaderMap) -> Json<Value> {
+    let latin1 = |value: &HeaderValue| value.as_bytes().iter().copied().map(char::from).collect();
+    let seen: Vec<String> = headers.get_all(header::COOKIE).iter().map(latin1).collect();
+    Json(json!({ "cookie": seen }))
+}
+
+/// What `/whoami` tells, marks of this request included.
+pub(crate) fn whoami(session: &Session) -> Response {
+    let level = session.level().map_or(0, AssuranceLevel::get);
+    let at = session.authenticated_at().map(|at| at.as_unix_seconds());
+    let subject = session.subject().map(|subject| subject.to_string());
+    Json(json!({ "subject": subject, "level": level, "authenticated_at": at })).into_response()
+}
+
+fn then_login(session: &Session, parameters: &Parameters) -> Answer {
+    let login = Login::new(text(parameters, "user")?);
+    session.login(login.at_level(level(parameters, AssuranceLevel::AAL1)?));
+    Ok(whoami(session))
+}
+
+fn then_elevate(session: &Session, parameters: &Parameters) -> Answer {
+    if !session.is_authenticated() {
+        return Err(StatusCode::UNAUTHORIZED);
+    }
+    let level = level(parameters, AssuranceLevel::AAL2)?;
+    match number(parameters, "for")? {
+        Some(seconds) => session.elevate_for(level, Duration::from_secs(seconds)),
+        None => session.elevate(level),
+    }
+    Ok(whoami(session))
+}
+
+fn then_put(session: &Session, parameters: &Parameters) -> Answer {
+    insert(session, key(parameters)?, parameters)
+}
+
+fn then_read(session: &Session, parameters: &Parameters) -> Answer {
+    let value = session.get(&key(parameters)?);
+    let value = value.map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;
+    Ok(Json(json!({ "value": value })).into_response())
+}
+
+fn insert(session: &Session, key: DataKey<String>, parameters: &Parameters) -> Answer {
+    store(session, key, text(parameters, "v")?)?;
+    Ok("ok".into_response())
+}
+
+fn store(session: &Session, key: DataKey<String>, value: &str) -> Result<(), StatusCode> {
+    let inserted = session.insert(&key, &value.to_owned());
+    inserted.map_err(|_| StatusCode::PAYLOAD_TOO_LARGE)
+}
+
+fn mark(session: &Session, parameters: &Parameters) -> Result<(), StatusCode> {
+    match parameters.get("mark").map_or("none", String::as_str) {
+        "none" => {}
+        "login" => session.login(text(parameters, "user")?),
+        "elevate" => session.elevate(AssuranceLevel::AAL2),
+        "step-down" => session.step_down(),
+        "renew" => session.renew(),
+        "logout" => session.logout(),
+        "put" => {
+            let or = |name| parameters.get(name).map_or(name, String::as_str);
+            store(session, named(or("k"))?, or("v"))?;
+        }
+        _ => return Err(StatusCode::BAD_REQUEST),
+    }
+    Ok(())
+}
+
+pub(crate) fn text<'a>(parameters: &'a Parameters, name: &str) -> Result<&'a str, StatusCode> {
+    let value = parameters.get(name).ok_or(StatusCode::BAD_REQUEST)?;
+    Ok(value)
+}
+
+fn key(parameters: &Parameters) -> Result<DataKey<String>, StatusCode> {
+    named(text(parameters, "k")?)
+}
+
+fn named(name: &str) -> Result<DataKey<String>, StatusCode> {
+    DataKey::named(name).map_err(|_| StatusCode::BAD_REQUEST)
+}
+
+/// The number under `name`; none where it is left out.
+pub(crate) fn number<N>(parameters: &Parameters, name: &str) -> Result<Option<N>, StatusCode>
+where
+    N: FromStr,
+{
+    let number = parameters.get(name).map(|text| text.parse());
+    number.transpose().map_err(|_| StatusCode::BAD_REQUEST)
+}
+
+pub(crate) fn level(
+    parameters: &Parameters,
+    default: AssuranceLevel,
+) -> Result<AssuranceLevel, StatusCode> {
+    match parameters.get("level") {
+        Some(text) => parse_level(text),
+        None => Ok(default),
+    }
+}
+
+fn parse_level(text: &str) -> Result<AssuranceLevel, StatusCode> {
+    let level = text.parse().ok().and_then(AssuranceLevel::new);
+    level.ok_or(StatusCode::BAD_REQUEST)
+}

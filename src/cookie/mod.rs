@@ -1,0 +1,41 @@
+//! The two cookies: their names and attributes, their tokens, and the headers they come and leave in.
+
+mod attributes;
+mod name;
+mod policy;
+pub(crate) mod request;
+pub(crate) mod response;
+pub(crate) mod token;
+
+pub use self::{
+    attributes::SameSite,
+    name::{CookieName, CookiePrefix},
+    policy::{CookiePolicy, CookiePolicyBuilder},
+};
+
+/// The most bytes that a cookie's name and value may have together
+/// (draft-ietf-httpbis-rfc6265bis, section 5.6).
+const MAX_NAME_AND_VALUE: usize = 4096;
+
+/// Which of the two cookies: that of a visitor's session with data, or that of a logged-in one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum CookieKind {
+    Guest,
+    Session,
+}
+
+/// One of something for each of the two cookies.
+#[derive(Clone, Debug)]
+struct ByKind<T> {
+    guest: T,
+    session: T,
+}
+
+impl<T> ByKind<T> {
+    const fn of(&self, kind: CookieKind) -> &T {
+        match kind {
+            CookieKind::Guest => &self.guest,
+            CookieKind::Session => &self.session,
+        }
+    }
+}

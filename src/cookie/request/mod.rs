@@ -1,0 +1,173 @@
+//! Finds our two cookies among everything a client sends in its `Cookie` fields.
+
+#[cfg(test)]
+mod tests;
+
+use std::ops::RangeInclusive;
+
+use http::{HeaderMap, header::COOKIE};
+use memchr::{memchr, memmem::Finder};
+
+use super::{CookieKind, CookiePolicy, token::Rejected};
+
+/// How many bytes of `Cookie` fields are looked at.
+const MAX_BYTES: usize = 256 * 1024;
+
+/// How many different values of a plausible length are tried for each cookie.
+const MAX_CANDIDATES: usize = 8;
+
+/// What the `Cookie` fields of a request hold of our two cookies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Found<T> {
+    pub(crate) session: Presented<T>,
+    pub(crate) guest: Presented<T>,
+}
+
+/// What came under one cookie's name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Presented<T> {
+    /// No valid token.
+    Nothing {
+        /// The most telling of the causes for which the values were refused, if any came.
+        rejected: Option<Rejected>,
+    },
+    /// One valid token, however much junk stood beside it.
+    One(T),
+    /// Different valid tokens: somebody is planting.
+    Several,
+}
+
+/// Reads `Cookie` fields: bytes only, without decoding, quotes, or special names.
+///
+/// Fields are split at `;`, each piece is freed of spaces and tabs around it, and begins with one of the
+/// two names and `=`, byte for byte. Browsers send names that another parser would fold into ours, so
+/// leniency here would undo what the name's prefix promises.
+#[derive(Clone, Debug)]
+pub(crate) struct CookieReader {
+    /// Of the session cookie's name, with which the guest cookie's begins.
+    name: Finder<'static>,
+    plausible: RangeInclusive<usize>,
+}
+
+impl CookieReader {
+    /// A reader of values whose length is within `plausible`.
+    pub(crate) fn new(policy: &CookiePolicy, plausible: RangeInclusive<usize>) -> Self {
+        Self {
+            name: Finder::new(policy.session_name().as_str()).into_owned(),
+            plausible,
+        }
+    }
+
+    /// Opens the values that came under our two names.
+    ///
+    /// Values of an implausible length are passed over. Of the others at most 8 different ones a name are
+    /// opened; the same value again counts as the same. Nothing is allocated.
+    pub(crate) fn read<T>(
+        &self,
+        headers: &HeaderMap,
+        mut open: impl FnMut(CookieKind, &[u8]) -> Result<T, Rejected>,
+    ) -> Found<T> {
+        let mut session = Candidates::default();
+        let mut guest = Candidates::default();
+        let mut left = MAX_BYTES;
+        for field in headers.get_all(COOKIE) {
+            let field = field.as_bytes();
+            // A field that is cut could end in half a value.
+            let Some(rest) = left.checked_sub(field.len()) else {
+                break;
+            };
+            left = rest;
+            for (kind, value) in self.values(field) {
+                let candidates = match kind {
+                    CookieKind::Guest => &mut guest,
+                    CookieKind::Session => &mut session,
+                };
+                if self.plausible.contains(&value.len()) {
+                    candidates.consider(value, |value| open(kind, value));
+                } else {
+                    candidates.reject(Rejected::Malformed);
+                }
+            }
+        }
+        Found {
+            session: session.presented,
+            guest: guest.presented,
+        }
+    }
+
+    /// The values under our names in one field.
+    fn values<'a>(&self, field: &'a [u8]) -> impl Iterator<Item = (CookieKind, &'a [u8])> {
+        let mut from = 0;
+        std::iter::from_fn(move || {
+            loop {
+                let start = from + self.name.find(&field[from..])?;
+                from = start + self.name.needle().len();
+                if let Some((kind, value)) = self.pair(field, start) {
+                    from += value.len();
+                    return Some((kind, value));
+                }
+            }
+        })
+    }
+
+    /// The cookie whose name begins at `start`, if a cookie begins there.
+    fn pair<'a>(&self, field: &'a [u8], start: usize) -> Option<(CookieKind, &'a [u8])> {
+        let (before, found) = field.split_at(start);
+        if !matches!(trim_end(before).last(), None | Some(b';')) {
+            return None;
+        }
+        let after = &found[self.name.needle().len()..];
+        let (kind, value) = match after.strip_prefix(CookiePolicy::GUEST.as_bytes()) {
+            Some(after) => (CookieKind::Guest, after.strip_prefix(b"=")?),
+            None => (CookieKind::Session, after.strip_prefix(b"=")?),
+        };
+        let end = memchr(b';', value).unwrap_or(value.len());
+        Some((kind, trim_end(&value[..end])))
+    }
+}
+
+/// The values that came under one name.
+struct Candidates<'a, T> {
+    tried: [&'a [u8]; MAX_CANDIDATES],
+    count: usize,
+    presented: Presented<T>,
+}
+
+impl<T> Default for Candidates<'_, T> {
+    fn default() -> Self {
+        Self {
+            tried: [&[]; MAX_CANDIDATES],
+            count: 0,
+            presented: Presented::Nothing { rejected: None },
+        }
+    }
+}
+
+impl<'a, T> Candidates<'a, T> {
+    fn consider(&mut self, value: &'a [u8], open: impl FnOnce(&[u8]) -> Result<T, Rejected>) {
+        if self.count == MAX_CANDIDATES || self.tried[..self.count].contains(&value) {
+            return;
+        }
+        self.tried[self.count] = value;
+        self.count += 1;
+        match (open(value), &self.presented) {
+            (Ok(opened), Presented::Nothing { .. }) => self.presented = Presented::One(opened),
+            (Ok(_), _) => self.presented = Presented::Several,
+            (Err(cause), _) => self.reject(cause),
+        }
+    }
+
+    fn reject(&mut self, cause: Rejected) {
+        if let Presented::Nothing { rejected } = &mut self.presented {
+            *rejected = (*rejected).max(Some(cause));
+        }
+    }
+}
+
+/// Without the spaces and tabs at the end.
+fn trim_end(mut bytes: &[u8]) -> &[u8] {
+    while let [rest @ .., b' ' | b'\t'] = bytes {
+        bytes = rest;
+    }
+    bytes
+}

@@ -1,0 +1,86 @@
+//! What caches must know about a response that depends on a cookie or hands one out.
+
+use http::{
+    HeaderMap, HeaderValue,
+    header::{CACHE_CONTROL, HeaderName, VARY},
+};
+
+use super::{header_value, trim};
+
+const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+
+/// Makes every cache that looks at a directive forget the response.
+///
+/// What else restricts stays; what would allow something goes, `must-understand` included, which tells
+/// caches to pass over `no-store` (RFC 9111, section 5.2.2.3).
+pub(super) fn forbid_storing(headers: &mut HeaderMap) {
+    const RESTRICTING: [&str; 5] = [
+        "private",
+        "no-cache",
+        "must-revalidate",
+        "proxy-revalidate",
+        "no-transform",
+    ];
+    let mut merged = Vec::from(NO_STORE.as_bytes());
+    for field in headers.get_all(CACHE_CONTROL) {
+        for directive in list(field.as_bytes()) {
+            let name = directive.split(|byte| *byte == b'=').next();
+            let name = trim(name.unwrap_or_default());
+            if RESTRICTING
+                .iter()
+                .any(|kept| name.eq_ignore_ascii_case(kept.as_bytes()))
+            {
+                merged.extend_from_slice(b", ");
+                merged.extend_from_slice(directive);
+            }
+        }
+    }
+    headers.insert(CACHE_CONTROL, header_value(merged));
+    // Fields for one kind of cache take precedence over the one for all (RFC 9213, section 2.2).
+    for (name, value) in headers.iter_mut() {
+        if is_targeted_cache_control(name) {
+            *value = NO_STORE;
+        }
+    }
+}
+
+fn is_targeted_cache_control(name: &HeaderName) -> bool {
+    name.as_str().ends_with("-cache-control") || name == "surrogate-control"
+}
+
+/// Says that the response depends on the `Cookie` field.
+pub(super) fn vary_by_cookie(headers: &mut HeaderMap) {
+    let mut merged = Vec::new();
+    for field in headers.get_all(VARY) {
+        for name in list(field.as_bytes()) {
+            if name == b"*" || name.eq_ignore_ascii_case(b"cookie") {
+                return;
+            }
+            merged.extend_from_slice(name);
+            merged.extend_from_slice(b", ");
+        }
+    }
+    if merged.is_empty() {
+        headers.insert(VARY, HeaderValue::from_static("Cookie"));
+    } else {
+        merged.extend_from_slice(b"Cookie");
+        headers.insert(VARY, header_value(merged));
+    }
+}
+
+/// The elements of a comma-separated field; a comma within quotes does not separate.
+fn list(field: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut quoted = false;
+    let mut escaped = false;
+    let elements = field.split(move |byte| {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if quoted => escaped = true,
+            b'"' => quoted = !quoted,
+            b',' => return !quoted,
+            _ => {}
+        }
+        false
+    });
+    elements.map(trim).filter(|element| !element.is_empty())
+}

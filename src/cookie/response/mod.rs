@@ -1,0 +1,142 @@
+//! Writes our cookies into a response, and what caches must know about it.
+
+mod caching;
+#[cfg(test)]
+mod tests;
+
+use std::{io::Write as _, time::Duration};
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, header::SET_COOKIE};
+use memchr::memchr;
+
+use self::caching::{forbid_storing, vary_by_cookie};
+use super::{ByKind, CookieKind, CookiePolicy, token::Token};
+use crate::session::policy::SessionPolicy;
+
+/// Writes the two cookies: what sets one and what removes it differ in value and lifetime only.
+#[derive(Clone, Debug)]
+pub(crate) struct CookieWriter {
+    /// Name and `=`.
+    prefix: ByKind<Box<str>>,
+    /// All attributes but the lifetime.
+    suffix: Box<str>,
+    removal: ByKind<HeaderValue>,
+}
+
+impl CookieWriter {
+    pub(crate) fn new(policy: &CookiePolicy) -> Self {
+        let prefix = |kind| format!("{}=", policy.name(kind)).into_boxed_str();
+        let suffix = policy.attributes().suffix();
+        let removal = |kind| header_value(format!("{}{suffix}; Max-Age=0", prefix(kind)).into());
+        Self {
+            prefix: ByKind {
+                guest: prefix(CookieKind::Guest),
+                session: prefix(CookieKind::Session),
+            },
+            removal: ByKind {
+                guest: removal(CookieKind::Guest),
+                session: removal(CookieKind::Session),
+            },
+            suffix: suffix.into(),
+        }
+    }
+
+    /// The `Set-Cookie` that hands out `token`, kept until the browser closes or for `max_age`, at most
+    /// 400 days.
+    pub(crate) fn set(
+        &self,
+        kind: CookieKind,
+        token: &Token,
+        max_age: Option<Duration>,
+    ) -> HeaderValue {
+        let mut lifetime = [0; "; Max-Age=".len() + 20];
+        let mut unwritten = &mut lifetime[..];
+        if let Some(max_age) = max_age {
+            let seconds = max_age.min(SessionPolicy::MAX_ABSOLUTE).as_secs();
+            // The buffer holds the longest number.
+            let _ = write!(unwritten, "; Max-Age={seconds}");
+        }
+        let unwritten = unwritten.len();
+        let parts = [
+            self.prefix.of(kind).as_bytes(),
+            token.as_str().as_bytes(),
+            self.suffix.as_bytes(),
+            &lifetime[..lifetime.len() - unwritten],
+        ];
+        let mut value = Vec::with_capacity(parts.iter().map(|part| part.len()).sum());
+        for part in parts {
+            value.extend_from_slice(part);
+        }
+        let mut value = header_value(value);
+        value.set_sensitive(true);
+        value
+    }
+
+    /// The `Set-Cookie` that removes the cookie.
+    pub(crate) fn removal(&self, kind: CookieKind) -> HeaderValue {
+        self.removal.of(kind).clone()
+    }
+
+    /// Puts our `Set-Cookie` fields into a response, behind the inner service's.
+    ///
+    /// Those of the inner service that bear one of our names are taken out whether or not we write: only
+    /// we may. A response that we write into is not to be stored by any cache, and one that depended on
+    /// the cookie (`read`) says so.
+    pub(crate) fn finish(
+        &self,
+        headers: &mut HeaderMap,
+        writes: &[(CookieKind, HeaderValue)],
+        read: bool,
+    ) {
+        self.strip(headers);
+        for (_, value) in writes {
+            headers.append(SET_COOKIE, value.clone());
+        }
+        if !writes.is_empty() {
+            forbid_storing(headers);
+        }
+        if read || !writes.is_empty() {
+            vary_by_cookie(headers);
+        }
+    }
+
+    fn strip(&self, headers: &mut HeaderMap) {
+        let ours = |value: &&HeaderValue| self.is_ours(value.as_bytes());
+        if headers.get_all(SET_COOKIE).iter().any(|value| ours(&value)) {
+            let all = headers.get_all(SET_COOKIE).iter();
+            let others: Vec<_> = all.filter(|value| !ours(value)).cloned().collect();
+            headers.remove(SET_COOKIE);
+            for other in others {
+                headers.append(SET_COOKIE, other);
+            }
+        }
+    }
+
+    /// Whether a browser would take this for a cookie with one of our names.
+    fn is_ours(&self, set_cookie: &[u8]) -> bool {
+        let pair = &set_cookie[..memchr(b';', set_cookie).unwrap_or(set_cookie.len())];
+        // A browser drops spaces and tabs around the name.
+        let name = pair.split(|byte| *byte == b'=').next().unwrap_or_default();
+        let name = trim(name);
+        [&self.prefix.session, &self.prefix.guest]
+            .into_iter()
+            .any(|own| own.as_bytes().strip_suffix(b"=") == Some(name))
+    }
+}
+
+/// Without the spaces and tabs around it.
+fn trim(mut bytes: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = bytes {
+        bytes = rest;
+    }
+    bytes
+}
+
+/// The value of bytes that are of header fields or were checked when the policy was built.
+fn header_value(bytes: Vec<u8>) -> HeaderValue {
+    match HeaderValue::from_maybe_shared(Bytes::from(bytes)) {
+        Ok(value) => value,
+        Err(_) => unreachable!("only bytes that a field may hold were put together"),
+    }
+}

@@ -1,0 +1,159 @@
+//! Seals and opens tokens: the value of a cookie, as one HMAC vouches for it.
+//!
+//! Base64url without padding. The key of the MAC is derived from a key of the ring, the version, the
+//! cookie's name and the audience, so a token under any other of them is a forged one.
+
+mod reference;
+mod self_contained;
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod vectors;
+
+use std::fmt;
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use zeroize::{Zeroize, ZeroizeOnDrop};
+
+pub(super) use self::self_contained::MAX_NAME_LEN;
+pub(crate) use self::self_contained::SelfContained;
+use super::{ByKind, CookieKind, CookiePolicy, MAX_NAME_AND_VALUE};
+use crate::{
+    key::{Derived, KeyId, KeyRing, LABEL, Mac},
+    session::codec::Malformed,
+};
+
+const REFERENCE: u8 = 1;
+const SELF_CONTAINED: u8 = 2;
+
+/// Version and key id.
+const HEAD_LEN: usize = 1 + KeyId::LEN;
+
+/// The value of a cookie: whoever has it is the session's holder.
+#[derive(Clone, Zeroize, ZeroizeOnDrop)]
+pub(crate) struct Token(String);
+
+impl Token {
+    fn encode(bytes: &[u8]) -> Self {
+        Self(URL_SAFE_NO_PAD.encode(bytes))
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Token(REDACTED)")
+    }
+}
+
+/// What a token whose MAC held says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Opened<T> {
+    pub(crate) value: T,
+    /// Whether it was signed with a key that no longer signs.
+    pub(crate) stale_key: bool,
+}
+
+/// Why a value is not a valid token, the less telling causes first; a client never learns which.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Rejected {
+    /// Its length, its spelling, its version or, though signed by us, its content is not a token's.
+    Malformed,
+    /// Its key id is not in the ring.
+    UnknownKey,
+    /// Its MAC is another.
+    Forged,
+    /// It is ours, and its session has ended.
+    Expired,
+    /// It is ours, and was issued later than any honest clock says.
+    FromTheFuture,
+}
+
+impl From<Malformed> for Rejected {
+    fn from(_: Malformed) -> Self {
+        Self::Malformed
+    }
+}
+
+/// What signs and verifies the tokens of one layer: a key for each version, name and audience.
+#[derive(Debug)]
+pub(crate) struct TokenKeys {
+    keys: Derived<ByKind<Macs>>,
+    max_len: ByKind<usize>,
+}
+
+/// The MACs for the tokens of one cookie under one key of the ring.
+struct Macs {
+    reference: Mac,
+    self_contained: Mac,
+}
+
+impl TokenKeys {
+    pub(crate) fn new(ring: KeyRing, policy: &CookiePolicy, audience: &str) -> Self {
+        let names = policy.clone();
+        let audience = audience.to_owned();
+        let by_name = move |key: &Mac, kind| {
+            let name = names.name(kind).as_str().as_bytes();
+            let mac = |version| key.derive(&[LABEL, &[version], name, audience.as_bytes()]);
+            Macs {
+                reference: mac(REFERENCE),
+                self_contained: mac(SELF_CONTAINED),
+            }
+        };
+        let max_len = |kind| MAX_NAME_AND_VALUE - policy.name(kind).as_str().len();
+        Self {
+            keys: Derived::new(ring, move |key| ByKind {
+                guest: by_name(key, CookieKind::Guest),
+                session: by_name(key, CookieKind::Session),
+            }),
+            max_len: ByKind {
+                guest: max_len(CookieKind::Guest),
+                session: max_len(CookieKind::Session),
+            },
+        }
+    }
+
+    /// What stands between head and MAC, and whether the key no longer signs.
+    ///
+    /// Nothing but the version and the key id is looked at before the MAC held.
+    fn authentic<'a>(
+        &self,
+        version: u8,
+        bytes: &'a [u8],
+        mac: impl FnOnce(&ByKind<Macs>) -> &Mac,
+    ) -> Result<(&'a [u8], bool), Rejected> {
+        let (signed, tag) = bytes.split_last_chunk().ok_or(Rejected::Malformed)?;
+        let (&[own_version, a, b, c], body) =
+            signed.split_first_chunk().ok_or(Rejected::Malformed)?;
+        if own_version != version {
+            return Err(Rejected::Malformed);
+        }
+        let keys = self.keys.current();
+        let (macs, stale_key) = keys
+            .find(KeyId::from_bytes([a, b, c]))
+            .ok_or(Rejected::UnknownKey)?;
+        if !mac(macs).verify(signed, tag) {
+            return Err(Rejected::Forged);
+        }
+        Ok((body, stale_key))
+    }
+}
+
+/// Strict: neither padding nor another alphabet nor bits that say nothing.
+fn decode<'a>(value: &[u8], bytes: &'a mut [u8]) -> Result<&'a [u8], Rejected> {
+    let len = URL_SAFE_NO_PAD
+        .decode_slice(value, bytes)
+        .map_err(|_| Rejected::Malformed)?;
+    Ok(&bytes[..len])
+}
+
+const fn encoded_len(bytes: usize) -> usize {
+    (bytes * 4).div_ceil(3)
+}
+
+const fn decoded_len(characters: usize) -> usize {
+    characters * 3 / 4
+}

@@ -1,0 +1,146 @@
+//! Self-contained tokens, version 2: as long as the session needs, within what a cookie may hold.
+//!
+//! | bytes | field |
+//! |---|---|
+//! | 1 | version, 2 |
+//! | 3 | key id |
+//! | 16 | session id |
+//! | 6 | issue time, unix milliseconds, big-endian: when the session was last seen |
+//! | … | the session's state |
+//! | 32 | MAC over all of the above |
+
+use std::{ops::RangeInclusive, time::Duration};
+
+use super::{
+    HEAD_LEN, MAX_NAME_AND_VALUE, Opened, Rejected, SELF_CONTAINED, Token, TokenKeys, decode,
+    decoded_len, encoded_len,
+};
+use crate::{
+    cookie::CookieKind,
+    key::TAG_LEN,
+    session::{
+        authentication::Subject, codec::Reader, id::SessionId, record::State, time::Timestamp,
+    },
+};
+
+/// Before the state: version, key id, session id, issue time.
+const BEFORE: usize = HEAD_LEN + SessionId::LEN + 6;
+const MAX_BYTES: usize = decoded_len(MAX_NAME_AND_VALUE);
+/// A state of its flags and three times of a byte each.
+const MIN_BYTES: usize = BEFORE + 4 + TAG_LEN;
+/// A state without data whose every part is as long as it may be.
+const MAX_BYTES_WITHOUT_DATA: usize = {
+    let time = 10;
+    let authentication = 1 + time + 2 + Subject::MAX_LEN;
+    let elevation = 1 + time;
+    let label = 2 + 128;
+    let binding = 1 + 64;
+    let state = 1 + 3 * time + authentication + elevation + label + binding;
+    BEFORE + state + TAG_LEN
+};
+
+/// The longest cookie name beside which every session without data fits.
+pub(in crate::cookie) const MAX_NAME_LEN: usize =
+    MAX_NAME_AND_VALUE - encoded_len(MAX_BYTES_WITHOUT_DATA);
+
+/// How far the clocks of two servers may lie apart.
+const MAX_SKEW: Duration = Duration::from_secs(60);
+
+/// The session inside a self-contained token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct SelfContained {
+    pub(crate) id: SessionId,
+    pub(crate) state: State,
+}
+
+/// A session that does not fit into a cookie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TooLarge;
+
+impl TokenKeys {
+    /// How long a self-contained token may be, in characters, whichever cookie it is in.
+    pub(crate) const fn self_contained_lengths() -> RangeInclusive<usize> {
+        encoded_len(MIN_BYTES)..=MAX_NAME_AND_VALUE
+    }
+
+    /// How many bytes of entries always fit into a self-contained token, whatever else the session has.
+    pub(crate) fn data_budget(&self) -> usize {
+        let value = self.max_len.guest.min(self.max_len.session);
+        decoded_len(value).saturating_sub(MAX_BYTES_WITHOUT_DATA)
+    }
+
+    /// A token that holds the whole session, issued when it was last seen.
+    ///
+    /// A guest's session has no authentication and the other has one, or [`open`](Self::open_self_contained)
+    /// refuses the token.
+    pub(crate) fn seal_self_contained(
+        &self,
+        kind: CookieKind,
+        id: &SessionId,
+        state: &State,
+    ) -> Result<Token, TooLarge> {
+        debug_assert!(belongs(state, kind));
+        let keys = self.keys.current();
+        let (key_id, macs) = keys.first();
+        // Six bytes of milliseconds last until the year 10889.
+        let [0, 0, issue_time @ ..] = state.last_seen_at.as_unix_millis().to_be_bytes() else {
+            return Err(TooLarge);
+        };
+        let mut bytes = Vec::with_capacity(MAX_BYTES_WITHOUT_DATA + state.entries.len());
+        bytes.push(SELF_CONTAINED);
+        bytes.extend_from_slice(key_id.as_bytes());
+        bytes.extend_from_slice(id.as_bytes());
+        bytes.extend_from_slice(&issue_time);
+        state.encode_into(&mut bytes);
+        if encoded_len(bytes.len() + TAG_LEN) > *self.max_len.of(kind) {
+            return Err(TooLarge);
+        }
+        let tag = macs.of(kind).self_contained.tag(&bytes);
+        bytes.extend_from_slice(&tag);
+        Ok(Token::encode(&bytes))
+    }
+
+    /// The session in a self-contained token, if it is one of ours and has not expired.
+    pub(crate) fn open_self_contained(
+        &self,
+        kind: CookieKind,
+        value: &[u8],
+        now: Timestamp,
+    ) -> Result<Opened<SelfContained>, Rejected> {
+        if !Self::self_contained_lengths().contains(&value.len())
+            || value.len() > *self.max_len.of(kind)
+        {
+            return Err(Rejected::Malformed);
+        }
+        let mut bytes = [0; MAX_BYTES];
+        let bytes = decode(value, &mut bytes)?;
+        let (body, stale_key) =
+            self.authentic(SELF_CONTAINED, bytes, |macs| &macs.of(kind).self_contained)?;
+        let mut fields = Reader::new(body);
+        let id = SessionId::from_bytes(fields.array()?);
+        let [a, b, c, d, e, f] = fields.array()?;
+        let issued_at = Timestamp::from_unix_millis(u64::from_be_bytes([0, 0, a, b, c, d, e, f]));
+        if issued_at > now.after(MAX_SKEW) {
+            return Err(Rejected::FromTheFuture);
+        }
+        let state = State::decode(fields.rest(), issued_at)?;
+        if !belongs(&state, kind) {
+            return Err(Rejected::Malformed);
+        }
+        if now >= state.absolute_expiry {
+            return Err(Rejected::Expired);
+        }
+        Ok(Opened {
+            value: SelfContained { id, state },
+            stale_key,
+        })
+    }
+}
+
+/// Whether a session belongs into that cookie.
+const fn belongs(state: &State, kind: CookieKind) -> bool {
+    match kind {
+        CookieKind::Guest => state.authentication.is_none(),
+        CookieKind::Session => state.authentication.is_some(),
+    }
+}

@@ -1,0 +1,220 @@
+//! The frozen tokens of `tests/vectors/tokens.json`: every release opens them, and issues the same.
+
+use serde::Deserialize;
+
+use super::{Opened, SelfContained, TokenKeys};
+use crate::{
+    cookie::{CookieKind, CookiePolicy},
+    key::{KeyRing, LABEL, Mac},
+    session::{
+        authentication::{AssuranceLevel, Authentication, Elevation, Subject},
+        entries::{Entries, Entry},
+        id::{Secret, SessionId},
+        record::State,
+        time::Timestamp,
+    },
+};
+
+#[derive(Deserialize)]
+struct Vectors {
+    keys: Vec<KeyCase>,
+    derived: Vec<DerivedCase>,
+    reference: Vec<ReferenceCase>,
+    self_contained: Vec<SelfContainedCase>,
+}
+
+#[derive(Deserialize)]
+struct KeyCase {
+    key: String,
+    id: String,
+}
+
+#[derive(Deserialize)]
+struct DerivedCase {
+    key: String,
+    version: u8,
+    cookie: String,
+    audience: String,
+    derived: String,
+}
+
+#[derive(Deserialize)]
+struct ReferenceCase {
+    key: String,
+    cookie: String,
+    audience: String,
+    session_id: String,
+    secret: String,
+    absolute_expiry: u64,
+    token: String,
+}
+
+#[derive(Deserialize)]
+struct SelfContainedCase {
+    key: String,
+    cookie: String,
+    audience: String,
+    session_id: String,
+    state: StateCase,
+    encoded_state: String,
+    token: String,
+}
+
+#[derive(Deserialize)]
+struct StateCase {
+    last_seen_at: u64,
+    absolute_expiry: u64,
+    created_at: u64,
+    rotated_at: u64,
+    persistent: bool,
+    authentication: Option<AuthenticationCase>,
+    elevation: Option<ElevationCase>,
+    label: Option<String>,
+    binding: Option<String>,
+    entries: Vec<EntryCase>,
+}
+
+#[derive(Deserialize)]
+struct AuthenticationCase {
+    level: u8,
+    authenticated_at: u64,
+    subject: String,
+}
+
+#[derive(Deserialize)]
+struct ElevationCase {
+    level: u8,
+    until: Option<u64>,
+}
+
+#[derive(Deserialize)]
+struct EntryCase {
+    name: String,
+    value: String,
+    carried: bool,
+}
+
+fn vectors() -> Vectors {
+    let file = include_str!("../../../tests/vectors/tokens.json");
+    serde_json::from_str(file).unwrap()
+}
+
+fn bytes(digits: &str) -> Vec<u8> {
+    let pairs = digits.as_bytes().chunks(2);
+    let byte = |pair| u8::from_str_radix(str::from_utf8(pair).unwrap(), 16).unwrap();
+    pairs.map(byte).collect()
+}
+
+fn array<const N: usize>(digits: &str) -> [u8; N] {
+    bytes(digits).try_into().unwrap()
+}
+
+fn keys(key: &str, cookie: &str, audience: &str) -> (TokenKeys, CookieKind) {
+    let (session, kind) = match cookie.strip_suffix("-guest") {
+        Some(session) => (session, CookieKind::Guest),
+        None => (cookie, CookieKind::Session),
+    };
+    let policy = CookiePolicy::builder().whole_name(session).build().unwrap();
+    let ring = KeyRing::parse(key).unwrap();
+    (TokenKeys::new(ring, &policy, audience), kind)
+}
+
+impl StateCase {
+    fn state(&self) -> State {
+        let time = Timestamp::from_unix_millis;
+        let level = |level| AssuranceLevel::new(level).unwrap();
+        let elevation = self.elevation.as_ref().map(|up| Elevation {
+            level: level(up.level),
+            until: up.until.map(time),
+        });
+        let entries = self.entries.iter().map(|entry| Entry {
+            name: &entry.name,
+            value: entry.value.as_bytes(),
+            carried: entry.carried,
+        });
+        State {
+            authentication: self.authentication.as_ref().map(|who| Authentication {
+                subject: Subject::from(&who.subject),
+                level: level(who.level),
+                authenticated_at: time(who.authenticated_at),
+                elevation,
+            }),
+            created_at: time(self.created_at),
+            last_seen_at: time(self.last_seen_at),
+            rotated_at: time(self.rotated_at),
+            absolute_expiry: time(self.absolute_expiry),
+            persistent: self.persistent,
+            label: self.label.as_deref().map(Into::into),
+            binding: bytes(self.binding.as_deref().unwrap_or_default()).into(),
+            entries: entries.fold(Entries::default(), |entries, entry| entries.with(entry)),
+        }
+    }
+}
+
+#[test]
+fn key_ids_are_what_they_were() {
+    for case in vectors().keys {
+        let ring = KeyRing::parse(&case.key).unwrap();
+        assert_eq!(ring.key_ids()[0].to_string(), case.id);
+    }
+}
+
+#[test]
+fn derived_keys_are_what_they_were() {
+    for case in vectors().derived {
+        let parts = [
+            LABEL,
+            &[case.version],
+            case.cookie.as_bytes(),
+            case.audience.as_bytes(),
+        ];
+        let derived = Mac::new(&bytes(&case.key)).tag_parts(&parts);
+        assert_eq!(derived[..], bytes(&case.derived));
+    }
+}
+
+#[test]
+fn frozen_reference_tokens_open_and_are_issued_again() {
+    let cases = vectors().reference;
+    assert_eq!(cases.len(), 4);
+    for case in cases {
+        let (keys, kind) = keys(&case.key, &case.cookie, &case.audience);
+        let id = SessionId::from_bytes(array(&case.session_id));
+        let secret = Secret::from_bytes(array(&case.secret));
+        let expiry = Timestamp::from_unix_millis(case.absolute_expiry);
+        let token = keys.seal_reference(kind, &id, &secret, expiry);
+        assert_eq!(token.as_str(), case.token);
+
+        let now = Timestamp::from_unix_millis(1_790_000_000_000);
+        let opened = keys
+            .open_reference(kind, case.token.as_bytes(), now)
+            .unwrap();
+        assert_eq!(opened.value.id(), &id);
+        assert_eq!(opened.value.secret().as_bytes(), secret.as_bytes());
+        assert!(!opened.stale_key);
+    }
+}
+
+#[test]
+fn frozen_self_contained_tokens_open_and_are_issued_again() {
+    let cases = vectors().self_contained;
+    assert_eq!(cases.len(), 4);
+    for case in cases {
+        let (keys, kind) = keys(&case.key, &case.cookie, &case.audience);
+        let id = SessionId::from_bytes(array(&case.session_id));
+        let state = case.state.state();
+        let mut encoded = Vec::new();
+        state.encode_into(&mut encoded);
+        assert_eq!(encoded, bytes(&case.encoded_state));
+        let token = keys.seal_self_contained(kind, &id, &state).unwrap();
+        assert_eq!(token.as_str(), case.token);
+
+        let now = state.last_seen_at;
+        let opened = keys.open_self_contained(kind, case.token.as_bytes(), now);
+        let expected = Opened {
+            value: SelfContained { id, state },
+            stale_key: false,
+        };
+        assert_eq!(opened, Ok(expected));
+    }
+}

@@ -1,0 +1,80 @@
+//! [`Derived`]: what is computed from every key of a ring, and follows the ring when it is replaced.
+
+use std::{fmt, sync::Arc};
+
+use arc_swap::{ArcSwap, Guard};
+
+use super::{KeyId, KeyRing, Mac};
+
+/// What was computed from every key of a ring; computed again once the ring was replaced.
+///
+/// As long as the ring stays, a use costs one load and one comparison.
+pub(crate) struct Derived<T> {
+    ring: KeyRing,
+    from: Box<dyn Fn(&Mac) -> T + Send + Sync>,
+    cached: ArcSwap<DerivedSet<T>>,
+}
+
+impl<T> Derived<T> {
+    pub(crate) fn new(ring: KeyRing, from: impl Fn(&Mac) -> T + Send + Sync + 'static) -> Self {
+        let cached = ArcSwap::from_pointee(DerivedSet::new(&ring, &from));
+        Self {
+            ring,
+            from: Box::new(from),
+            cached,
+        }
+    }
+
+    /// What belongs to the keys that are in the ring now.
+    pub(crate) fn current(&self) -> Guard<Arc<DerivedSet<T>>> {
+        let cached = self.cached.load();
+        if cached.generation == self.ring.generation() {
+            return cached;
+        }
+        self.cached
+            .store(Arc::new(DerivedSet::new(&self.ring, &self.from)));
+        self.cached.load()
+    }
+}
+
+impl<T> fmt::Debug for Derived<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Derived").field(&self.ring).finish()
+    }
+}
+
+/// What was computed from the keys of a ring at one moment, in the ring's order.
+pub(crate) struct DerivedSet<T> {
+    generation: u64,
+    keys: Box<[(KeyId, T)]>,
+}
+
+impl<T> DerivedSet<T> {
+    fn new(ring: &KeyRing, from: impl Fn(&Mac) -> T) -> Self {
+        // Read before the keys: if the ring is replaced in between, the set counts as outdated.
+        let generation = ring.generation();
+        let keys = ring.keys();
+        Self {
+            generation,
+            keys: keys.iter().map(|key| (key.id, from(&key.mac))).collect(),
+        }
+    }
+
+    /// What belongs to the key that signs.
+    pub(crate) fn first(&self) -> (KeyId, &T) {
+        // A ring is never empty.
+        let (id, value) = &self.keys[0];
+        (*id, value)
+    }
+
+    /// What belongs to each key, the signing one first.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (KeyId, &T)> {
+        self.keys.iter().map(|(id, value)| (*id, value))
+    }
+
+    /// What belongs to the key with this id, and whether that key is no longer the one that signs.
+    pub(crate) fn find(&self, id: KeyId) -> Option<(&T, bool)> {
+        let position = self.keys.iter().position(|(own, _)| *own == id)?;
+        Some((&self.keys[position].1, position > 0))
+    }
+}

@@ -1,0 +1,197 @@
+//! [`KeyRing`]: the keys that sign and verify tokens.
+
+mod derived;
+mod mac;
+mod source;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use arc_swap::ArcSwap;
+
+pub(crate) use self::{
+    derived::Derived,
+    mac::{Mac, TAG_LEN},
+};
+use crate::error::ConfigError;
+
+/// Opens every message of this crate that a ring key authenticates.
+pub(crate) const LABEL: &[u8] = b"tower-session-guard";
+
+/// The keys that sign and verify tokens: the first signs, all verify.
+///
+/// A clone is the same ring: [`replace`](Self::replace) on one is seen by all, and by every layer that
+/// was built from one of them. To roll over, put the new key first and keep the old one behind it for as
+/// long as tokens under it may live; they are signed anew when they are used.
+///
+/// Every key has at least 32 bytes. Each use of a key (a cookie name, a token version, an audience)
+/// gets a key of its own, derived with HMAC-SHA-256, so one ring may serve several layers. Keys are kept
+/// as HMAC states only, zeroized when the last clone is gone, and never printed.
+///
+/// # Examples
+///
+/// ```
+/// use tower_session_guard::KeyRing;
+///
+/// let ring = KeyRing::generate()?;
+/// assert!(format!("{ring:?}").contains("REDACTED"));
+/// # Ok::<(), tower_session_guard::ConfigError>(())
+/// ```
+#[derive(Clone)]
+pub struct KeyRing(Arc<Shared>);
+
+struct Shared {
+    /// Grows after each replacement of the keys.
+    generation: AtomicU64,
+    keys: ArcSwap<Box<[RingKey]>>,
+}
+
+struct RingKey {
+    id: KeyId,
+    mac: Mac,
+}
+
+impl KeyRing {
+    /// The shortest key, in bytes: as long as an HMAC-SHA-256 tag (RFC 2104, section 3).
+    pub const MIN_KEY_LEN: usize = 32;
+
+    /// The ring of these keys, in this order. The bytes are the caller's to zeroize.
+    ///
+    /// # Errors
+    ///
+    /// If there is no key, or a key is shorter than 32 bytes, repeats a single byte, or is in the ring
+    /// already (which includes a key whose [id](KeyId) collides: for random keys one pair in 16 million).
+    pub fn from_bytes(
+        keys: impl IntoIterator<Item = impl AsRef<[u8]>>,
+    ) -> Result<Self, ConfigError> {
+        let mut ring: Vec<RingKey> = Vec::new();
+        for (index, bytes) in keys.into_iter().enumerate() {
+            let (bytes, position) = (bytes.as_ref(), index + 1);
+            if bytes.len() < Self::MIN_KEY_LEN {
+                return Err(ConfigError::WeakKey {
+                    position,
+                    bytes: bytes.len(),
+                });
+            }
+            if bytes.iter().all(|byte| *byte == bytes[0]) {
+                return Err(ConfigError::UniformKey { position });
+            }
+            let key = RingKey::new(bytes);
+            if ring.iter().any(|other| other.id == key.id) {
+                return Err(ConfigError::DuplicateKey { position });
+            }
+            ring.push(key);
+        }
+        if ring.is_empty() {
+            return Err(ConfigError::NoKeys);
+        }
+        Ok(Self(Arc::new(Shared {
+            generation: AtomicU64::new(0),
+            keys: ArcSwap::from_pointee(ring.into()),
+        })))
+    }
+
+    /// Takes over the keys of another ring, while the server runs.
+    ///
+    /// Every layer that was built from this ring follows at its next request. The other ring stays as it
+    /// is, and is not followed later.
+    pub fn replace(&self, with: &KeyRing) {
+        self.0.keys.store(with.0.keys.load_full());
+        // After the keys, so that whoever sees the new generation sees them too.
+        self.0.generation.fetch_add(1, Ordering::Release);
+    }
+
+    /// The ids of the keys in the ring, the signing one first: for an operator who compares servers.
+    #[must_use]
+    pub fn key_ids(&self) -> Vec<KeyId> {
+        self.keys().iter().map(|key| key.id).collect()
+    }
+
+    /// The keys for one purpose in one context, which follow the ring when it is replaced.
+    ///
+    /// Each is the HMAC-SHA-256, under the ring's key, of the crate's label, the purpose and the context,
+    /// each part with its length before it; no other purpose or context gives the same key. The purpose
+    /// `key id` is taken.
+    pub(crate) fn derive(&self, purpose: &'static str, context: &[&[u8]]) -> Derived<Mac> {
+        debug_assert_ne!(purpose.as_bytes(), KeyId::PURPOSE);
+        let context: Vec<Vec<u8>> = context.iter().map(|part| part.to_vec()).collect();
+        Derived::new(self.clone(), move |key| {
+            let context = context.iter().map(Vec::as_slice);
+            let parts: Vec<&[u8]> = [LABEL, purpose.as_bytes()]
+                .into_iter()
+                .chain(context)
+                .collect();
+            key.derive(&parts)
+        })
+    }
+
+    fn generation(&self) -> u64 {
+        self.0.generation.load(Ordering::Acquire)
+    }
+
+    fn keys(&self) -> Arc<Box<[RingKey]>> {
+        self.0.keys.load_full()
+    }
+}
+
+impl fmt::Debug for KeyRing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeyRing")
+            .field("ids", &self.key_ids())
+            .field("keys", &format_args!("REDACTED"))
+            .finish()
+    }
+}
+
+impl RingKey {
+    fn new(bytes: &[u8]) -> Self {
+        let mac = Mac::new(bytes);
+        let [a, b, c, ..] = mac.tag_parts(&[LABEL, KeyId::PURPOSE]);
+        Self {
+            id: KeyId([a, b, c]),
+            mac,
+        }
+    }
+}
+
+/// What tells the keys of a ring apart: it stands in every token, and says nothing about the key.
+///
+/// The first 3 bytes of HMAC-SHA-256 under the key over a fixed message, so every process that has the
+/// key knows it by the same id. Its text form is 6 hexadecimal digits.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct KeyId([u8; Self::LEN]);
+
+impl KeyId {
+    /// Length in bytes.
+    pub const LEN: usize = 3;
+
+    const PURPOSE: &[u8] = b"key id";
+
+    pub(crate) const fn from_bytes(bytes: [u8; Self::LEN]) -> Self {
+        Self(bytes)
+    }
+
+    pub(crate) const fn as_bytes(&self) -> &[u8; Self::LEN] {
+        &self.0
+    }
+}
+
+impl fmt::Display for KeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [a, b, c] = self.0;
+        write!(f, "{a:02x}{b:02x}{c:02x}")
+    }
+}
+
+impl fmt::Debug for KeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "KeyId({self})")
+    }
+}

@@ -1,0 +1,119 @@
+//! Where keys come from: the environment, a file, bytes, or the operating system's random source.
+
+use std::{env, env::VarError, fs, io, path::Path};
+
+use rand::{TryRng, rngs::SysRng};
+use zeroize::{Zeroize, Zeroizing};
+
+use super::KeyRing;
+use crate::error::ConfigError;
+
+impl KeyRing {
+    /// The keys in an environment variable, written as for [`parse`](Self::parse): comma-separated,
+    /// each at least 64 hexadecimal digits.
+    ///
+    /// The copy that is read is zeroized; the process's environment itself keeps the text.
+    ///
+    /// # Errors
+    ///
+    /// If the variable is not set or is not text, and as [`parse`](Self::parse).
+    pub fn from_env(variable: &str) -> Result<Self, ConfigError> {
+        match env::var(variable) {
+            Ok(text) => Self::parse(&Zeroizing::new(text)),
+            Err(error) => {
+                if let VarError::NotUnicode(text) = error {
+                    text.into_encoded_bytes().zeroize();
+                }
+                Err(ConfigError::KeyVariable {
+                    name: variable.to_owned(),
+                })
+            }
+        }
+    }
+
+    /// The keys in a file, written as for [`parse`](Self::parse): one key a line or comma-separated.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be read or is not UTF-8, and as [`parse`](Self::parse).
+    pub fn from_file(path: impl AsRef<Path>) -> Result<Self, ConfigError> {
+        let path = path.as_ref();
+        let refused = |source| ConfigError::KeyFile {
+            path: path.display().to_string(),
+            source,
+        };
+        let bytes = Zeroizing::new(fs::read(path).map_err(refused)?);
+        let text = str::from_utf8(&bytes)
+            .map_err(|error| refused(io::Error::new(io::ErrorKind::InvalidData, error)))?;
+        Self::parse(text)
+    }
+
+    /// The keys written in a text: hexadecimal, at least 64 digits each, separated by commas or line
+    /// ends, spaces around them allowed.
+    ///
+    /// Blank lines are passed over, and so is the rest of a line after `#`. An empty place between
+    /// commas is not: a key that went missing there should not go unnoticed.
+    ///
+    /// # Errors
+    ///
+    /// If a key is not hexadecimal, and as [`from_bytes`](Self::from_bytes).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_session_guard::KeyRing;
+    ///
+    /// let ring = KeyRing::parse(
+    ///     "# signs since March, then the one before it
+    ///      85e67ad2a2b1f7e3ed0dbe5f1dd1cf1d8a7b9f6a2a5f2c8f7a4e0c9c1b3d5e7f
+    ///      0fb1c2d3e4f5061728394a5b6c7d8e9fa0b1c2d3e4f5061728394a5b6c7d8e9f",
+    /// )?;
+    /// assert_eq!(ring.key_ids().len(), 2);
+    /// # Ok::<(), tower_session_guard::ConfigError>(())
+    /// ```
+    pub fn parse(text: &str) -> Result<Self, ConfigError> {
+        let lines = text
+            .lines()
+            .map(|line| line.split_once('#').map_or(line, |(keys, _)| keys).trim())
+            .filter(|line| !line.is_empty());
+        let keys = lines
+            .flat_map(|line| line.split(','))
+            .enumerate()
+            .map(|(index, digits)| {
+                hexadecimal(digits.trim()).ok_or(ConfigError::KeyNotHex {
+                    position: index + 1,
+                })
+            })
+            .collect::<Result<Vec<_>, _>>()?;
+        Self::from_bytes(keys.iter().map(|key| &**key))
+    }
+
+    /// One fresh key from the operating system's random source.
+    ///
+    /// Tokens die with the process, and no other process accepts them: for tests, for development, and
+    /// for a single server whose visitors may lose their sessions at a restart.
+    ///
+    /// # Errors
+    ///
+    /// If the operating system gives no random bytes.
+    pub fn generate() -> Result<Self, ConfigError> {
+        let mut key = Zeroizing::new([0; 32]);
+        SysRng
+            .try_fill_bytes(&mut *key)
+            .map_err(|_| ConfigError::NoRandomness)?;
+        Self::from_bytes([&key[..]])
+    }
+}
+
+/// The bytes that `digits` spell; the buffer never grows, so no copy stays behind.
+fn hexadecimal(digits: &str) -> Option<Zeroizing<Vec<u8>>> {
+    let mut bytes = Zeroizing::new(Vec::with_capacity(digits.len() / 2));
+    let (pairs, []) = digits.as_bytes().as_chunks::<2>() else {
+        return None;
+    };
+    for pair in pairs {
+        let [high, low] = pair.map(|digit| char::from(digit).to_digit(16));
+        bytes.push((high? << 4 | low?) as u8);
+    }
+    Some(bytes)
+}

@@ -1,0 +1,288 @@
+use std::{fs, io::Write as _, process::Command};
+
+use super::{KeyRing, LABEL, Mac};
+use crate::error::ConfigError;
+
+fn key(seed: u8) -> [u8; 32] {
+    std::array::from_fn(|place| seed.wrapping_add(place as u8))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn ring(seeds: &[u8]) -> KeyRing {
+    KeyRing::from_bytes(seeds.iter().map(|seed| key(*seed))).unwrap()
+}
+
+// RFC 4231, test cases 1, 2 and 6: a short key, a shorter one, and one longer than a block.
+#[test]
+fn the_mac_is_hmac_sha_256() {
+    #[track_caller]
+    fn check(key: &[u8], message: &[u8], tag: &str) {
+        assert_eq!(hex(&Mac::new(key).tag(message)), tag);
+    }
+    check(
+        &[0x0B; 20],
+        b"Hi There",
+        "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7",
+    );
+    check(
+        b"Jefe",
+        b"what do ya want for nothing?",
+        "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843",
+    );
+    check(
+        &[0xAA; 131],
+        b"Test Using Larger Than Block-Size Key - Hash Key First",
+        "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54",
+    );
+}
+
+// R21
+#[test]
+fn every_bit_of_a_tag_counts() {
+    let mac = Mac::new(&key(0));
+    let tag = mac.tag(b"message");
+    assert!(mac.verify(b"message", &tag));
+    assert!(!mac.verify(b"massage", &tag));
+    assert!(!Mac::new(&key(1)).verify(b"message", &tag));
+    for bit in 0..256 {
+        let mut flipped = tag;
+        flipped[bit / 8] ^= 1 << (bit % 8);
+        assert!(!mac.verify(b"message", &flipped));
+    }
+}
+
+// R23
+#[test]
+fn parts_are_encoded_without_ambiguity() {
+    let mac = Mac::new(&key(0));
+    let tuples: [&[&[u8]]; 10] = [
+        &[],
+        &[b""],
+        &[b"", b""],
+        &[b"ab", b"c"],
+        &[b"a", b"bc"],
+        &[b"abc"],
+        &[b"abc", b""],
+        &[b"", b"abc"],
+        &[b"a", b"b", b"c"],
+        &[b"\0\0\0\0\0\0\0\x01a", b"bc"],
+    ];
+    for (index, one) in tuples.iter().enumerate() {
+        for other in &tuples[..index] {
+            assert_ne!(
+                mac.tag_parts(one),
+                mac.tag_parts(other),
+                "{one:?} {other:?}"
+            );
+        }
+    }
+    let encoded = b"\0\0\0\0\0\0\0\x02ab\0\0\0\0\0\0\0\x01c";
+    assert_eq!(mac.tag_parts(&[b"ab", b"c"]), mac.tag(encoded));
+}
+
+// R26
+#[test]
+fn weak_and_repeated_keys_are_refused() {
+    #[track_caller]
+    fn check(keys: &[&[u8]], expected: &str) {
+        let refused = KeyRing::from_bytes(keys).unwrap_err();
+        assert_eq!(format!("{refused:?}"), expected);
+    }
+    let [a, b] = [&key(0)[..], &key(1)];
+    check(&[], "NoKeys");
+    check(&[b""], "WeakKey { position: 1, bytes: 0 }");
+    check(&[a, &b[..31]], "WeakKey { position: 2, bytes: 31 }");
+    check(&[&[0; 32]], "UniformKey { position: 1 }");
+    check(&[a, &[0xFF; 64]], "UniformKey { position: 2 }");
+    check(&[a, b, a], "DuplicateKey { position: 3 }");
+    // HMAC pads a key with zeros, so these two are one.
+    check(&[a, &[a, &[0]].concat()], "DuplicateKey { position: 2 }");
+}
+
+// Found by search: two keys whose ids are the same.
+#[test]
+fn keys_whose_ids_collide_are_refused() {
+    let numbered = |number: u32| {
+        let mut key = key(0);
+        key[..4].copy_from_slice(&number.to_be_bytes());
+        key
+    };
+    let [one, other] = [6883, 7694].map(numbered);
+    let id = |key| KeyRing::from_bytes([key]).unwrap().key_ids()[0];
+    assert_eq!(id(one), id(other));
+    let refused = KeyRing::from_bytes([one, other]).unwrap_err();
+    assert!(matches!(refused, ConfigError::DuplicateKey { position: 2 }));
+}
+
+#[test]
+fn keys_are_read_from_text() {
+    #[track_caller]
+    fn check(text: &str, seeds: &[u8]) {
+        let parsed = KeyRing::parse(text).unwrap();
+        assert_eq!(parsed.key_ids(), ring(seeds).key_ids());
+    }
+    let [a, b] = [hex(&key(0)), hex(&key(1))];
+    check(&a, &[0]);
+    check(&a.to_uppercase(), &[0]);
+    check(&format!("{a},{b}"), &[0, 1]);
+    check(&format!("  {a} ,\t{b}  "), &[0, 1]);
+    check(&format!("{b}\n{a}\n"), &[1, 0]);
+    check(&format!("# first\r\n\r\n{a} # signs\r\n  # {b}\r\n"), &[0]);
+    check(&format!("{a},{b}\n{}", hex(&key(2))), &[0, 1, 2]);
+}
+
+#[test]
+fn a_text_that_is_not_keys_is_refused() {
+    #[track_caller]
+    fn check(text: &str, expected: &str) {
+        let refused = KeyRing::parse(text).unwrap_err();
+        assert_eq!(format!("{refused:?}"), expected);
+    }
+    let [a, b] = [hex(&key(0)), hex(&key(1))];
+    check("", "NoKeys");
+    check("\n \n# nothing\n", "NoKeys");
+    check(&a[..62], "WeakKey { position: 1, bytes: 31 }");
+    check(&a[..63], "KeyNotHex { position: 1 }");
+    check(&format!("{a}0"), "KeyNotHex { position: 1 }");
+    check(
+        &format!("{a},{}", b.replacen('0', "g", 1)),
+        "KeyNotHex { position: 2 }",
+    );
+    check(&format!("0x{a}"), "KeyNotHex { position: 1 }");
+    check(&format!("{a} {b}"), "KeyNotHex { position: 1 }");
+    check(&format!("+{}", &a[1..]), "KeyNotHex { position: 1 }");
+    check(&format!("{a}é"), "KeyNotHex { position: 1 }");
+    // A key that went missing between commas, as with an unset variable, does not go unnoticed.
+    check(&format!(",{a}"), "WeakKey { position: 1, bytes: 0 }");
+    check(&format!("{a},"), "WeakKey { position: 2, bytes: 0 }");
+    check(&format!("{a},,{b}"), "WeakKey { position: 2, bytes: 0 }");
+    check(&"0".repeat(64), "UniformKey { position: 1 }");
+}
+
+#[test]
+fn an_unset_variable_is_named() {
+    let refused = KeyRing::from_env("TOWER_SESSION_GUARD_NOT_SET").unwrap_err();
+    assert!(refused.to_string().contains("TOWER_SESSION_GUARD_NOT_SET"));
+}
+
+#[test]
+fn a_variable_that_holds_no_keys_is_refused() {
+    let refused = KeyRing::from_env("CARGO_PKG_NAME").unwrap_err();
+    assert!(matches!(refused, ConfigError::KeyNotHex { position: 1 }));
+}
+
+/// Runs itself in a process of its own, whose environment is set.
+#[test]
+fn keys_are_read_from_the_environment() {
+    const VARIABLE: &str = "TOWER_SESSION_GUARD_TEST_KEYS";
+    if std::env::var_os(VARIABLE).is_some() {
+        let read = KeyRing::from_env(VARIABLE).unwrap();
+        assert_eq!(read.key_ids(), ring(&[0, 1]).key_ids());
+        return;
+    }
+    let child = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "key::tests::keys_are_read_from_the_environment"])
+        .env(VARIABLE, format!("{}, {}", hex(&key(0)), hex(&key(1))))
+        .output()
+        .unwrap();
+    let output = String::from_utf8_lossy(&child.stdout);
+    assert!(child.status.success(), "{output}");
+    assert!(output.contains("1 passed"), "{output}");
+}
+
+#[test]
+fn keys_are_read_from_a_file() {
+    let path = std::env::temp_dir().join(format!("tower-session-guard-{}", std::process::id()));
+    let mut file = fs::File::create(&path).unwrap();
+    writeln!(file, "# keys\n{}\n\n{}", hex(&key(0)), hex(&key(1))).unwrap();
+    let read = KeyRing::from_file(&path);
+    fs::write(&path, [0xFF, 0xFE]).unwrap();
+    let binary = KeyRing::from_file(&path);
+    fs::remove_file(&path).unwrap();
+    assert_eq!(read.unwrap().key_ids(), ring(&[0, 1]).key_ids());
+    assert!(matches!(binary, Err(ConfigError::KeyFile { .. })));
+    let missing = KeyRing::from_file(&path).unwrap_err();
+    assert!(missing.to_string().contains("tower-session-guard-"));
+}
+
+#[test]
+fn generated_keys_differ() {
+    let [one, other] = [(); 2].map(|()| KeyRing::generate().unwrap().key_ids());
+    assert_ne!(one, other);
+}
+
+// R26
+#[test]
+fn what_was_derived_follows_every_clone_of_the_ring() {
+    let ring = ring(&[0]);
+    let derived = ring.clone().derive("test", &[b"context"]);
+    let tag = |key: u8| {
+        let key = Mac::new(&super::tests::key(key));
+        key.derive(&[LABEL, b"test", b"context"]).tag(b"message")
+    };
+    assert_eq!(derived.current().first().1.tag(b"message"), tag(0));
+
+    let next = super::tests::ring(&[1, 0]);
+    ring.clone().replace(&next);
+    let current = derived.current();
+    let (id, mac) = current.first();
+    assert_eq!(mac.tag(b"message"), tag(1));
+    assert_eq!(id, next.key_ids()[0]);
+    let (old, stale) = current.find(next.key_ids()[1]).unwrap();
+    assert_eq!((old.tag(b"message"), stale), (tag(0), true));
+    let (_, stale) = current.find(id).unwrap();
+    assert!(!stale);
+
+    // The other ring is not followed later.
+    next.replace(&super::tests::ring(&[2]));
+    assert_eq!(ring.key_ids().len(), 2);
+    assert_eq!(derived.current().first().1.tag(b"message"), tag(1));
+}
+
+#[test]
+fn keys_for_other_purposes_and_contexts_differ() {
+    let ring = ring(&[0]);
+    let tag = |purpose, context: &[&[u8]]| {
+        let derived = ring.derive(purpose, context);
+        derived.current().first().1.tag(b"")
+    };
+    let tags = [
+        tag("a", &[]),
+        tag("b", &[]),
+        tag("a", &[b""]),
+        tag("a", &[b"b"]),
+        tag("ab", &[]),
+    ];
+    for (index, one) in tags.iter().enumerate() {
+        assert!(!tags[..index].contains(one));
+    }
+}
+
+// R26, R31
+#[test]
+fn a_key_never_prints() {
+    let secret = key(0x41);
+    let ring = KeyRing::from_bytes([secret]).unwrap();
+    let derived = ring.derive("test", &[]);
+    let printed = format!("{ring:?} {ring:#?} {derived:?} {:?}", Mac::new(&secret));
+    assert!(printed.contains("REDACTED"));
+    for secret in [hex(&secret), format!("{secret:?}"), "ABCDEF".to_owned()] {
+        assert!(
+            !printed.contains(&secret[..secret.len().min(12)]),
+            "{printed}"
+        );
+    }
+    let refusals = [
+        KeyRing::parse(&hex(&secret)[..40]),
+        KeyRing::parse(&format!("{}xx", hex(&secret))),
+        KeyRing::from_bytes([secret, secret]),
+    ];
+    for refused in refusals {
+        let refused = refused.unwrap_err();
+        let printed = format!("{refused:?} {refused}");
+        assert!(!printed.contains("4142"), "{printed}");
+    }
+}

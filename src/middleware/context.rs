@@ -1,0 +1,126 @@
+//! [`RequestContext`]: a request's session from its admission to the carrying out of its marks.
+
+use std::{future::Future, pin::Pin, sync::Arc};
+
+use http::Extensions;
+
+use super::{
+    keeper::{Admission, Finished, Keeper, Settling, Writes, judge, self_contained, stored},
+    shared::Shared,
+};
+use crate::session::{
+    binding::Client,
+    decide::{self, Outcome, Plan},
+    handle::{AuthenticatedSession, Session},
+    time::Timestamp,
+};
+
+/// A settlement that waits for a store; it owns all it needs.
+pub(crate) type BoxSettling = Pin<Box<dyn Future<Output = Settling> + Send>>;
+
+/// What the keeper wants back at the settlement.
+#[derive(Debug)]
+pub(crate) enum Held {
+    SelfContained(self_contained::Held),
+    Stored(stored::Held),
+}
+
+impl From<self_contained::Held> for Held {
+    fn from(held: self_contained::Held) -> Self {
+        Self::SelfContained(held)
+    }
+}
+
+impl From<stored::Held> for Held {
+    fn from(held: stored::Held) -> Self {
+        Self::Stored(held)
+    }
+}
+
+/// A request's session from its admission to the carrying out of its marks.
+#[derive(Debug)]
+pub(crate) struct RequestContext {
+    session: Session,
+    held: Held,
+    barred: bool,
+    guest_came: bool,
+    client: Client,
+}
+
+/// A settlement that is done, or one that waits for a store.
+pub(crate) enum Conclusion {
+    Now(Settling),
+    Later(BoxSettling),
+}
+
+impl RequestContext {
+    pub(crate) fn new<H>(shared: &Arc<Shared>, admission: Admission<H>, now: Timestamp) -> Self
+    where
+        H: Into<Held>,
+    {
+        Self {
+            session: Session::new(Arc::clone(shared) as _, admission.live, now),
+            held: admission.held.into(),
+            barred: admission.barred,
+            guest_came: admission.guest_came,
+            client: admission.client,
+        }
+    }
+
+    /// Puts the session where the inner service finds it.
+    pub(crate) fn enter(&self, extensions: &mut Extensions) {
+        match AuthenticatedSession::of(&self.session) {
+            Some(authenticated) => {
+                extensions.insert(authenticated);
+            }
+            // One of a layer further out must not pass for one of this layer.
+            None => {
+                extensions.remove::<AuthenticatedSession>();
+            }
+        }
+        extensions.insert(self.session.clone());
+    }
+
+    pub(crate) fn was_read(&self) -> bool {
+        self.session.was_read()
+    }
+
+    /// Takes the marks and carries them out.
+    pub(crate) fn conclude(self, shared: &Arc<Shared>, outcome: Outcome) -> Conclusion {
+        let marks = self.session.close();
+        let live = self.session.live();
+        if marks.is_empty() && (live.is_none() || outcome == Outcome::Dropped) {
+            return Conclusion::Now(Ok(Writes::new()));
+        }
+        let admitted_at = self.session.admitted_at();
+        let finished = Finished {
+            now: if marks.is_empty() {
+                admitted_at
+            } else {
+                shared.settings.clock.now().max(admitted_at)
+            },
+            marks,
+            outcome,
+            barred: self.barred,
+            guest_came: self.guest_came,
+            client: self.client,
+        };
+        let settled = decide::settle(&finished.settlement(live, shared));
+        if settled.plan == Plan::Keep {
+            shared.tell_all(&settled.events, live, None, finished.now);
+            return Conclusion::Now(judge(settled.verdict, Writes::new()));
+        }
+        match (&shared.keeper, self.held) {
+            (Keeper::Stored(store), Held::Stored(held)) => {
+                let (shared, store, live) = (Arc::clone(shared), Arc::clone(store), live.cloned());
+                Conclusion::Later(Box::pin(stored::settle(
+                    shared, store, live, held, finished, settled,
+                )))
+            }
+            (Keeper::SelfContained(list), Held::SelfContained(held)) => Conclusion::Now(
+                self_contained::settle(shared, list, live, held, &finished, settled),
+            ),
+            _ => unreachable!("the keeper that admitted the request is the one that settles it"),
+        }
+    }
+}

@@ -1,0 +1,458 @@
+//! Sessions in a store: the token is a reference, the record is the authority.
+
+use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
+
+use http::HeaderValue;
+
+use super::{Admission, Finished, Settling, Writes, judge, kind_of};
+use crate::{
+    cookie::{CookieKind, token::Opened},
+    middleware::{
+        failure::{SessionError, SessionErrorKind},
+        random,
+        shared::{Arrival, Shared},
+    },
+    session::{
+        authentication::Subject,
+        binding::Client,
+        decide::{self, Dead, Hold, Live, Outcome, Plan, Save, Settled, Verdict},
+        draft::Rotation,
+        event::{EventKind, SessionEvent},
+        id::{Claim, Fresh, Secret, SessionId},
+        mark::Mark,
+        policy::TokenReuse,
+        record::{Proof, Record, Standing, State},
+        time::Timestamp,
+    },
+    store::{Created, Removed, Replaced, Revision, SessionStore, StoreError, Stored},
+};
+
+/// How often a plan is made anew because other requests changed the session first.
+const ATTEMPTS: u32 = 40;
+
+/// How often a new id is drawn because the one before was taken.
+const DRAWS: u32 = 4;
+
+/// What a request holds of a store, beside the session itself.
+#[derive(Debug, Default)]
+pub(crate) struct Held {
+    kept: Option<Kept>,
+    /// The guest token that came beside a session's.
+    beside: Option<Claim>,
+}
+
+#[derive(Debug)]
+struct Kept {
+    claim: Claim,
+    revision: Revision,
+    record: Record,
+}
+
+/// An admission that waits for a store; it owns all it needs.
+pub(crate) type BoxLoad =
+    Pin<Box<dyn Future<Output = Result<Admission<Held>, SessionError>> + Send>>;
+
+/// Asks the store for what the tokens claim, and tells if it fails.
+pub(crate) fn load(
+    shared: Arc<Shared>,
+    store: Arc<dyn SessionStore>,
+    arrival: Arrival<Claim>,
+    now: Timestamp,
+) -> BoxLoad {
+    Box::pin(async move {
+        let admission = admit(&shared, &*store, arrival, now).await;
+        if admission.is_err() {
+            shared.tell(&SessionEvent::new(EventKind::StoreFailedLoad, now));
+        }
+        admission
+    })
+}
+
+async fn admit(
+    shared: &Shared,
+    store: &dyn SessionStore,
+    arrival: Arrival<Claim>,
+    now: Timestamp,
+) -> Result<Admission<Held>, SessionError> {
+    let guest_came = arrival.guest.is_some();
+    let client = arrival.client;
+    let mut barred = false;
+    let mut beside = arrival.guest;
+    if let Some(token) = arrival.session {
+        match open(shared, store, &token, CookieKind::Session, &client, now).await? {
+            Ok((live, kept)) => {
+                let beside = beside.map(|guest| guest.value);
+                return Ok(Admission {
+                    live: Some(live),
+                    held: Held {
+                        kept: Some(kept),
+                        beside,
+                    },
+                    barred,
+                    guest_came,
+                    client,
+                });
+            }
+            Err(dead) => barred = dead.is_retired(),
+        }
+    }
+    let mut admission = Admission {
+        live: None,
+        held: Held::default(),
+        barred,
+        guest_came,
+        client,
+    };
+    if let Some(token) = beside.take() {
+        match open(
+            shared,
+            store,
+            &token,
+            CookieKind::Guest,
+            &admission.client,
+            now,
+        )
+        .await?
+        {
+            Ok((live, kept)) => {
+                admission.live = Some(live);
+                admission.held.kept = Some(kept);
+            }
+            Err(dead) => admission.barred |= dead.is_retired(),
+        }
+    }
+    Ok(admission)
+}
+
+async fn open(
+    shared: &Shared,
+    store: &dyn SessionStore,
+    token: &Opened<Claim>,
+    kind: CookieKind,
+    client: &Client,
+    now: Timestamp,
+) -> Result<Result<(Live, Kept), Dead>, StoreError> {
+    let claim = &token.value;
+    let id = *claim.id();
+    let Some(Stored { record, revision }) = store.load(claim, now).await? else {
+        shared.tell_dead(id, None, Dead::Unknown, now);
+        return Ok(Err(Dead::Unknown));
+    };
+    let mut live = Live {
+        id,
+        state: record.state.clone(),
+        hold: Hold::Lost,
+        stale_key: token.stale_key,
+        lineage: record.lineage,
+        suspended: false,
+        rebind: false,
+    };
+    let standing = record.proof.standing(claim.secret(), now);
+    let authenticated = kind == CookieKind::Session;
+    match decide::admit(&record.state, standing, authenticated, now, shared.policy()) {
+        Ok(hold) => {
+            live.hold = hold;
+            if let Err(dead) = shared.appraise(&mut live, client, now) {
+                let _: Removed = store.remove(&id).await?;
+                shared.tell_dead(id, Some(&live), dead, now);
+                return Ok(Err(dead));
+            }
+            let claim = claim.clone();
+            let kept = Kept {
+                claim,
+                revision,
+                record,
+            };
+            Ok(Ok((live, kept)))
+        }
+        Err(dead) => {
+            if dead == Dead::Reused && shared.policy().token_reuse() == TokenReuse::EndSession {
+                let _: Removed = store.remove(&id).await?;
+                let event = SessionEvent::new(EventKind::SessionEndedByReuse, now).of(id);
+                shared.tell(&event.by(live.subject().cloned()));
+            } else {
+                shared.tell_dead(id, Some(&live), dead, now);
+            }
+            Ok(Err(dead))
+        }
+    }
+}
+
+/// The future that carries out a plan; it owns all it needs, so that it can outlive the request.
+pub(crate) async fn settle(
+    shared: Arc<Shared>,
+    store: Arc<dyn SessionStore>,
+    live: Option<Live>,
+    held: Held,
+    finished: Finished,
+    first: Settled,
+) -> Settling {
+    let mut task = Settle {
+        shared: &shared,
+        store: &*store,
+        live,
+        held,
+        finished,
+        writes: Writes::new(),
+    };
+    let result = match task.run(first).await {
+        Ok(verdict) => judge(verdict, task.writes),
+        Err(error) => Err(error),
+    };
+    if let Err(error) = &result
+        && error.kind() == SessionErrorKind::Store
+    {
+        let event = SessionEvent::new(EventKind::StoreFailedWrite, task.finished.now);
+        let session = task.live.as_ref().map(|live| live.id);
+        shared.tell(&SessionEvent { session, ..event });
+    }
+    result
+}
+
+/// What became of one attempt.
+enum Attempt {
+    Done(Verdict),
+    Conflict,
+}
+
+pub(super) struct Settle<'a> {
+    pub(super) shared: &'a Shared,
+    pub(super) store: &'a dyn SessionStore,
+    pub(super) live: Option<Live>,
+    held: Held,
+    pub(super) finished: Finished,
+    writes: Writes,
+}
+
+impl Settle<'_> {
+    async fn run(&mut self, first: Settled) -> Result<Verdict, SessionError> {
+        let mut settled = first;
+        for attempt in 0..ATTEMPTS {
+            match self.attempt(settled).await? {
+                Attempt::Done(verdict) => return Ok(verdict),
+                Attempt::Conflict if attempt > 1 => tokio::task::yield_now().await,
+                Attempt::Conflict => {}
+            }
+            if !self.reload().await? {
+                return Ok(self.gone());
+            }
+            settled = decide::settle(&self.finished.settlement(self.live.as_ref(), self.shared));
+        }
+        Err(SessionError::new(SessionErrorKind::Contention))
+    }
+
+    async fn attempt(&mut self, settled: Settled) -> Result<Attempt, SessionError> {
+        let Settled {
+            plan,
+            events,
+            verdict,
+        } = settled;
+        match plan {
+            Plan::Keep => self.tell(&events, None),
+            Plan::Save { state, why, resign } => {
+                let Some((live, kept)) = self.live.as_ref().zip(self.held.kept.as_ref()) else {
+                    return Ok(Attempt::Done(verdict));
+                };
+                let id = live.id;
+                let record = Record::of(
+                    state,
+                    kept.record.proof.clone(),
+                    kept.record.lineage,
+                    self.shared.policy(),
+                );
+                let claim = kept.claim.clone();
+                match self.replace(&id, kept.revision, &record).await? {
+                    Replaced::Replaced(_) => {
+                        if resign {
+                            self.issue(&record.state, &id, claim.secret());
+                        }
+                        self.tell(&events, None);
+                    }
+                    Replaced::Conflict if why == Save::Touch => {}
+                    Replaced::Conflict => return Ok(Attempt::Conflict),
+                    Replaced::Gone => return Ok(Attempt::Done(self.gone())),
+                }
+            }
+            Plan::Rotate { state, how } => {
+                let Some((live, kept)) = self.live.as_ref().zip(self.held.kept.as_ref()) else {
+                    return Ok(Attempt::Done(verdict));
+                };
+                let id = live.id;
+                let Fresh { id: other, secret } = random::fresh()?;
+                let mut proof = kept.record.proof.clone();
+                let mut lineage = kept.record.lineage;
+                let now = self.finished.now;
+                if how == Rotation::Renewed {
+                    let grace = self.shared.policy().grace_time();
+                    proof.renew(secret.digest(), now, now.after(grace));
+                } else {
+                    proof.supersede(secret.digest(), now);
+                    lineage = other.lineage();
+                }
+                let record = Record::of(state, proof, lineage, self.shared.policy());
+                match self.replace(&id, kept.revision, &record).await? {
+                    Replaced::Replaced(_) => {
+                        self.issue(&record.state, &id, &secret);
+                        self.tell(&events, None);
+                    }
+                    Replaced::Conflict => return Ok(Attempt::Conflict),
+                    Replaced::Gone => return Ok(Attempt::Done(self.gone())),
+                }
+            }
+            Plan::Start { state, end_first } => {
+                if end_first {
+                    self.end_all().await?;
+                }
+                let subject = state.authentication.as_ref().map(|who| &who.subject);
+                self.refuse_over_limit(subject).await?;
+                let fresh = self.create(&state).await?;
+                if !end_first && let Err(error) = self.end_all().await {
+                    // Nobody will ever hold the new session; whether it can be taken back is not vital.
+                    let _ = self.store.remove(&fresh.id).await;
+                    return Err(error);
+                }
+                if let Err(error) = self.keep_limit(subject, &fresh.id).await {
+                    let _ = self.store.remove(&fresh.id).await;
+                    return Err(error);
+                }
+                self.tell(&events, Some((fresh.id, subject)));
+                let authenticated = subject.is_some();
+                if authenticated && self.finished.guest_came {
+                    self.remove_cookie(CookieKind::Guest);
+                }
+                self.issue(&state, &fresh.id, &fresh.secret);
+            }
+            Plan::End => {
+                self.end_all().await?;
+                self.tell(&events, None);
+            }
+        }
+        Ok(Attempt::Done(verdict))
+    }
+
+    /// Makes the record of a new session, under an id that nobody has.
+    async fn create(&self, state: &State) -> Result<Fresh, SessionError> {
+        for _ in 0..DRAWS {
+            let fresh = random::fresh()?;
+            let record = Record::of(
+                state.clone(),
+                Proof::new(fresh.secret.digest()),
+                fresh.id.lineage(),
+                self.shared.policy(),
+            );
+            let created = self.store.create(&fresh.id, &record, self.finished.now);
+            match created.await? {
+                Created::Created(_) => return Ok(fresh),
+                Created::Occupied => {
+                    self.shared.tell(&SessionEvent::new(
+                        EventKind::IdCollision,
+                        self.finished.now,
+                    ));
+                }
+            }
+        }
+        Err(SessionError::new(SessionErrorKind::Contention))
+    }
+
+    /// Ends what the request came with, and removes the cookies of what it ended itself.
+    async fn end_all(&mut self) -> Result<(), SessionError> {
+        if let Some(live) = &self.live {
+            let kind = kind_of(live.state.authentication.is_some());
+            if self.store.remove(&live.id).await? == Removed::Removed {
+                self.remove_cookie(kind);
+            }
+        }
+        if let Some(guest) = self.held.beside.take() {
+            let now = self.finished.now;
+            // A guest's token that was renewed away says nothing about the guest's session.
+            if let Some(stored) = self.store.load(&guest, now).await?
+                && matches!(
+                    stored.record.proof.standing(guest.secret(), now),
+                    Standing::Current | Standing::Grace
+                )
+                && self.store.remove(guest.id()).await? == Removed::Removed
+            {
+                self.remove_cookie(CookieKind::Guest);
+            }
+        }
+        Ok(())
+    }
+
+    /// Loads the session again after a conflict; false if it ended meanwhile.
+    async fn reload(&mut self) -> Result<bool, SessionError> {
+        let Some((live, kept)) = self.live.as_mut().zip(self.held.kept.as_mut()) else {
+            return Ok(false);
+        };
+        let now = self.finished.now;
+        let Some(stored) = self.store.load(&kept.claim, now).await? else {
+            return Ok(false);
+        };
+        live.hold = match stored.record.proof.standing(kept.claim.secret(), now) {
+            Standing::Current => Hold::Current,
+            Standing::Grace => Hold::Grace,
+            Standing::Superseded | Standing::Reused => Hold::Lost,
+        };
+        live.state = stored.record.state.clone();
+        decide::lower_remembered(&mut live.state, now, self.shared.policy());
+        kept.record = stored.record;
+        kept.revision = stored.revision;
+        Ok(true)
+    }
+
+    /// The session ended while the handler ran: nothing brings it back.
+    fn gone(&self) -> Verdict {
+        let marked =
+            |test: fn(&Mark) -> bool| self.finished.marks.iter().any(|(_, mark)| test(mark));
+        if self.finished.outcome == Outcome::Answered
+            && marked(|mark| matches!(mark, Mark::Elevate { .. }))
+        {
+            self.tell(&[EventKind::ElevationRefused], None);
+            return Verdict::Refused;
+        }
+        if marked(|mark| !mark.lowers()) {
+            self.tell(&[EventKind::ResurrectionBlocked], None);
+        }
+        Verdict::Stands
+    }
+
+    async fn replace(
+        &self,
+        id: &SessionId,
+        revision: Revision,
+        record: &Record,
+    ) -> Result<Replaced, StoreError> {
+        let now = self.finished.now;
+        self.store.replace(id, revision, record, now).await
+    }
+
+    fn issue(&mut self, state: &State, id: &SessionId, secret: &Secret) {
+        let kind = kind_of(state.authentication.is_some());
+        let token = self
+            .shared
+            .tokens
+            .seal_reference(kind, id, secret, state.absolute_expiry);
+        let max_age = max_age(state, self.finished.now);
+        let value = self.shared.writer.set(kind, &token, max_age);
+        self.write(kind, value);
+    }
+
+    fn remove_cookie(&mut self, kind: CookieKind) {
+        let value = self.shared.writer.removal(kind);
+        self.write(kind, value);
+    }
+
+    fn write(&mut self, kind: CookieKind, value: HeaderValue) {
+        self.writes.retain(|(other, _)| *other != kind);
+        self.writes.push((kind, value));
+    }
+
+    fn tell(&self, events: &[EventKind], successor: Option<(SessionId, Option<&Subject>)>) {
+        self.shared
+            .tell_all(events, self.live.as_ref(), successor, self.finished.now);
+    }
+}
+
+/// How long a browser is asked to keep the cookie of a session that outlives the browser's own.
+pub(crate) fn max_age(state: &State, now: Timestamp) -> Option<Duration> {
+    state.persistent.then(|| state.absolute_expiry.since(now))
+}

@@ -1,0 +1,40 @@
+//! The default [`Observer`]: it emits `tracing` events.
+
+use tracing::{debug, error, info, warn};
+
+use crate::session::event::{EventKind, Observer, SessionEvent, Severity};
+
+/// Emits every event through `tracing`, under the target `tower_session_guard`.
+///
+/// Alerts are errors, warnings are warnings, and the rest is information, but for what anybody can cause
+/// with a made-up cookie: malformed, forged and unknown-key tokens are told at the debug level, so that
+/// nobody fills the log. Without a subscriber nothing is formatted.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct TracingObserver;
+
+macro_rules! emit {
+    ($level:ident, $event:expr) => {
+        $level!(
+            target: "tower_session_guard",
+            kind = $event.kind.as_str(),
+            session = $event.session.as_ref().map(tracing::field::display),
+            successor = $event.successor.as_ref().map(tracing::field::display),
+            subject = $event.subject.as_ref().map(tracing::field::display),
+            "session event"
+        )
+    };
+}
+
+impl Observer for TracingObserver {
+    fn observe(&self, event: &SessionEvent) {
+        match (event.kind, event.kind.severity()) {
+            (
+                EventKind::TokenMalformed | EventKind::TokenUnknownKey | EventKind::TokenForged,
+                _,
+            ) => emit!(debug, event),
+            (_, Severity::Info) => emit!(info, event),
+            (_, Severity::Warning) => emit!(warn, event),
+            (_, Severity::Alert) => emit!(error, event),
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! [`SessionService`]: admits a request and hands it on.
+
+use std::{
+    fmt, mem,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use http::{Request, Response};
+use tower_service::Service;
+
+use super::{
+    context::RequestContext,
+    failure::{EmptyFailure, FailureResponse},
+    future::ResponseFuture,
+    keeper::{Admission, Keeper, self_contained, stored},
+    shared::Shared,
+};
+
+/// The service that a [`SessionLayer`](crate::SessionLayer) makes of an inner one.
+#[derive(Clone)]
+pub struct SessionService<S, F = EmptyFailure> {
+    inner: S,
+    shared: Arc<Shared>,
+    failure: F,
+}
+
+impl<S, F> SessionService<S, F> {
+    pub(crate) const fn new(inner: S, shared: Arc<Shared>, failure: F) -> Self {
+        Self {
+            inner,
+            shared,
+            failure,
+        }
+    }
+}
+
+impl<S, F> fmt::Debug for SessionService<S, F>
+where
+    S: fmt::Debug,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SessionService")
+            .field("inner", &self.inner)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<S, F, ReqBody, ResBody> Service<Request<ReqBody>> for SessionService<S, F>
+where
+    S: Service<Request<ReqBody>, Response = Response<ResBody>> + Clone,
+    F: FailureResponse<ResBody> + Clone,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = ResponseFuture<S, ReqBody, F>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
+        let shared = Arc::clone(&self.shared);
+        let failure = self.failure.clone();
+        let now = shared.settings.clock.now();
+        let context = match &shared.keeper {
+            Keeper::SelfContained(list) => {
+                let arrival = shared.arrival(&request, now, |tokens, kind, value| {
+                    tokens.open_self_contained(kind, value, now)
+                });
+                let admission = self_contained::admit(&shared, list, arrival, now);
+                RequestContext::new(&shared, admission, now)
+            }
+            Keeper::Stored(store) => {
+                let arrival = shared.arrival(&request, now, |tokens, kind, value| {
+                    tokens.open_reference(kind, value, now)
+                });
+                if !arrival.is_empty() {
+                    // The instance that said it was ready is the one to call later.
+                    let clone = self.inner.clone();
+                    let ready = mem::replace(&mut self.inner, clone);
+                    let load = stored::load(Arc::clone(&shared), Arc::clone(store), arrival, now);
+                    return ResponseFuture::admit(load, request, ready, shared, failure, now);
+                }
+                RequestContext::new(
+                    &shared,
+                    Admission::<stored::Held>::visitor(arrival.client),
+                    now,
+                )
+            }
+        };
+        context.enter(request.extensions_mut());
+        ResponseFuture::run(self.inner.call(request), context, shared, failure)
+    }
+}

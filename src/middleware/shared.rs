@@ -1,0 +1,195 @@
+//! [`Shared`]: what a layer, its services and the sessions of its requests have in common.
+
+use std::sync::Arc;
+
+use http::{Extensions, HeaderMap, Request};
+
+use super::{
+    client::{ClientBinding, ClientReader},
+    clock::SystemClock,
+    csrf::CsrfKeys,
+    keeper::Keeper,
+    observe::TracingObserver,
+};
+use crate::{
+    cookie::{
+        CookieKind, CookiePolicy,
+        request::{CookieReader, Presented},
+        response::CookieWriter,
+        token::{Opened, Rejected, TokenKeys},
+    },
+    key::KeyRing,
+    session::{
+        authentication::Subject,
+        binding::Client,
+        csrf::CsrfToken,
+        event::{EventKind, Observer, SessionEvent},
+        handle::Environment,
+        id::Lineage,
+        policy::SessionPolicy,
+        time::{Clock, Timestamp},
+    },
+    store::{SessionStore, revocation::Revocations},
+};
+
+/// The most bytes of data that a session in a store may hold.
+const STORED_DATA: usize = 64 * 1024;
+
+/// The settings of a layer.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    pub(crate) keys: KeyRing,
+    pub(crate) audience: Arc<str>,
+    pub(crate) cookies: CookiePolicy,
+    pub(crate) policy: SessionPolicy,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) observer: Arc<dyn Observer>,
+    pub(crate) store: Option<Arc<dyn SessionStore>>,
+    pub(crate) revocations: Arc<Revocations>,
+    pub(crate) binding: Option<ClientBinding>,
+}
+
+impl Settings {
+    pub(crate) fn new(keys: KeyRing) -> Self {
+        Self {
+            keys,
+            audience: Arc::from(""),
+            cookies: CookiePolicy::default(),
+            policy: SessionPolicy::default(),
+            clock: Arc::new(SystemClock),
+            observer: Arc::new(TracingObserver),
+            store: None,
+            revocations: Arc::new(Revocations::new()),
+            binding: None,
+        }
+    }
+}
+
+/// The settings, and what was worked out from them once.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) settings: Settings,
+    pub(crate) tokens: TokenKeys,
+    pub(crate) reader: CookieReader,
+    pub(crate) writer: CookieWriter,
+    pub(crate) keeper: Keeper,
+    csrf: CsrfKeys,
+    client: Option<ClientReader>,
+    data_budget: usize,
+}
+
+/// The valid tokens that came with a request.
+#[derive(Debug)]
+pub(crate) struct Arrival<T> {
+    pub(crate) session: Option<Opened<T>>,
+    pub(crate) guest: Option<Opened<T>>,
+    pub(crate) client: Client,
+}
+
+impl<T> Arrival<T> {
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.session.is_none() && self.guest.is_none()
+    }
+}
+
+impl Shared {
+    pub(crate) fn new(settings: Settings) -> Self {
+        let tokens = TokenKeys::new(settings.keys.clone(), &settings.cookies, &settings.audience);
+        let keeper = match &settings.store {
+            Some(store) => Keeper::Stored(Arc::clone(store)),
+            None => Keeper::SelfContained(Arc::clone(&settings.revocations)),
+        };
+        let (data_budget, lengths) = match keeper {
+            Keeper::Stored(_) => (STORED_DATA, TokenKeys::reference_lengths()),
+            Keeper::SelfContained(_) => (tokens.data_budget(), TokenKeys::self_contained_lengths()),
+        };
+        let (keys, audience) = (&settings.keys, &*settings.audience);
+        let binding = settings.binding.clone();
+        Self {
+            csrf: CsrfKeys::new(keys, &settings.cookies, audience),
+            client: binding.map(|binding| ClientReader::new(binding, keys, audience)),
+            data_budget,
+            reader: CookieReader::new(&settings.cookies, lengths),
+            writer: CookieWriter::new(&settings.cookies),
+            tokens,
+            keeper,
+            settings,
+        }
+    }
+
+    pub(crate) fn policy(&self) -> &SessionPolicy {
+        &self.settings.policy
+    }
+
+    pub(crate) fn tell(&self, event: &SessionEvent) {
+        self.settings.observer.observe(event);
+    }
+
+    /// Reads the cookies and tells of what is wrong with them.
+    ///
+    /// Where two valid session tokens came, nothing else counts either; two valid guest tokens count as none.
+    pub(crate) fn arrival<T, B>(
+        &self,
+        request: &Request<B>,
+        now: Timestamp,
+        mut open: impl FnMut(&TokenKeys, CookieKind, &[u8]) -> Result<Opened<T>, Rejected>,
+    ) -> Arrival<T> {
+        let found = self.reader.read(request.headers(), |kind, value| {
+            open(&self.tokens, kind, value)
+        });
+        let planted = matches!(found.session, Presented::Several);
+        let session = self.one(found.session, now);
+        let guest = self.one(found.guest, now).filter(|_| !planted);
+        Arrival {
+            session,
+            guest,
+            client: self.client(request.headers(), request.extensions()),
+        }
+    }
+
+    fn client(&self, headers: &HeaderMap, extensions: &Extensions) -> Client {
+        let reader = self.client.as_ref();
+        reader.map_or_else(Client::default, |reader| reader.read(headers, extensions))
+    }
+
+    fn one<T>(&self, presented: Presented<T>, now: Timestamp) -> Option<T> {
+        let kind = match presented {
+            Presented::One(token) => return Some(token),
+            Presented::Nothing { rejected: None } => return None,
+            Presented::Nothing {
+                rejected: Some(cause),
+            } => match cause {
+                Rejected::Malformed => EventKind::TokenMalformed,
+                Rejected::UnknownKey => EventKind::TokenUnknownKey,
+                Rejected::Forged => EventKind::TokenForged,
+                Rejected::Expired => EventKind::TokenExpired,
+                Rejected::FromTheFuture => EventKind::TokenFromTheFuture,
+            },
+            Presented::Several => EventKind::DuplicateTokens,
+        };
+        self.tell(&SessionEvent::new(kind, now));
+        None
+    }
+}
+
+impl Environment for Shared {
+    fn now(&self) -> Timestamp {
+        self.settings.clock.now()
+    }
+
+    fn observe(&self, event: &SessionEvent) {
+        self.tell(event);
+    }
+
+    fn data_budget(&self) -> usize {
+        self.data_budget
+    }
+
+    fn csrf_token(&self, lineage: Lineage, subject: Option<&Subject>) -> Option<CsrfToken> {
+        self.csrf.seal(lineage, subject)
+    }
+
+    fn csrf_holds(&self, lineage: Lineage, subject: Option<&Subject>, token: &[u8]) -> bool {
+        self.csrf.verify(lineage, subject, token)
+    }
+}

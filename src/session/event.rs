@@ -1,0 +1,231 @@
+//! [`SessionEvent`]: facts for an auditor, and the [`Observer`] that hears them.
+
+use std::fmt;
+
+use super::{authentication::Subject, id::SessionId, time::Timestamp};
+
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $kind:ident = $name:literal at $severity:ident,)*) => {
+        /// What happened, one kind per cause.
+        ///
+        /// [`as_str`](Self::as_str) gives the name under which it is logged.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
+        pub enum EventKind {
+            $($(#[$doc])* $kind,)*
+        }
+
+        impl EventKind {
+            /// Every kind.
+            pub const ALL: &'static [Self] = &[$(Self::$kind),*];
+
+            /// The kind's name in snake case.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$kind => $name,)* }
+            }
+
+            /// How much attention it deserves.
+            #[must_use]
+            pub const fn severity(self) -> Severity {
+                match self { $(Self::$kind => Severity::$severity,)* }
+            }
+        }
+    };
+}
+
+kinds! {
+    /// A visitor's session began, because something was put into it.
+    Created = "created" at Info,
+    /// A visitor logged in: a new session began and the visitor's own ended.
+    LoggedIn = "logged_in" at Info,
+    /// The subject who was logged in logged in again: a new session replaced theirs.
+    Reauthenticated = "reauthenticated" at Info,
+    /// Another subject logged in: a new session began and the other subject's ended.
+    SubjectSwitched = "subject_switched" at Info,
+    /// The assurance level rose and the token was replaced.
+    Elevated = "elevated" at Info,
+    /// An elevation was given up and the token was replaced.
+    SteppedDown = "stepped_down" at Info,
+    /// The application asked for a fresh token.
+    Renewed = "renewed" at Info,
+    /// The policy asked for a fresh token.
+    RenewedByPolicy = "renewed_by_policy" at Info,
+    /// The session ended at the application's word.
+    LoggedOut = "logged_out" at Info,
+    /// A token under an older key was signed again under the present one.
+    Resigned = "resigned" at Info,
+
+    /// The session was not used for as long as the idle timeout.
+    ExpiredIdle = "expired_idle" at Info,
+    /// The session reached its absolute limit.
+    ExpiredAbsolute = "expired_absolute" at Info,
+    /// A cookie of ours does not have the form of a token.
+    TokenMalformed = "token_malformed" at Info,
+    /// A token names a key that is not in the ring.
+    TokenUnknownKey = "token_unknown_key" at Info,
+    /// A token's MAC does not verify.
+    TokenForged = "token_forged" at Warning,
+    /// A token's own limit has passed.
+    TokenExpired = "token_expired" at Info,
+    /// A token was issued later than now, beyond what clocks may differ.
+    TokenFromTheFuture = "token_from_the_future" at Warning,
+    /// Two different valid tokens came under one name: somebody plants cookies.
+    DuplicateTokens = "duplicate_tokens" at Warning,
+    /// A well-signed token names a session that is not there.
+    UnknownSession = "unknown_session" at Warning,
+    /// A token came that a login, an elevation or a step-down had replaced.
+    SupersededToken = "superseded_token" at Warning,
+    /// A token came whose session was ended: logged out or revoked.
+    RevokedToken = "revoked_token" at Warning,
+    /// A token came after a renewal had replaced it and its grace time was over; the session was left alone.
+    RenewedTokenReused = "renewed_token_reused" at Alert,
+    /// A token came after a renewal had replaced it and its grace time was over; the session was ended.
+    SessionEndedByReuse = "session_ended_by_reuse" at Alert,
+    /// A token names a session that is not of its cookie's kind.
+    TokenMismatch = "token_mismatch" at Alert,
+
+    /// A login was dropped because the handler answered 5xx or did not finish.
+    LoginDropped = "login_dropped" at Info,
+    /// An elevation was dropped because the handler answered 5xx or did not finish.
+    ElevationDropped = "elevation_dropped" at Info,
+    /// Data was dropped because the handler answered 5xx or did not finish.
+    DataDropped = "data_dropped" at Info,
+    /// A login was refused because its subject is empty or too long.
+    LoginRefused = "login_refused" at Warning,
+    /// An elevation was refused because the session ended or its token was replaced meanwhile.
+    ElevationRefused = "elevation_refused" at Warning,
+    /// An elevation or a step-down was asked for while nobody was logged in.
+    ElevationOfNobody = "elevation_of_nobody" at Warning,
+    /// A renewal was asked for where there is no session.
+    RenewalOfNobody = "renewal_of_nobody" at Info,
+    /// A renewal was skipped because the token had been replaced meanwhile.
+    RenewalSkipped = "renewal_skipped" at Info,
+    /// A write was dropped because its session had ended meanwhile; it was not brought back.
+    ResurrectionBlocked = "resurrection_blocked" at Warning,
+    /// A write was dropped because its request came with a replaced token.
+    WriteOfRetiredDropped = "write_of_retired_dropped" at Info,
+    /// Something was marked after the response's head had left; it changed nothing.
+    LateMark = "late_mark" at Warning,
+
+    /// A write was dropped because its session is suspended for the client that asked.
+    WriteOfSuspendedDropped = "write_of_suspended_dropped" at Warning,
+    /// A login was refused because its subject has as many sessions as the policy allows.
+    LoginOverLimit = "login_over_limit" at Warning,
+    /// A session was ended because its subject logged in once more than the policy allows at a time.
+    SessionEvicted = "session_evicted" at Info,
+
+    /// A session came from a client with another user agent.
+    ClientUserAgentChanged = "client_user_agent_changed" at Info,
+    /// A session came from a client in another network.
+    ClientAddressChanged = "client_address_changed" at Info,
+    /// A session came from a client with another proof, or with none.
+    ClientProofChanged = "client_proof_changed" at Warning,
+    /// A session counts as nobody's for a client that it does not belong to.
+    SessionSuspended = "session_suspended" at Warning,
+    /// A session was ended because another client used it.
+    SessionEndedByBinding = "session_ended_by_binding" at Alert,
+
+    /// A new session's id was taken already; another was drawn.
+    IdCollision = "id_collision" at Warning,
+    /// The store failed to answer a load; the request was refused.
+    StoreFailedLoad = "store_failed_load" at Alert,
+    /// The store failed to carry out a write; the response was withheld.
+    StoreFailedWrite = "store_failed_write" at Alert,
+    /// The store failed to list or to end sessions; some may be left.
+    StoreFailedControl = "store_failed_control" at Alert,
+    /// A session was ended from outside its own requests.
+    SessionRevoked = "session_revoked" at Info,
+    /// All sessions of a subject, or all but one, were ended.
+    SubjectRevoked = "subject_revoked" at Info,
+}
+
+impl fmt::Display for EventKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// How much attention an event deserves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Severity {
+    /// Part of ordinary life.
+    Info,
+    /// Rare in ordinary life; many of them are an attack or a mistake.
+    Warning,
+    /// Somebody should look.
+    Alert,
+}
+
+/// One fact about a session, with no token, secret, key or client address in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SessionEvent {
+    /// What happened.
+    pub kind: EventKind,
+    /// When.
+    pub at: Timestamp,
+    /// The session that it happened to, or that began, where one is known.
+    pub session: Option<SessionId>,
+    /// The session or token id that took its place.
+    pub successor: Option<SessionId>,
+    /// Who was, or is now, logged in there.
+    pub subject: Option<Subject>,
+}
+
+impl SessionEvent {
+    /// An event of this kind with nothing else known.
+    #[must_use]
+    pub const fn new(kind: EventKind, at: Timestamp) -> Self {
+        Self {
+            kind,
+            at,
+            session: None,
+            successor: None,
+            subject: None,
+        }
+    }
+
+    /// The same about this session.
+    #[must_use]
+    pub const fn of(mut self, session: SessionId) -> Self {
+        self.session = Some(session);
+        self
+    }
+
+    /// The same with the session that took its place.
+    #[must_use]
+    pub const fn succeeded_by(mut self, successor: SessionId) -> Self {
+        self.successor = Some(successor);
+        self
+    }
+
+    /// The same about this subject.
+    #[must_use]
+    pub fn by(mut self, subject: Option<Subject>) -> Self {
+        self.subject = subject;
+        self
+    }
+}
+
+/// Hears every [`SessionEvent`].
+///
+/// It is called within the request, so it must not block: count, log, or hand on to a channel.
+pub trait Observer: fmt::Debug + Send + Sync + 'static {
+    /// Takes note of `event`.
+    fn observe(&self, event: &SessionEvent);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::EventKind;
+
+    #[test]
+    fn every_cause_has_a_name_of_its_own() {
+        let names: HashSet<_> = EventKind::ALL.iter().map(|kind| kind.as_str()).collect();
+        assert_eq!(names.len(), EventKind::ALL.len());
+    }
+}

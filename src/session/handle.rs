@@ -1,0 +1,470 @@
+//! [`Session`] and [`AuthenticatedSession`]: what a handler holds.
+
+use std::{
+    fmt,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use serde::{Serialize, de::DeserializeOwned};
+use smol_str::SmolStr;
+
+use super::{
+    authentication::{AssuranceLevel, Authentication, Subject},
+    csrf::{CsrfRejected, CsrfToken},
+    data::{DataError, DataKey},
+    decide::Live,
+    draft::Draft,
+    entries::{Entries, Entry},
+    event::{EventKind, SessionEvent},
+    id::{Lineage, SessionId},
+    mark::{Login, Mark},
+    time::Timestamp,
+};
+
+/// What a session needs from the layer around it.
+pub(crate) trait Environment: Send + Sync {
+    fn now(&self) -> Timestamp;
+    fn observe(&self, event: &SessionEvent);
+    /// How many bytes of entries a session may hold.
+    fn data_budget(&self) -> usize;
+    /// A CSRF token for this lineage; none if the operating system gives no random bytes.
+    fn csrf_token(&self, lineage: Lineage, subject: Option<&Subject>) -> Option<CsrfToken>;
+    fn csrf_holds(&self, lineage: Lineage, subject: Option<&Subject>, token: &[u8]) -> bool;
+}
+
+/// The session of a request: reads it, and takes down what the handler says happened.
+///
+/// It lies in the request's extensions. A mark is synchronous and cannot fail; the layer carries it out
+/// once the handler has returned the response's head, and answers in the handler's place if it cannot.
+/// Marks apply in order. Reads see the marks made so far. A mark made later than the head (from a
+/// streaming body, a WebSocket, a spawned task) changes nothing and leaves an event.
+///
+/// | the handler answers | what takes effect |
+/// |---|---|
+/// | with a status below 500 | every mark |
+/// | with 5xx | logout, step-down and renewal; logins, elevations and data are dropped |
+/// | never: a panic, or the client is gone | logout and step-down |
+///
+/// Clones are handles to the same session.
+///
+/// # Examples
+///
+/// ```
+/// use tower_session_guard::Session;
+///
+/// fn password_verified(session: &Session, user: &str) {
+///     session.login(user); // that is all: the layer rotates
+/// }
+/// ```
+#[derive(Clone)]
+pub struct Session(Arc<Inner>);
+
+struct Inner {
+    environment: Arc<dyn Environment>,
+    admitted_at: Timestamp,
+    live: Option<Live>,
+    read: AtomicBool,
+    pending: Mutex<Pending>,
+}
+
+#[derive(Default)]
+struct Pending {
+    marks: Vec<(Timestamp, Mark)>,
+    draft: Option<Draft>,
+    closed: bool,
+}
+
+impl Session {
+    pub(crate) fn new(
+        environment: Arc<dyn Environment>,
+        live: Option<Live>,
+        admitted_at: Timestamp,
+    ) -> Self {
+        Self(Arc::new(Inner {
+            environment,
+            admitted_at,
+            live,
+            read: AtomicBool::new(false),
+            pending: Mutex::default(),
+        }))
+    }
+
+    /// Says that a user proved who they are.
+    ///
+    /// A new session with a new token begins and the one that the request came with ends, at once and
+    /// everywhere. Both timers restart. A visitor's data is dropped unless its key is
+    /// [carried](DataKey::carried); the same subject's data is kept; another subject's never is.
+    pub fn login(&self, login: impl Into<Login>) {
+        self.mark(Mark::Login(login.into()));
+    }
+
+    /// Says that the logged-in user proved themselves at `level`, until the session ends.
+    ///
+    /// The token is replaced, the time of authentication moves to now, the absolute limit stays. The level
+    /// never falls by it. Of nobody logged in, it changes nothing and leaves an event. If the session
+    /// ended or its token was replaced while the handler ran, the response becomes 401.
+    pub fn elevate(&self, level: AssuranceLevel) {
+        self.mark(Mark::Elevate {
+            level,
+            lasting: None,
+        });
+    }
+
+    /// The same as [`elevate`](Self::elevate), for a limited time: then the level falls back by itself.
+    pub fn elevate_for(&self, level: AssuranceLevel, time: Duration) {
+        self.mark(Mark::Elevate {
+            level,
+            lasting: Some(time),
+        });
+    }
+
+    /// Gives up every elevation: the level falls back to the login's, and the token is replaced.
+    pub fn step_down(&self) {
+        self.mark(Mark::StepDown);
+    }
+
+    /// Replaces the token; its predecessor works for the policy's grace time.
+    pub fn renew(&self) {
+        self.mark(Mark::Renew);
+    }
+
+    /// Ends the session and whatever else of ours came with the request, and removes the cookies.
+    ///
+    /// Data put in afterwards begins a visitor's session.
+    pub fn logout(&self) {
+        self.mark(Mark::Logout);
+    }
+
+    /// Puts a value under `key`; a visitor's session begins if there is none.
+    ///
+    /// # Errors
+    ///
+    /// If the value does not turn into JSON, or the session's data would exceed what fits: about 2 KiB
+    /// with self-contained tokens, 64 KiB with a store; or if the response's head has left already. Nothing
+    /// is changed then.
+    pub fn insert<T>(&self, key: &DataKey<T>, value: &T) -> Result<(), DataError>
+    where
+        T: Serialize + DeserializeOwned,
+    {
+        let value = DataKey::encode(value)?;
+        let budget = self.0.environment.data_budget();
+        let at = self.0.environment.now();
+        let mut pending = self.pending();
+        if self.is_late(&pending) {
+            return Err(DataError::too_late());
+        }
+        let draft = self.draft(&mut pending);
+        let entry = Entry {
+            name: key.name(),
+            value: &value,
+            carried: key.is_carried(),
+        };
+        if draft.entries.with(entry).len() > budget {
+            return Err(DataError::too_large());
+        }
+        let mark = Mark::Insert {
+            name: SmolStr::new(key.name()),
+            value: value.into(),
+            carried: key.is_carried(),
+        };
+        draft.apply(&mark, at);
+        pending.marks.push((at, mark));
+        Ok(())
+    }
+
+    /// Removes the value under `key`, if there is one.
+    pub fn remove<T>(&self, key: &DataKey<T>) {
+        let name = SmolStr::new(key.name());
+        self.mark(Mark::Remove { name });
+    }
+
+    /// The value under `key`, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// If what is stored there is not of the key's type.
+    pub fn get<T>(&self, key: &DataKey<T>) -> Result<Option<T>, DataError>
+    where
+        T: Serialize + DeserializeOwned,
+    {
+        self.look(|_, entries| entries.get(key.name()).map(DataKey::decode).transpose())
+    }
+
+    /// Who is logged in.
+    #[must_use]
+    pub fn subject(&self) -> Option<Subject> {
+        self.look(|who, _| who.map(|who| who.subject.clone()))
+    }
+
+    /// The assurance level that holds now; `None`, level 0, while nobody is logged in.
+    #[must_use]
+    pub fn level(&self) -> Option<AssuranceLevel> {
+        self.look(|who, _| who.map(|who| who.level_at(self.0.admitted_at)))
+    }
+
+    /// When the user last proved who they are.
+    #[must_use]
+    pub fn authenticated_at(&self) -> Option<Timestamp> {
+        self.look(|who, _| who.map(|who| who.authenticated_at))
+    }
+
+    /// Whether anybody is logged in.
+    #[must_use]
+    pub fn is_authenticated(&self) -> bool {
+        self.look(|who, _| who.is_some())
+    }
+
+    /// The id of the session that the request came with, a visitor's or a user's.
+    #[must_use]
+    pub fn id(&self) -> Option<SessionId> {
+        self.touch_read();
+        self.0.live.as_ref().map(|live| live.id)
+    }
+
+    /// The logged-in session as it was when the request came, if anybody was logged in.
+    #[must_use]
+    pub fn authenticated(&self) -> Option<AuthenticatedSession> {
+        self.touch_read();
+        AuthenticatedSession::of(self)
+    }
+
+    /// Whether the session counts as nobody's because another client uses it, as
+    /// [`OnChange::Ask`](crate::OnChange::Ask) wants it: its user should be asked to log in again.
+    ///
+    /// What the handler puts into a suspended session is dropped, and a renewal is skipped. A login and a
+    /// logout work as ever; one of the same subject keeps the session's data.
+    #[must_use]
+    pub fn is_suspended(&self) -> bool {
+        self.touch_read();
+        self.0.live.as_ref().is_some_and(|live| live.suspended)
+    }
+
+    /// A CSRF token for a form or a script of this response.
+    ///
+    /// `None` where there is no session, a visitor without data for one: then there is nothing to ride
+    /// on. `None` too where the handler marked what changes the session's privilege, since the token would
+    /// not hold for the next request: redirect, and let the next page carry it. And `None` if the
+    /// operating system gives no random bytes.
+    #[must_use]
+    pub fn csrf_token(&self) -> Option<CsrfToken> {
+        let live = self.own()?;
+        let draft_keeps = |pending: &Pending| {
+            let draft = pending.draft.as_ref();
+            draft.is_none_or(Draft::keeps_lineage)
+        };
+        if !draft_keeps(&self.pending()) {
+            return None;
+        }
+        let environment = &self.0.environment;
+        environment.csrf_token(live.lineage, live.subject())
+    }
+
+    /// Checks a CSRF token that came with the request, in constant time.
+    ///
+    /// # Errors
+    ///
+    /// If it was not made for the session that the request came with, as it was since its last change of
+    /// privilege. Where there is no session, every token is refused.
+    pub fn check_csrf(&self, token: impl AsRef<[u8]>) -> Result<(), CsrfRejected> {
+        let live = self.own().ok_or(CsrfRejected(()))?;
+        let environment = &self.0.environment;
+        if environment.csrf_holds(live.lineage, live.subject(), token.as_ref()) {
+            Ok(())
+        } else {
+            Err(CsrfRejected(()))
+        }
+    }
+
+    /// Whether the request came with a session that its client may act for.
+    pub(crate) fn has_authority(&self) -> bool {
+        self.own().is_some()
+    }
+
+    fn own(&self) -> Option<&Live> {
+        self.touch_read();
+        self.0.live.as_ref().filter(|live| !live.suspended)
+    }
+
+    fn look<R>(&self, at: impl FnOnce(Option<&Authentication>, &Entries) -> R) -> R {
+        self.touch_read();
+        if let Some(draft) = &self.pending().draft {
+            return at(draft.authentication.as_ref(), &draft.entries);
+        }
+        match &self.0.live {
+            Some(live) if !live.suspended => {
+                at(live.state.authentication.as_ref(), &live.state.entries)
+            }
+            _ => at(None, &Entries::default()),
+        }
+    }
+
+    fn mark(&self, mark: Mark) {
+        let at = self.0.environment.now();
+        let mut pending = self.pending();
+        if self.is_late(&pending) {
+            return;
+        }
+        self.draft(&mut pending).apply(&mark, at);
+        pending.marks.push((at, mark));
+    }
+
+    /// Tells of a mark that comes too late, and says so.
+    fn is_late(&self, pending: &Pending) -> bool {
+        if pending.closed {
+            let event = SessionEvent {
+                session: self.0.live.as_ref().map(|live| live.id),
+                ..SessionEvent::new(EventKind::LateMark, self.0.environment.now())
+            };
+            self.0.environment.observe(&event);
+        }
+        pending.closed
+    }
+
+    fn draft<'a>(&self, pending: &'a mut Pending) -> &'a mut Draft {
+        self.touch_read();
+        pending
+            .draft
+            .get_or_insert_with(|| Draft::of(self.0.live.as_ref()))
+    }
+
+    fn pending(&self) -> MutexGuard<'_, Pending> {
+        // Nothing under the lock leaves the marks half made, so a panic elsewhere does not matter.
+        self.0
+            .pending
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes note that the response depends on the session.
+    pub(crate) fn touch_read(&self) {
+        self.0.read.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn was_read(&self) -> bool {
+        self.0.read.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn live(&self) -> Option<&Live> {
+        self.0.live.as_ref()
+    }
+
+    pub(crate) fn admitted_at(&self) -> Timestamp {
+        self.0.admitted_at
+    }
+
+    /// Ends the time of marks and hands them out.
+    pub(crate) fn close(&self) -> Vec<(Timestamp, Mark)> {
+        let mut pending = self.pending();
+        pending.closed = true;
+        std::mem::take(&mut pending.marks)
+    }
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session")
+            .field("id", &self.0.live.as_ref().map(|live| live.id))
+            .finish_non_exhaustive()
+    }
+}
+
+/// The logged-in session of a request, as it was when the request came.
+///
+/// It lies in the request's extensions only when somebody is logged in, and nobody but the layer can
+/// make one. Marks of the running handler do not change what it tells; [`Session`] shows those.
+#[derive(Clone)]
+pub struct AuthenticatedSession(Session);
+
+impl AuthenticatedSession {
+    pub(crate) fn of(session: &Session) -> Option<Self> {
+        session.live()?.authentication()?;
+        Some(Self(session.clone()))
+    }
+
+    /// Who is logged in.
+    #[must_use]
+    pub fn subject(&self) -> &Subject {
+        &self.authentication().subject
+    }
+
+    /// The assurance level that held when the request came.
+    #[must_use]
+    pub fn level(&self) -> AssuranceLevel {
+        self.authentication().level_at(self.0.admitted_at())
+    }
+
+    /// When the user last proved who they are.
+    #[must_use]
+    pub fn authenticated_at(&self) -> Timestamp {
+        self.authentication().authenticated_at
+    }
+
+    /// The session's id.
+    #[must_use]
+    pub fn id(&self) -> SessionId {
+        self.live().id
+    }
+
+    /// When the session began.
+    #[must_use]
+    pub fn created_at(&self) -> Timestamp {
+        self.live().state.created_at
+    }
+
+    /// When the session ends at the latest.
+    #[must_use]
+    pub fn absolute_expiry(&self) -> Timestamp {
+        self.live().state.absolute_expiry
+    }
+
+    /// What the application called the session at its login.
+    #[must_use]
+    pub fn label(&self) -> Option<&str> {
+        self.live().state.label.as_deref()
+    }
+
+    /// How long ago the user last proved who they are, as of the request's arrival.
+    #[must_use]
+    pub fn age_of_proof(&self) -> Duration {
+        self.0.admitted_at().since(self.authenticated_at())
+    }
+
+    /// When the session was written last: a self-contained token was issued then.
+    pub(crate) fn issued_at(&self) -> Timestamp {
+        self.live().state.last_seen_at
+    }
+
+    /// The handle for marks and data.
+    #[must_use]
+    pub const fn session(&self) -> &Session {
+        &self.0
+    }
+
+    fn live(&self) -> &Live {
+        self.0.touch_read();
+        match self.0.live() {
+            Some(live) => live,
+            None => unreachable!("made from a live session only"),
+        }
+    }
+
+    fn authentication(&self) -> &Authentication {
+        match &self.live().state.authentication {
+            Some(who) => who,
+            None => unreachable!("made from a logged-in session only"),
+        }
+    }
+}
+
+impl fmt::Debug for AuthenticatedSession {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AuthenticatedSession")
+            .field("id", &self.0.live().map(|live| live.id))
+            .field("subject", &self.0.live().and_then(Live::subject))
+            .finish()
+    }
+}

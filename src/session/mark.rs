@@ -1,0 +1,120 @@
+//! [`Mark`]: what a handler says happened; [`Login`]: the facts of a login.
+
+use smol_str::SmolStr;
+
+use std::time::Duration;
+
+use super::{
+    authentication::{AssuranceLevel, Subject},
+    time::Timestamp,
+};
+
+/// The facts of a login: who, how strongly, since when.
+///
+/// A bare subject is a login at [`AAL1`](AssuranceLevel::AAL1), proved now.
+///
+/// # Examples
+///
+/// ```
+/// use tower_session_guard::{AssuranceLevel, Login, Session};
+///
+/// fn passkey_verified(session: &Session, user: u64) {
+///     session.login(Login::new(user).at_level(AssuranceLevel::AAL2).labelled("Firefox on Linux"));
+/// }
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use = "hand it to Session::login"]
+pub struct Login {
+    pub(crate) subject: Subject,
+    pub(crate) level: AssuranceLevel,
+    pub(crate) authenticated_at: Option<Timestamp>,
+    pub(crate) remembered: bool,
+    pub(crate) label: Option<SmolStr>,
+}
+
+impl Login {
+    /// The longest label kept, in bytes.
+    pub const MAX_LABEL_LEN: usize = 128;
+
+    /// A login of `subject` at [`AAL1`](AssuranceLevel::AAL1), proved now.
+    pub fn new(subject: impl Into<Subject>) -> Self {
+        Self {
+            subject: subject.into(),
+            level: AssuranceLevel::AAL1,
+            authenticated_at: None,
+            remembered: false,
+            label: None,
+        }
+    }
+
+    /// Sets how strongly the user proved who they are.
+    pub const fn at_level(mut self, level: AssuranceLevel) -> Self {
+        self.level = level;
+        self
+    }
+
+    /// Sets when the user proved it, where that was earlier: an identity provider's `auth_time`.
+    ///
+    /// A time in the future counts as now.
+    pub const fn authenticated_at(mut self, at: Timestamp) -> Self {
+        self.authenticated_at = Some(at);
+        self
+    }
+
+    /// Asks the browser to keep the cookie when it closes, for as long as the session can last.
+    ///
+    /// That is as long as any other's, or what [`SessionPolicy::remember_for`](crate::SessionPolicy::remember_for)
+    /// says; the cookie's lifetime never decides. Do so where the user asked for it.
+    pub const fn remembered(mut self) -> Self {
+        self.remembered = true;
+        self
+    }
+
+    /// Names the session in lists, so that a person recognises it; cut to 128 bytes.
+    pub fn labelled(mut self, label: impl AsRef<str>) -> Self {
+        let label = label.as_ref();
+        let mut end = label.len().min(Self::MAX_LABEL_LEN);
+        while !label.is_char_boundary(end) {
+            end -= 1;
+        }
+        self.label = Some(SmolStr::new(&label[..end]));
+        self
+    }
+}
+
+impl<S> From<S> for Login
+where
+    S: Into<Subject>,
+{
+    fn from(subject: S) -> Self {
+        Self::new(subject)
+    }
+}
+
+/// What a handler says happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Mark {
+    Login(Login),
+    Elevate {
+        level: AssuranceLevel,
+        lasting: Option<Duration>,
+    },
+    StepDown,
+    Renew,
+    Logout,
+    Insert {
+        name: SmolStr,
+        value: Box<[u8]>,
+        carried: bool,
+    },
+    Remove {
+        name: SmolStr,
+    },
+}
+
+impl Mark {
+    /// Whether it takes privilege away: carried out whatever becomes of the response.
+    pub(crate) const fn lowers(&self) -> bool {
+        matches!(self, Self::StepDown | Self::Logout)
+    }
+}

@@ -1,0 +1,17 @@
+//! [`Session`]: the handle that collects what a handler says happened.
+
+pub(crate) mod authentication;
+pub(crate) mod binding;
+pub(crate) mod codec;
+pub(crate) mod csrf;
+pub(crate) mod data;
+pub(crate) mod decide;
+pub(crate) mod draft;
+pub(crate) mod entries;
+pub(crate) mod event;
+pub(crate) mod handle;
+pub(crate) mod id;
+pub(crate) mod mark;
+pub(crate) mod policy;
+pub(crate) mod record;
+pub(crate) mod time;

@@ -1,0 +1,314 @@
+//! [`SessionPolicy`]: how long sessions live and when their tokens are renewed.
+
+use std::{num::NonZeroUsize, time::Duration};
+
+use super::time::Timestamp;
+use crate::error::ConfigError;
+
+const fn minutes(n: u64) -> Duration {
+    Duration::from_secs(n * 60)
+}
+
+const fn hours(n: u64) -> Duration {
+    minutes(n * 60)
+}
+
+/// How long sessions live and when their tokens are renewed.
+///
+/// | preset | idle | absolute | source |
+/// |---|---|---|---|
+/// | [`aal1`](Self::aal1) | none | 30 days | NIST SP 800-63B-4, 2.1.3 |
+/// | [`aal2`](Self::aal2), the default | 1 hour | 24 hours | NIST SP 800-63B-4, 2.2.3 |
+/// | [`aal3`](Self::aal3) | 15 minutes | 12 hours | NIST SP 800-63B-4, 2.3.3 |
+/// | [`high_value`](Self::high_value) | 5 minutes | 8 hours | OWASP Session Management Cheat Sheet |
+///
+/// Every preset leaves periodic renewal off and has a grace time of 10 seconds.
+///
+/// The idle timer is written back only once per [touch interval](Self::touch_interval), so a session may
+/// end up to one such interval before its idle timeout, never after it.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use tower_session_guard::SessionPolicy;
+///
+/// let policy = SessionPolicy::aal2()
+///     .idle(Duration::from_secs(30 * 60))?
+///     .renew_every(Duration::from_secs(15 * 60))?;
+/// # Ok::<(), tower_session_guard::ConfigError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionPolicy {
+    idle: Option<Duration>,
+    absolute: Duration,
+    remembered: Option<Duration>,
+    max_sessions: Option<(NonZeroUsize, AtLimit)>,
+    renew_every: Option<Duration>,
+    grace: Duration,
+    on_reuse: TokenReuse,
+}
+
+/// What happens when a token is presented after a renewal replaced it and its grace time ran out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TokenReuse {
+    /// The session ends for whoever holds its newer token too: one of the two stole it.
+    #[default]
+    EndSession,
+    /// The request is anonymous and an event tells; the session goes on.
+    Report,
+}
+
+/// What happens at a login whose subject has as many sessions as they may have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum AtLimit {
+    /// The login succeeds, and the subject's oldest session ends.
+    #[default]
+    EndOldest,
+    /// The login is refused with 409, and the sessions that are there go on.
+    RefuseLogin,
+}
+
+impl SessionPolicy {
+    /// The longest absolute timeout: 400 days, what browsers keep a cookie for at most
+    /// (draft-ietf-httpbis-rfc6265bis, section 5.5).
+    pub const MAX_ABSOLUTE: Duration = hours(400 * 24);
+
+    const fn preset(idle: Option<Duration>, absolute: Duration) -> Self {
+        Self {
+            idle,
+            absolute,
+            remembered: None,
+            max_sessions: None,
+            renew_every: None,
+            grace: Duration::from_secs(10),
+            on_reuse: TokenReuse::EndSession,
+        }
+    }
+
+    /// No idle timeout, 30 days absolute.
+    #[must_use]
+    pub const fn aal1() -> Self {
+        Self::preset(None, hours(30 * 24))
+    }
+
+    /// 1 hour idle, 24 hours absolute.
+    #[must_use]
+    pub const fn aal2() -> Self {
+        Self::preset(Some(hours(1)), hours(24))
+    }
+
+    /// 15 minutes idle, 12 hours absolute.
+    #[must_use]
+    pub const fn aal3() -> Self {
+        Self::preset(Some(minutes(15)), hours(12))
+    }
+
+    /// 5 minutes idle, 8 hours absolute.
+    #[must_use]
+    pub const fn high_value() -> Self {
+        Self::preset(Some(minutes(5)), hours(8))
+    }
+
+    /// Sets the idle timeout: a session that is not used for this long ends.
+    ///
+    /// # Errors
+    ///
+    /// If it is shorter than a second or longer than [`MAX_ABSOLUTE`](Self::MAX_ABSOLUTE).
+    pub fn idle(mut self, timeout: Duration) -> Result<Self, ConfigError> {
+        self.idle = Some(limit("idle timeout", timeout)?);
+        Ok(self)
+    }
+
+    /// Removes the idle timeout.
+    #[must_use]
+    pub fn without_idle(mut self) -> Self {
+        self.idle = None;
+        self
+    }
+
+    /// Sets the absolute timeout: a session ends this long after its login, however much it is used.
+    ///
+    /// # Errors
+    ///
+    /// If it is shorter than a second or longer than [`MAX_ABSOLUTE`](Self::MAX_ABSOLUTE).
+    pub fn absolute(mut self, timeout: Duration) -> Result<Self, ConfigError> {
+        self.absolute = limit("absolute timeout", timeout)?;
+        Ok(self)
+    }
+
+    /// Replaces the token of a session in use once it is this old.
+    ///
+    /// # Errors
+    ///
+    /// If it is shorter than a second or longer than [`MAX_ABSOLUTE`](Self::MAX_ABSOLUTE).
+    pub fn renew_every(mut self, interval: Duration) -> Result<Self, ConfigError> {
+        self.renew_every = Some(limit("renewal interval", interval)?);
+        Ok(self)
+    }
+
+    /// Leaves tokens as they are until something happens to their session.
+    #[must_use]
+    pub fn without_renewal(mut self) -> Self {
+        self.renew_every = None;
+        self
+    }
+
+    /// Sets for how long a renewed token's predecessor still works, at what it was.
+    ///
+    /// Requests that were under way when the token was renewed carry the predecessor. Logins, elevations
+    /// and logouts have no grace.
+    ///
+    /// # Errors
+    ///
+    /// If it is longer than 5 minutes.
+    pub fn grace(mut self, time: Duration) -> Result<Self, ConfigError> {
+        if time > minutes(5) {
+            return Err(ConfigError::Limit {
+                name: "grace time",
+                reason: "a replaced token that works for longer than 5 minutes is a second token: choose seconds",
+            });
+        }
+        self.grace = time;
+        Ok(self)
+    }
+
+    /// Sets what happens when a renewed token's predecessor comes after its grace time.
+    #[must_use]
+    pub fn on_reuse(mut self, reuse: TokenReuse) -> Self {
+        self.on_reuse = reuse;
+        self
+    }
+
+    /// Lets a [remembered](crate::Login::remembered) login last this long, used or not.
+    ///
+    /// Without this setting a remembered login has the limits of any other; the browser only keeps its
+    /// cookie when it closes. With it, this time takes the place of the absolute timeout and there is no
+    /// idle timeout, but what such a session is worth falls: once it was not used for the idle timeout, or
+    /// its user's last proof is older than the absolute timeout, it is at
+    /// [`AAL1`](crate::AssuranceLevel::AAL1) at most, until its user proves more again
+    /// ([`elevate`](crate::Session::elevate)) or logs in.
+    ///
+    /// NIST SP 800-63B-4 asks for a new authentication after at most 30 days at AAL1, where an idle
+    /// timeout is optional (2.1.3), and after 24 hours or 1 hour of inactivity at AAL2 (2.2.3). So with 30
+    /// days here and [`aal2`](Self::aal2), both hold. It advises against session secrets that outlive the
+    /// browser (5.1): remember where the user asks for it, not by default.
+    ///
+    /// # Errors
+    ///
+    /// If it is shorter than a second or longer than [`MAX_ABSOLUTE`](Self::MAX_ABSOLUTE).
+    pub fn remember_for(mut self, time: Duration) -> Result<Self, ConfigError> {
+        self.remembered = Some(limit("remembered time", time)?);
+        Ok(self)
+    }
+
+    /// Lets a subject have at most `count` sessions at a time; visitors are not counted.
+    ///
+    /// It takes a store: with self-contained tokens nobody knows how many there are, and every login
+    /// fails ([`NeedsStore`](crate::SessionErrorKind::NeedsStore)). Logging in again from a session takes
+    /// that session's place and is never over the limit. Logins at the same time end or refuse one more
+    /// session rather than one too few, as far as the store's list of a subject's sessions keeps up.
+    ///
+    /// # Errors
+    ///
+    /// If `count` is 0.
+    pub fn max_sessions(mut self, count: usize, at_limit: AtLimit) -> Result<Self, ConfigError> {
+        let count = NonZeroUsize::new(count).ok_or(ConfigError::Limit {
+            name: "number of sessions",
+            reason: "nobody could log in: choose at least 1, or leave it out",
+        })?;
+        self.max_sessions = Some((count, at_limit));
+        Ok(self)
+    }
+
+    /// How many sessions a subject may have at a time, and what happens then.
+    #[must_use]
+    pub fn session_limit(&self) -> Option<(usize, AtLimit)> {
+        self.max_sessions.map(|(count, at)| (count.get(), at))
+    }
+
+    /// How long a remembered login lasts, if it lasts longer than others.
+    #[must_use]
+    pub const fn remembered_timeout(&self) -> Option<Duration> {
+        self.remembered
+    }
+
+    /// The idle timeout, if there is one.
+    #[must_use]
+    pub const fn idle_timeout(&self) -> Option<Duration> {
+        self.idle
+    }
+
+    /// The absolute timeout.
+    #[must_use]
+    pub const fn absolute_timeout(&self) -> Duration {
+        self.absolute
+    }
+
+    /// How often an idle timer is written back: a sixteenth of the idle timeout, at most a minute.
+    ///
+    /// `None` without an idle timeout.
+    #[must_use]
+    pub fn touch_interval(&self) -> Option<Duration> {
+        self.idle.map(|idle| (idle / 16).min(minutes(1)))
+    }
+
+    pub(crate) const fn renewal_interval(&self) -> Option<Duration> {
+        self.renew_every
+    }
+
+    pub(crate) const fn grace_time(&self) -> Duration {
+        self.grace
+    }
+
+    pub(crate) const fn token_reuse(&self) -> TokenReuse {
+        self.on_reuse
+    }
+
+    /// When a session that begins at `now` ends at the latest.
+    pub(crate) fn absolute_expiry(&self, now: Timestamp, remembered: bool) -> Timestamp {
+        let longest = self.remembered.filter(|_| remembered);
+        now.after(longest.unwrap_or(self.absolute))
+    }
+
+    /// When the last session that begins at `now` ends.
+    pub(crate) fn last_expiry(&self, now: Timestamp) -> Timestamp {
+        now.after(self.remembered.unwrap_or_default().max(self.absolute))
+    }
+
+    /// Whether a session has the limits of a remembered one.
+    pub(crate) const fn remembers(&self, persistent: bool) -> bool {
+        persistent && self.remembered.is_some()
+    }
+
+    /// Whether a session would have ended by now if it were not remembered.
+    pub(crate) fn has_lapsed(&self, seen: Timestamp, proved: Timestamp, now: Timestamp) -> bool {
+        let idle = self.idle_expiry(seen, false).is_some_and(|end| now >= end);
+        idle || now >= proved.after(self.absolute)
+    }
+
+    /// When a session last seen at `seen` ends unless it is used.
+    pub(crate) fn idle_expiry(&self, seen: Timestamp, persistent: bool) -> Option<Timestamp> {
+        let idle = self.idle.filter(|_| !self.remembers(persistent));
+        idle.map(|idle| seen.after(idle))
+    }
+}
+
+impl Default for SessionPolicy {
+    /// The same as [`aal2`](Self::aal2).
+    fn default() -> Self {
+        Self::aal2()
+    }
+}
+
+fn limit(name: &'static str, time: Duration) -> Result<Duration, ConfigError> {
+    if (Duration::from_secs(1)..=SessionPolicy::MAX_ABSOLUTE).contains(&time) {
+        return Ok(time);
+    }
+    Err(ConfigError::Limit {
+        name,
+        reason: "choose between 1 second and 400 days",
+    })
+}

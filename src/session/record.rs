@@ -1,0 +1,387 @@
+//! [`Record`]: what a store keeps for one session, and its encoding.
+
+use std::{error::Error, fmt};
+
+use smol_str::SmolStr;
+
+use super::{
+    authentication::{AssuranceLevel, Authentication, Elevation, Subject},
+    codec::{Malformed, Reader, put_bytes, put_offset, put_varint},
+    entries::Entries,
+    id::{Lineage, Secret, SecretDigest},
+    policy::SessionPolicy,
+    time::Timestamp,
+};
+
+const SCHEMA: u8 = 1;
+
+const AUTHENTICATED: u8 = 1;
+const ELEVATED: u8 = 1 << 1;
+const ELEVATED_UNTIL: u8 = 1 << 2;
+const PERSISTENT: u8 = 1 << 3;
+const LABELLED: u8 = 1 << 4;
+const BOUND: u8 = 1 << 5;
+const KNOWN: u8 = AUTHENTICATED | ELEVATED | ELEVATED_UNTIL | PERSISTENT | LABELLED | BOUND;
+
+/// The session itself, apart from how it is proved: the same in a store and in a self-contained token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct State {
+    pub(crate) authentication: Option<Authentication>,
+    pub(crate) created_at: Timestamp,
+    pub(crate) last_seen_at: Timestamp,
+    /// When the present token was issued: a periodic renewal counts from here.
+    pub(crate) rotated_at: Timestamp,
+    pub(crate) absolute_expiry: Timestamp,
+    /// Whether the browser was asked to keep the cookie when it closes.
+    pub(crate) persistent: bool,
+    /// What a person recognises the session by.
+    pub(crate) label: Option<SmolStr>,
+    /// Digests of the client's properties, as `binding.rs` encodes them; empty when unbound.
+    pub(crate) binding: Box<[u8]>,
+    pub(crate) entries: Entries,
+}
+
+impl State {
+    /// Appends the state; times are distances from `last_seen_at`, which is not written.
+    pub(crate) fn encode_into(&self, out: &mut Vec<u8>) {
+        let base = self.last_seen_at.as_unix_millis();
+        let authentication = self.authentication.as_ref();
+        let elevation = authentication.and_then(|who| who.elevation);
+        let mut flags = 0;
+        for (holds, flag) in [
+            (authentication.is_some(), AUTHENTICATED),
+            (elevation.is_some(), ELEVATED),
+            (
+                elevation.is_some_and(|up| up.until.is_some()),
+                ELEVATED_UNTIL,
+            ),
+            (self.persistent, PERSISTENT),
+            (self.label.is_some(), LABELLED),
+            (!self.binding.is_empty(), BOUND),
+        ] {
+            flags |= if holds { flag } else { 0 };
+        }
+        out.push(flags);
+        for time in [self.absolute_expiry, self.created_at, self.rotated_at] {
+            put_offset(out, base, time.as_unix_millis());
+        }
+        if let Some(who) = authentication {
+            out.push(who.level.get());
+            put_offset(out, base, who.authenticated_at.as_unix_millis());
+            put_bytes(out, who.subject.as_str().as_bytes());
+        }
+        if let Some(up) = elevation {
+            out.push(up.level.get());
+            if let Some(until) = up.until {
+                put_offset(out, base, until.as_unix_millis());
+            }
+        }
+        if let Some(label) = &self.label {
+            put_bytes(out, label.as_bytes());
+        }
+        if !self.binding.is_empty() {
+            put_bytes(out, &self.binding);
+        }
+        out.extend_from_slice(self.entries.as_bytes());
+    }
+
+    /// Reads a state from all of `bytes`.
+    pub(crate) fn decode(bytes: &[u8], last_seen_at: Timestamp) -> Result<Self, Malformed> {
+        let base = last_seen_at.as_unix_millis();
+        let reader = &mut Reader::new(bytes);
+        let flags = reader.byte()?;
+        let has = |flag| flags & flag != 0;
+        if flags & !KNOWN != 0
+            || has(ELEVATED) && !has(AUTHENTICATED)
+            || has(ELEVATED_UNTIL) && !has(ELEVATED)
+        {
+            return Err(Malformed);
+        }
+        let time = |reader: &mut Reader<'_>| reader.offset(base).map(Timestamp::from_unix_millis);
+        let level = |reader: &mut Reader<'_>| AssuranceLevel::new(reader.byte()?).ok_or(Malformed);
+        let absolute_expiry = time(reader)?;
+        let created_at = time(reader)?;
+        let rotated_at = time(reader)?;
+        let mut authentication = None;
+        if has(AUTHENTICATED) {
+            authentication = Some(Authentication {
+                level: level(reader)?,
+                authenticated_at: time(reader)?,
+                subject: Subject::from(reader.text()?),
+                elevation: None,
+            });
+        }
+        if let (Some(who), true) = (&mut authentication, has(ELEVATED)) {
+            who.elevation = Some(Elevation {
+                level: level(reader)?,
+                until: has(ELEVATED_UNTIL).then(|| time(reader)).transpose()?,
+            });
+        }
+        let label = has(LABELLED).then(|| reader.text()).transpose()?;
+        let binding = if has(BOUND) { reader.bytes()? } else { &[] };
+        if has(BOUND) && binding.is_empty() {
+            return Err(Malformed);
+        }
+        Ok(Self {
+            authentication,
+            created_at,
+            last_seen_at,
+            rotated_at,
+            absolute_expiry,
+            persistent: has(PERSISTENT),
+            label: label.map(SmolStr::new),
+            binding: binding.into(),
+            entries: Entries::decode(reader.rest())?,
+        })
+    }
+}
+
+/// Which secrets open a session, and which did before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Proof {
+    pub(crate) current: SecretDigest,
+    /// The secret that a renewal replaced, and when it stops working.
+    pub(crate) grace: Option<(SecretDigest, Timestamp)>,
+    /// Secrets that an honest request may still carry: a change of privilege replaced them.
+    pub(crate) superseded: Vec<SecretDigest>,
+    /// Whether a renewal ever replaced a secret of this session.
+    pub(crate) renewed: bool,
+}
+
+/// What presenting a secret means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// It is the session's secret.
+    Current,
+    /// A renewal replaced it moments ago; it still opens the session.
+    Grace,
+    /// A change of privilege replaced it.
+    Superseded,
+    /// A renewal replaced it, and its grace time is over.
+    Reused,
+}
+
+impl Proof {
+    /// How many replaced secrets a record remembers.
+    const REMEMBERED: usize = 4;
+
+    pub(crate) const fn new(current: SecretDigest) -> Self {
+        Self {
+            current,
+            grace: None,
+            superseded: Vec::new(),
+            renewed: false,
+        }
+    }
+
+    pub(crate) fn standing(&self, secret: &Secret, now: Timestamp) -> Standing {
+        let presented = secret.digest();
+        if presented == self.current {
+            return Standing::Current;
+        }
+        match self.grace {
+            Some((digest, until)) if digest == presented && now < until => Standing::Grace,
+            _ if self.superseded.contains(&presented) || !self.renewed => Standing::Superseded,
+            _ => Standing::Reused,
+        }
+    }
+
+    /// A new secret after a change of privilege: nothing older works, without grace.
+    pub(crate) fn supersede(&mut self, new: SecretDigest, now: Timestamp) {
+        if let Some((digest, until)) = self.grace.take()
+            && now < until
+        {
+            self.remember(digest);
+        }
+        self.remember(self.current);
+        self.current = new;
+    }
+
+    /// A new secret after a renewal: the present one works until `grace_until`.
+    pub(crate) fn renew(&mut self, new: SecretDigest, now: Timestamp, grace_until: Timestamp) {
+        if let Some((digest, until)) = self.grace.take()
+            && now < until
+        {
+            // Its grace is cut short, so a request under way may carry it honestly.
+            self.remember(digest);
+        }
+        self.grace = Some((self.current, grace_until));
+        self.current = new;
+        self.renewed = true;
+    }
+
+    fn remember(&mut self, digest: SecretDigest) {
+        if self.superseded.len() == Self::REMEMBERED {
+            self.superseded.remove(0);
+        }
+        self.superseded.push(digest);
+    }
+}
+
+/// What a store keeps for one session.
+///
+/// Opaque: a store keeps the bytes of [`encode`](Self::encode), reads them back with
+/// [`decode`](Self::decode), and looks at [`expires_at`](Self::expires_at) and
+/// [`subject`](Self::subject) for its clean-up and its index. Of secrets it holds SHA-256 digests only,
+/// so who reads a store cannot present a session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    pub(crate) state: State,
+    pub(crate) proof: Proof,
+    pub(crate) lineage: Lineage,
+    pub(crate) expires_at: Timestamp,
+}
+
+impl Record {
+    /// The record of a session that goes on with `state` under `policy`.
+    pub(crate) fn of(state: State, proof: Proof, lineage: Lineage, policy: &SessionPolicy) -> Self {
+        let idle = policy.idle_expiry(state.last_seen_at, state.persistent);
+        Self {
+            expires_at: idle.map_or(state.absolute_expiry, |end| end.min(state.absolute_expiry)),
+            state,
+            proof,
+            lineage,
+        }
+    }
+
+    /// When the session ends unless it is used: the earlier of its idle and its absolute limit.
+    #[must_use]
+    pub const fn expires_at(&self) -> Timestamp {
+        self.expires_at
+    }
+
+    /// Whether the session has ended at `now`.
+    #[must_use]
+    pub fn is_expired(&self, now: Timestamp) -> bool {
+        now >= self.expires_at
+    }
+
+    /// Who is logged in, or `None` for a visitor's session.
+    #[must_use]
+    pub fn subject(&self) -> Option<&Subject> {
+        self.state.authentication.as_ref().map(|who| &who.subject)
+    }
+
+    /// When the session began: at its login, or at a visitor's first data.
+    #[must_use]
+    pub const fn created_at(&self) -> Timestamp {
+        self.state.created_at
+    }
+
+    /// When the session was last seen, as exactly as the idle touch is throttled.
+    #[must_use]
+    pub const fn last_seen_at(&self) -> Timestamp {
+        self.state.last_seen_at
+    }
+
+    /// The assurance level that holds at `now`; `None` for a visitor's session.
+    #[must_use]
+    pub fn level(&self, now: Timestamp) -> Option<AssuranceLevel> {
+        let who = self.state.authentication.as_ref()?;
+        Some(who.level_at(now))
+    }
+
+    /// The label that the application gave the session at its login.
+    #[must_use]
+    pub fn label(&self) -> Option<&str> {
+        self.state.label.as_deref()
+    }
+
+    /// The record as bytes, which begin with the schema version.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(160 + self.state.entries.len());
+        out.push(SCHEMA);
+        out.extend_from_slice(&self.state.last_seen_at.as_unix_millis().to_be_bytes());
+        out.extend_from_slice(&self.expires_at.as_unix_millis().to_be_bytes());
+        out.extend_from_slice(&self.lineage.0);
+        out.extend_from_slice(&self.proof.current.0);
+        out.push(u8::from(self.proof.grace.is_some()) | u8::from(self.proof.renewed) << 1);
+        if let Some((digest, until)) = self.proof.grace {
+            out.extend_from_slice(&digest.0);
+            out.extend_from_slice(&until.as_unix_millis().to_be_bytes());
+        }
+        put_varint(&mut out, self.proof.superseded.len() as u64);
+        for digest in &self.proof.superseded {
+            out.extend_from_slice(&digest.0);
+        }
+        self.state.encode_into(&mut out);
+        out
+    }
+
+    /// The record that [`encode`](Self::encode) wrote.
+    ///
+    /// # Errors
+    ///
+    /// If the bytes are damaged or of a schema version that this release does not know. A store reports
+    /// that as a failure: the session is neither believed nor removed.
+    pub fn decode(bytes: &[u8]) -> Result<Self, RecordError> {
+        let Some((&SCHEMA, rest)) = bytes.split_first() else {
+            return Err(RecordError {
+                schema: bytes.first().copied(),
+            });
+        };
+        Self::decode_fields(rest).map_err(|Malformed| RecordError {
+            schema: Some(SCHEMA),
+        })
+    }
+
+    fn decode_fields(bytes: &[u8]) -> Result<Self, Malformed> {
+        let reader = &mut Reader::new(bytes);
+        let time = |reader: &mut Reader<'_>| {
+            Ok(Timestamp::from_unix_millis(u64::from_be_bytes(
+                reader.array()?,
+            )))
+        };
+        let last_seen_at = time(reader)?;
+        let expires_at = time(reader)?;
+        let lineage = Lineage(reader.array()?);
+        let current = SecretDigest(reader.array()?);
+        let flags = reader.byte()?;
+        if flags > 3 {
+            return Err(Malformed);
+        }
+        let mut grace = None;
+        if flags & 1 != 0 {
+            grace = Some((SecretDigest(reader.array()?), time(reader)?));
+        }
+        let count = reader.varint()?;
+        if count > Proof::REMEMBERED as u64 {
+            return Err(Malformed);
+        }
+        let superseded = (0..count).map(|_| Ok(SecretDigest(reader.array()?)));
+        let superseded = superseded.collect::<Result<_, _>>()?;
+        Ok(Self {
+            proof: Proof {
+                current,
+                grace,
+                superseded,
+                renewed: flags & 2 != 0,
+            },
+            lineage,
+            expires_at,
+            state: State::decode(reader.rest(), last_seen_at)?,
+        })
+    }
+}
+
+/// Bytes that are not a record this release can read.
+#[derive(Debug)]
+pub struct RecordError {
+    schema: Option<u8>,
+}
+
+impl fmt::Display for RecordError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.schema {
+            Some(SCHEMA) => f.write_str("the session record is damaged"),
+            Some(schema) => write!(
+                f,
+                "the session record has the unknown schema version {schema}"
+            ),
+            None => f.write_str("the session record is empty"),
+        }
+    }
+}
+
+impl Error for RecordError {}

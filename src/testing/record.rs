@@ -1,0 +1,134 @@
+//! [`RecordBuilder`] and [`claim_for`]: what a store is called with.
+
+use std::time::Duration;
+
+use smol_str::SmolStr;
+
+use crate::session::{
+    authentication::{AssuranceLevel, Authentication, Elevation, Subject},
+    entries::{Entries, Entry},
+    id::{Claim, Secret, SessionId},
+    record::{Proof, Record, State},
+    time::Timestamp,
+};
+
+/// A client's claim to hold the session of this id, as if it came in a cookie whose MAC held.
+///
+/// For tests of stores only: it lets a test look up any id, which no client can. The claim's secret opens
+/// a record only if the record was built with the same [`secret`](RecordBuilder::secret).
+#[must_use]
+pub fn claim_for(id: &SessionId, secret: [u8; 16]) -> Claim {
+    Claim::new(*id, Secret::from_bytes(secret))
+}
+
+/// Makes records for tests of stores.
+///
+/// # Examples
+///
+/// ```
+/// use tower_session_guard::{Timestamp, testing::RecordBuilder};
+///
+/// let now = Timestamp::from_unix_seconds(1_800_000_000);
+/// let record = RecordBuilder::new(now).subject("42").entry("cart", b"[1,2]").build();
+/// assert_eq!(record.subject().map(|subject| subject.as_str()), Some("42"));
+/// ```
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct RecordBuilder(Record);
+
+impl RecordBuilder {
+    /// A visitor's session that begins at `now`, is empty and expires an hour later.
+    pub fn new(now: Timestamp) -> Self {
+        let expires_at = now.after(Duration::from_secs(3600));
+        Self(Record {
+            state: State {
+                authentication: None,
+                created_at: now,
+                last_seen_at: now,
+                rotated_at: now,
+                absolute_expiry: expires_at,
+                persistent: false,
+                label: None,
+                binding: Box::default(),
+                entries: Entries::default(),
+            },
+            proof: Proof::new(Secret::from_bytes([0; 16]).digest()),
+            lineage: SessionId::from_bytes([0; 16]).lineage(),
+            expires_at,
+        })
+    }
+
+    /// A record to begin from.
+    pub fn of(record: &Record) -> Self {
+        Self(record.clone())
+    }
+
+    /// Logs this subject in, at the level AAL1, when the session began.
+    pub fn subject(mut self, subject: impl Into<Subject>) -> Self {
+        self.0.state.authentication = Some(Authentication {
+            subject: subject.into(),
+            level: AssuranceLevel::AAL1,
+            authenticated_at: self.0.state.created_at,
+            elevation: None,
+        });
+        self
+    }
+
+    /// Elevates the session to this level until `until`; does nothing to a visitor's.
+    pub fn elevated(mut self, level: AssuranceLevel, until: Option<Timestamp>) -> Self {
+        if let Some(who) = &mut self.0.state.authentication {
+            who.elevation = Some(Elevation { level, until });
+        }
+        self
+    }
+
+    /// Sets when the record expires, by its idle and its absolute limit alike.
+    pub fn expires_at(mut self, at: Timestamp) -> Self {
+        self.0.expires_at = at;
+        self.0.state.absolute_expiry = at;
+        self
+    }
+
+    /// Sets the session's secret.
+    pub fn secret(mut self, secret: [u8; 16]) -> Self {
+        self.0.proof = Proof::new(Secret::from_bytes(secret).digest());
+        self
+    }
+
+    /// Renews the session's secret at `now`, with a grace time of ten seconds for the present one.
+    pub fn renewed(mut self, secret: [u8; 16], now: Timestamp) -> Self {
+        let digest = Secret::from_bytes(secret).digest();
+        let grace_until = now.after(Duration::from_secs(10));
+        self.0.proof.renew(digest, now, grace_until);
+        self
+    }
+
+    /// Replaces the session's secret at `now`, as an elevation does.
+    pub fn rotated(mut self, secret: [u8; 16], now: Timestamp) -> Self {
+        let digest = Secret::from_bytes(secret).digest();
+        self.0.proof.supersede(digest, now);
+        self
+    }
+
+    /// Puts an entry into the session's data. A store is to keep any bytes, JSON or not.
+    pub fn entry(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
+        self.0.state.entries = self.0.state.entries.with(Entry {
+            name,
+            value: value.as_ref(),
+            carried: false,
+        });
+        self
+    }
+
+    /// Labels the session.
+    pub fn label(mut self, label: &str) -> Self {
+        self.0.state.label = Some(SmolStr::new(label));
+        self
+    }
+
+    /// The record.
+    #[must_use]
+    pub fn build(self) -> Record {
+        self.0
+    }
+}

@@ -1,0 +1,272 @@
+//! [`Context`]: what a check works with.
+
+use std::{
+    fmt::Debug,
+    hash::{BuildHasher, RandomState},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::{Duration, Instant},
+};
+
+use tokio::task::JoinSet;
+
+use super::StoreUnderTest;
+use crate::{
+    session::{
+        authentication::Subject,
+        id::{Claim, SessionId},
+        record::Record,
+        time::Timestamp,
+    },
+    store::{Created, Removed, Replaced, Revision, SessionStore, StoreError, Stored},
+    testing::{RecordBuilder, claim_for},
+};
+
+pub(super) const HOUR: Duration = Duration::from_secs(3600);
+pub(super) const MILLISECOND: Duration = Duration::from_millis(1);
+
+/// Why a check did not hold.
+#[derive(Debug)]
+pub(super) enum Failure {
+    Broken(String),
+    Skipped(&'static str),
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Self::Broken(format!("the store failed: {error} ({error:?})"))
+    }
+}
+
+/// Fails unless `found` is `expected`; `what` says which fact it is.
+pub(super) fn expect<T>(what: &str, found: T, expected: T) -> Result<(), Failure>
+where
+    T: Debug + PartialEq,
+{
+    if found == expected {
+        return Ok(());
+    }
+    let [found, expected] = [found, expected].map(|value| {
+        let text = format!("{value:?}");
+        text.chars().take(600).collect::<String>()
+    });
+    Err(Failure::Broken(format!(
+        "{what}: expected {expected}, found {found}"
+    )))
+}
+
+/// A moment of the caller's, and the steady clock from there on.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Clock {
+    begin: Timestamp,
+    began: Instant,
+}
+
+impl Clock {
+    pub(super) const fn new(begin: Timestamp, began: Instant) -> Self {
+        Self { begin, began }
+    }
+}
+
+/// A store under test, and fresh ids, records and subjects for it.
+#[derive(Clone)]
+pub(super) struct Context {
+    under_test: StoreUnderTest,
+    clock: Clock,
+    seed: u64,
+    ids: Arc<AtomicU64>,
+}
+
+impl Context {
+    pub(super) fn new(under_test: StoreUnderTest, clock: Clock) -> Self {
+        Self {
+            under_test,
+            clock,
+            seed: RandomState::new().hash_one(()),
+            ids: Arc::default(),
+        }
+    }
+
+    pub(super) fn store(&self) -> &dyn SessionStore {
+        &*self.under_test.store
+    }
+
+    pub(super) fn second_node(&self) -> Result<&dyn SessionStore, Failure> {
+        let node = self.under_test.second_node.as_deref();
+        node.ok_or(Failure::Skipped("there is no second node"))
+    }
+
+    /// The second node, or the only one.
+    pub(super) fn other_node(&self) -> &dyn SessionStore {
+        self.second_node().unwrap_or(self.store())
+    }
+
+    pub(super) async fn restart(&self) -> Result<(), Failure> {
+        let restart = self.under_test.restart.as_ref();
+        restart.ok_or(Failure::Skipped("there is no way to restart the engine"))?().await;
+        Ok(())
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        self.clock.begin.after(self.clock.began.elapsed())
+    }
+
+    /// An id that no other check of any run has.
+    pub(super) fn id(&self) -> SessionId {
+        let number = self.ids.fetch_add(1, Relaxed);
+        let mut bytes = [0; SessionId::LEN];
+        bytes[..8].copy_from_slice(&self.seed.to_be_bytes());
+        bytes[8..].copy_from_slice(&number.to_be_bytes());
+        SessionId::from_bytes(bytes)
+    }
+
+    pub(super) fn ids(&self, count: usize) -> Vec<SessionId> {
+        (0..count).map(|_| self.id()).collect()
+    }
+
+    pub(super) fn subject(&self, name: &str) -> Subject {
+        Subject::from(format!("{name}-{:016x}", self.seed))
+    }
+
+    pub(super) fn visitor(&self) -> RecordBuilder {
+        RecordBuilder::new(self.now())
+    }
+
+    pub(super) fn member(&self, subject: &Subject) -> RecordBuilder {
+        self.visitor().subject(subject.as_str())
+    }
+
+    pub(super) async fn load(&self, id: &SessionId) -> Result<Option<Stored>, Failure> {
+        self.load_at(id, self.now()).await
+    }
+
+    pub(super) async fn load_at(
+        &self,
+        id: &SessionId,
+        now: Timestamp,
+    ) -> Result<Option<Stored>, Failure> {
+        Ok(self.store().load(&claim(id), now).await?)
+    }
+
+    /// Loads the record and fails unless it is this one at this revision.
+    pub(super) async fn expect_stored(
+        &self,
+        id: &SessionId,
+        record: &Record,
+        revision: Revision,
+    ) -> Result<(), Failure> {
+        let expected = Stored::new(record.clone(), revision);
+        expect("load", self.load(id).await?, Some(expected))
+    }
+
+    pub(super) async fn expect_nothing(&self, id: &SessionId) -> Result<(), Failure> {
+        expect("load", self.load(id).await?, None)
+    }
+
+    /// Creates a record and fails unless the store says so.
+    pub(super) async fn create(
+        &self,
+        id: &SessionId,
+        record: &Record,
+    ) -> Result<Revision, Failure> {
+        match self.store().create(id, record, self.now()).await? {
+            Created::Created(revision) => Ok(revision),
+            other @ Created::Occupied => broken("create of a new id", "Created", other),
+        }
+    }
+
+    pub(super) async fn replace(
+        &self,
+        id: &SessionId,
+        revision: Revision,
+        record: &Record,
+    ) -> Result<Replaced, Failure> {
+        let replace = self.store().replace(id, revision, record, self.now());
+        Ok(replace.await?)
+    }
+
+    /// Replaces a record and fails unless the store says so.
+    pub(super) async fn replace_now(
+        &self,
+        id: &SessionId,
+        revision: Revision,
+        record: &Record,
+    ) -> Result<Revision, Failure> {
+        match self.replace(id, revision, record).await? {
+            Replaced::Replaced(revision) => Ok(revision),
+            other => broken("replace of the present revision", "Replaced", other),
+        }
+    }
+
+    pub(super) async fn remove(&self, id: &SessionId) -> Result<Removed, Failure> {
+        Ok(self.store().remove(id).await?)
+    }
+
+    /// The ids of a subject's sessions, in order.
+    pub(super) async fn listed(&self, subject: &Subject) -> Result<Vec<SessionId>, Failure> {
+        self.listed_at(subject, self.now()).await
+    }
+
+    pub(super) async fn listed_at(
+        &self,
+        subject: &Subject,
+        now: Timestamp,
+    ) -> Result<Vec<SessionId>, Failure> {
+        let sessions = self.store().sessions_of(subject, now).await?;
+        let mut ids: Vec<_> = sessions.into_iter().map(|(id, _)| id).collect();
+        ids.sort_unstable();
+        Ok(ids)
+    }
+
+    pub(super) async fn remove_all_of(
+        &self,
+        subject: &Subject,
+        except: Option<&SessionId>,
+    ) -> Result<usize, Failure> {
+        Ok(self.store().remove_all_of(subject, except).await?)
+    }
+
+    /// Runs `task` for each number below `count`, all at once, the odd ones on the second node.
+    pub(super) async fn in_parallel<T, F>(
+        &self,
+        count: usize,
+        task: impl Fn(Self, usize) -> F,
+    ) -> Result<Vec<T>, Failure>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, Failure>> + Send + 'static,
+    {
+        let mut tasks = JoinSet::new();
+        for number in 0..count {
+            let mut context = self.clone();
+            if let (1, Some(node)) = (number % 2, &self.under_test.second_node) {
+                context.under_test.store = Arc::clone(node);
+            }
+            tasks.spawn(task(context, number));
+        }
+        let mut results = Vec::with_capacity(count);
+        while let Some(result) = tasks.join_next().await {
+            let panicked = |_| Failure::Broken("the store panicked".to_owned());
+            results.push(result.map_err(panicked)??);
+        }
+        Ok(results)
+    }
+}
+
+pub(super) fn claim(id: &SessionId) -> Claim {
+    claim_for(id, [0; 16])
+}
+
+pub(super) fn broken<T>(what: &str, expected: &str, found: impl Debug) -> Result<T, Failure> {
+    Err(Failure::Broken(format!(
+        "{what}: expected {expected}, found {found:?}"
+    )))
+}
+
+/// Lets `time` pass, without keeping a runtime's thread.
+pub(super) async fn pause(time: Duration) {
+    // Not a timer of Tokio's: the runtime may have been built without.
+    let _ended = tokio::task::spawn_blocking(move || std::thread::sleep(time)).await;
+}

@@ -1,0 +1,246 @@
+//! The published suite that every [`SessionStore`] must pass.
+//!
+//! Each check has a name that states a property of the [contract](crate::store::SessionStore), begins with
+//! an empty store, and is run for real: with up to 16 tasks at once, on two nodes where the author of the
+//! store provides a second one, and over a restart of the engine where they provide that.
+//!
+//! # Examples
+//!
+//! ```
+//! use std::time::SystemTime;
+//! use tower_session_guard::{MemoryStore, testing::store_contract::StoreContract};
+//!
+//! # tokio::runtime::Builder::new_multi_thread().build().unwrap().block_on(async {
+//! let now = SystemTime::now().into();
+//! let report = StoreContract::new(now, || async { MemoryStore::new() }).run().await;
+//! report.assert_held();
+//! # });
+//! ```
+//!
+//! A store on a server is made with a namespace of its own each time. It has a second node and a restart:
+//!
+//! ```no_run
+//! use tower_session_guard::testing::store_contract::{StoreContract, StoreUnderTest};
+//! # use tower_session_guard::{MemoryStore, Timestamp};
+//! # async fn connect(namespace: &str) -> MemoryStore { MemoryStore::new() }
+//! # async fn restart_the_server() {}
+//! # fn fresh_namespace() -> String { String::new() }
+//! # async fn run(now: Timestamp) {
+//! let make = || async {
+//!     let namespace = fresh_namespace();
+//!     StoreUnderTest::new(connect(&namespace).await)
+//!         .with_second_node(connect(&namespace).await)
+//!         .with_restart(restart_the_server)
+//! };
+//! StoreContract::new(now, make).run().await.assert_held();
+//! # }
+//! ```
+
+mod context;
+mod creation;
+mod data;
+mod expiry;
+mod nodes;
+mod races;
+mod removal;
+mod replacement;
+mod report;
+mod revocation;
+mod subjects;
+
+use std::{fmt, pin::Pin, sync::Arc, time::Instant};
+
+use self::context::{Clock, Context, Failure};
+pub use self::report::{CheckReport, CheckResult, ContractReport};
+use crate::{session::time::Timestamp, store::SessionStore};
+
+type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+/// The suite, ready to be run against stores that a closure makes.
+#[must_use]
+pub struct StoreContract<M> {
+    make: M,
+    clock: Clock,
+}
+
+/// An empty store, and what else of its engine the suite may use.
+#[derive(Clone)]
+#[must_use]
+pub struct StoreUnderTest {
+    store: Arc<dyn SessionStore>,
+    second_node: Option<Arc<dyn SessionStore>>,
+    restart: Option<Arc<dyn Fn() -> Boxed<()> + Send + Sync>>,
+}
+
+struct Check {
+    name: &'static str,
+    run: fn(Context) -> Boxed<Result<(), Failure>>,
+}
+
+macro_rules! checks {
+    ($($module:ident: $($check:ident),+;)+) => {
+        &[$($(Check {
+            name: stringify!($check),
+            run: |context| Box::pin($module::$check(context)),
+        }),+),+]
+    };
+}
+
+const CHECKS: &[Check] = checks! {
+    creation:
+        a_created_record_comes_back_whole,
+        an_unknown_id_is_nothing_and_stays_nothing,
+        create_never_overwrites,
+        a_refused_create_leaves_the_index_alone,
+        a_future_that_is_never_polled_does_nothing;
+    replacement:
+        replace_writes_over_the_revision_it_was_given,
+        a_stale_revision_conflicts,
+        replace_of_nothing_creates_nothing,
+        replace_of_a_removed_record_is_gone,
+        every_write_has_a_revision_of_its_own;
+    removal:
+        a_removed_record_is_gone_at_once,
+        a_removal_touches_nothing_else,
+        live_records_counts_the_live_ones;
+    expiry:
+        an_expired_record_is_invisible,
+        an_expired_record_is_not_replaced,
+        an_expired_record_is_not_listed,
+        an_expired_id_never_shows_its_old_record,
+        a_later_expiry_holds,
+        an_earlier_expiry_holds,
+        a_session_in_use_outlives_its_first_expiry,
+        a_far_expiry_is_kept,
+        reading_with_a_fast_clock_destroys_nothing,
+        nodes_with_skewed_clocks_share_sessions;
+    races:
+        one_of_16_creations_wins,
+        one_of_16_rotations_wins,
+        one_of_16_removals_removes,
+        none_of_16_parallel_writes_is_lost,
+        a_write_never_revives_a_removed_session,
+        the_index_is_exact_after_parallel_logins_and_logouts;
+    subjects:
+        a_subjects_live_sessions_are_listed,
+        the_list_follows_replaced_records,
+        subjects_with_odd_names_stay_apart,
+        a_subject_of_many_sessions_is_listed_whole;
+    revocation:
+        remove_all_of_ends_every_session_of_the_subject,
+        remove_all_of_spares_its_exception,
+        a_foreign_exception_spares_nothing,
+        remove_all_of_ends_all_while_logins_run,
+        remove_all_of_ends_sessions_that_are_being_written,
+        a_revoked_subject_can_log_in_again;
+    data:
+        empty_data_comes_back,
+        large_data_comes_back,
+        any_bytes_come_back,
+        ids_of_any_bytes_are_kept_apart;
+    nodes:
+        two_nodes_see_each_other_at_once,
+        a_revocation_holds_on_every_node,
+        parallel_rotations_on_two_nodes_have_one_winner,
+        the_store_works_again_after_a_restart,
+        a_restart_revives_nothing;
+};
+
+/// The names of all checks, in the order in which they run.
+pub fn check_names() -> impl Iterator<Item = &'static str> {
+    CHECKS.iter().map(|check| check.name)
+}
+
+impl<M, F> StoreContract<M>
+where
+    M: Fn() -> F,
+    F: Future,
+    F::Output: Into<StoreUnderTest>,
+{
+    /// The suite for the stores that `make` makes: each one empty, also of what an earlier one wrote.
+    ///
+    /// `now` is the time at which the suite begins; from there it follows the machine's steady clock. An
+    /// engine that drops expired records by a clock of its own needs the real time here.
+    pub fn new(now: Timestamp, make: M) -> Self {
+        Self {
+            make,
+            clock: Clock::new(now, Instant::now()),
+        }
+    }
+
+    /// Runs every check, one after the other, and reports on each.
+    ///
+    /// It needs a Tokio runtime; races are real only on one with several threads. A store that panics
+    /// fails the check; one that never answers holds up the suite.
+    pub async fn run(self) -> ContractReport {
+        self.run_where(|_| true).await
+    }
+
+    /// Runs the checks whose names pass `wanted`.
+    pub async fn run_where(self, wanted: impl Fn(&str) -> bool) -> ContractReport {
+        let mut checks = Vec::new();
+        for check in CHECKS.iter().filter(|check| wanted(check.name)) {
+            let store = (self.make)().await.into();
+            let context = Context::new(store, self.clock);
+            let result = match tokio::spawn((check.run)(context)).await {
+                Ok(Ok(())) => CheckResult::Held,
+                Ok(Err(Failure::Skipped(why))) => CheckResult::Skipped(why),
+                Ok(Err(Failure::Broken(what))) => CheckResult::Broken(what),
+                Err(_) => CheckResult::Broken("the store panicked".to_owned()),
+            };
+            checks.push(CheckReport::new(check.name, result));
+        }
+        ContractReport::new(checks)
+    }
+}
+
+impl<M> fmt::Debug for StoreContract<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StoreContract").finish_non_exhaustive()
+    }
+}
+
+impl StoreUnderTest {
+    /// A store with one node that cannot be restarted: the checks that need more are skipped.
+    pub fn new(store: impl SessionStore) -> Self {
+        Self {
+            store: Arc::new(store),
+            second_node: None,
+            restart: None,
+        }
+    }
+
+    /// Adds another handle to the same sessions, as another server process would have it.
+    pub fn with_second_node(mut self, store: impl SessionStore) -> Self {
+        self.second_node = Some(Arc::new(store));
+        self
+    }
+
+    /// Adds a way to kill the engine and start it again on the same data, which returns once it is up.
+    pub fn with_restart<F>(mut self, restart: impl Fn() -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        self.restart = Some(Arc::new(move || Box::pin(restart())));
+        self
+    }
+}
+
+impl<S> From<S> for StoreUnderTest
+where
+    S: SessionStore,
+{
+    fn from(store: S) -> Self {
+        Self::new(store)
+    }
+}
+
+impl fmt::Debug for StoreUnderTest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StoreUnderTest")
+            .field("store", &self.store)
+            .field("second_node", &self.second_node)
+            .field("restart", &self.restart.is_some())
+            .finish()
+    }
+}

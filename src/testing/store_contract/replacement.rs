@@ -1,0 +1,74 @@
+//! Replacement: only over the revision that was read (R16, A24).
+
+use super::context::{Context, Failure, expect};
+use crate::store::{Removed, Replaced, Revision};
+
+pub(super) async fn replace_writes_over_the_revision_it_was_given(
+    c: Context,
+) -> Result<(), Failure> {
+    let (id, alice) = (c.id(), c.subject("alice"));
+    let mut record = c.member(&alice).build();
+    let mut revision = c.create(&id, &record).await?;
+    for round in 0..5 {
+        let entry = format!("round {round}");
+        record = c.member(&alice).entry(&entry, "1").build();
+        revision = c.replace_now(&id, revision, &record).await?;
+        c.expect_stored(&id, &record, revision).await?;
+    }
+    Ok(())
+}
+
+pub(super) async fn a_stale_revision_conflicts(c: Context) -> Result<(), Failure> {
+    let id = c.id();
+    let first = c.create(&id, &c.visitor().build()).await?;
+    let present = c.visitor().entry("present", "1").build();
+    let revision = c.replace_now(&id, first, &present).await?;
+    let late = c.visitor().entry("late", "1").build();
+    let unknown = Revision::new(revision.get().wrapping_add(1_000));
+    for stale in [first, unknown] {
+        let answer = c.replace(&id, stale, &late).await?;
+        expect("replace of another revision", answer, Replaced::Conflict)?;
+        c.expect_stored(&id, &present, revision).await?;
+    }
+    Ok(())
+}
+
+pub(super) async fn replace_of_nothing_creates_nothing(c: Context) -> Result<(), Failure> {
+    let alice = c.subject("alice");
+    let record = c.member(&alice).build();
+    for number in [0, 1, u64::MAX] {
+        let id = c.id();
+        let answer = c.replace(&id, Revision::new(number), &record).await?;
+        expect("replace under an unknown id", answer, Replaced::Gone)?;
+        c.expect_nothing(&id).await?;
+    }
+    expect("alice's sessions", c.listed(&alice).await?, vec![])
+}
+
+/// A24: a slow request that saves after the logout.
+pub(super) async fn replace_of_a_removed_record_is_gone(c: Context) -> Result<(), Failure> {
+    let (id, alice) = (c.id(), c.subject("alice"));
+    let record = c.member(&alice).build();
+    let first = c.create(&id, &record).await?;
+    let last = c.replace_now(&id, first, &record).await?;
+    expect("remove", c.remove(&id).await?, Removed::Removed)?;
+    for revision in [last, first] {
+        let answer = c.replace(&id, revision, &record).await?;
+        expect("replace of a removed record", answer, Replaced::Gone)?;
+        c.expect_nothing(&id).await?;
+    }
+    expect("alice's sessions", c.listed(&alice).await?, vec![])
+}
+
+pub(super) async fn every_write_has_a_revision_of_its_own(c: Context) -> Result<(), Failure> {
+    let (id, record) = (c.id(), c.visitor().build());
+    let mut seen = vec![c.create(&id, &record).await?];
+    for _ in 0..5 {
+        // The same record again: what is compared is the revision, not the bytes.
+        let next = c.replace_now(&id, seen[seen.len() - 1], &record).await?;
+        expect("a revision seen before", seen.contains(&next), false)?;
+        seen.push(next);
+    }
+    let stale = c.replace(&id, seen[0], &record).await?;
+    expect("replace of the first revision", stale, Replaced::Conflict)
+}

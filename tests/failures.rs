@@ -1,0 +1,266 @@
+//! Failing stores, failing handlers, clients that go away: each forced.
+
+#![cfg(all(feature = "axum", feature = "testing"))]
+
+mod common;
+
+use std::sync::Arc;
+
+use axum::Router;
+use common::{Client, Events, GUEST, SESSION, Stop, app, clock, keys, request};
+use tower::ServiceExt;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_session_guard::{
+    EventKind, MemoryStore, SessionLayer,
+    testing::{FaultyStore, StoreOperation},
+};
+
+type Store = FaultyStore<MemoryStore>;
+
+fn stored(events: &Events) -> (Client, Store) {
+    let store = FaultyStore::new(MemoryStore::new());
+    let layer = SessionLayer::new(keys())
+        .with_clock(clock())
+        .with_observer(events.clone())
+        .with_store(store.clone());
+    (Client::of(layer), store)
+}
+
+fn writes(store: &Store) -> u64 {
+    store.calls(StoreOperation::Write)
+}
+
+/// R71: a store that does not answer is never taken for an empty one.
+#[tokio::test]
+async fn a_failed_load_refuses_the_request_and_leaves_the_cookie() {
+    let events = Events::default();
+    let (client, store) = stored(&events);
+    let token = client.login("alice").await;
+    store.fail(StoreOperation::Load, 1, 0);
+    events.take();
+    let answer = client.get("/whoami", &[(SESSION, &token)]).await;
+    assert_eq!((answer.status.as_u16(), &*answer.body), (503, ""));
+    assert!(answer.sets_nothing());
+    assert_eq!(answer.headers["cache-control"], "no-store");
+    assert_eq!(events.take(), [EventKind::StoreFailedLoad]);
+    assert_eq!(client.whoami(&[(SESSION, &token)]).await, "alice@1");
+}
+
+/// R09: whichever write of whichever mark fails, no token leaves and no more privilege is there.
+#[tokio::test]
+async fn a_failed_write_withholds_the_answer_and_issues_nothing() {
+    for (before, marks) in [
+        ("guest", "login:alice"),
+        ("guest", "put:k:v"),
+        ("guest", "logout"),
+        ("alice", "login:alice"),
+        ("alice", "login:bob"),
+        ("alice", "elevate"),
+        ("alice", "renew"),
+        ("alice", "put:k:v"),
+        ("alice", "logout"),
+        ("alice", "logout,login:bob"),
+        ("alice", "logout,put:k:v"),
+        ("nobody", "login:alice"),
+        ("nobody", "put:k:v"),
+    ] {
+        for lost_answer in [false, true] {
+            for after in 0.. {
+                let events = Events::default();
+                let (client, store) = stored(&events);
+                let (name, token) = match before {
+                    "guest" => (GUEST, client.guest().await),
+                    "alice" => (SESSION, client.login("alice").await),
+                    _ => (SESSION, String::new()),
+                };
+                let cookies = [(name, &*token)];
+                let cookies = if token.is_empty() { &[] } else { &cookies[..] };
+                let done = writes(&store);
+                if lost_answer {
+                    store.fail_once_written(StoreOperation::Write, 1, after);
+                } else {
+                    store.fail(StoreOperation::Write, 1, after);
+                }
+                let answer = client.mark(marks, cookies).await;
+                if writes(&store) - done <= after {
+                    assert!(after > 0, "{marks} writes something");
+                    break;
+                }
+                let case = format!("{before}: {marks}, write {after}, {lost_answer}");
+                assert_eq!((answer.status.as_u16(), &*answer.body), (503, ""), "{case}");
+                assert!(answer.sets_nothing(), "{case}");
+                assert!(
+                    events.take().contains(&EventKind::StoreFailedWrite),
+                    "{case}"
+                );
+                store.fail(StoreOperation::Write, 0, 0);
+                let who = client.whoami(cookies).await;
+                let unharmed = if before == "alice" {
+                    "alice@1"
+                } else {
+                    "nobody"
+                };
+                assert!(who == unharmed || who == "nobody", "{case}: {who}");
+            }
+        }
+    }
+}
+
+/// R10, A36: what a handler that fails takes with it, and what not.
+#[tokio::test]
+async fn a_handlers_5xx_drops_what_raises_and_keeps_what_lowers() {
+    let events = Events::default();
+    let layer = SessionLayer::new(keys())
+        .with_clock(clock())
+        .with_observer(events.clone());
+    for layer in [layer.clone(), layer.with_store(MemoryStore::new())] {
+        let client = Client::of(layer);
+        for (marks, status, who) in [
+            ("login:bob", 500, "alice@1"),
+            ("login:bob", 404, "nobody"),
+            ("elevate", 503, "alice@1"),
+            ("elevate", 403, "nobody"),
+            ("put:k:v", 500, "alice@1"),
+            ("logout", 500, "nobody"),
+            ("logout,login:bob", 500, "nobody"),
+        ] {
+            let token = client.login("alice").await;
+            let path = format!("/do?marks={marks}&status={status}");
+            let answer = client.post(&path, &[(SESSION, &token)]).await;
+            assert_eq!(answer.status, status);
+            let old = client.whoami(&[(SESSION, &token)]).await;
+            assert_eq!(old, who, "{marks} {status}");
+            if status >= 500 && !marks.starts_with("logout") {
+                assert!(answer.sets_nothing(), "{marks} {status}");
+                assert_eq!(client.get("/get?k=k", &[(SESSION, &token)]).await.body, "");
+            }
+        }
+        let guest = client.guest().await;
+        let answer = client
+            .post("/do?marks=login:alice&status=500", &[(GUEST, &guest)])
+            .await;
+        assert!(answer.sets_nothing());
+        assert_eq!(client.whoami(&[(GUEST, &guest)]).await, "nobody");
+    }
+    assert!(events.take().contains(&EventKind::LoginDropped));
+}
+
+/// R10: a panic is a handler that never answered.
+#[tokio::test]
+async fn a_panic_logs_out_but_never_in() {
+    let layer = SessionLayer::new(keys()).with_clock(clock());
+    for layer in [layer.clone(), layer.with_store(MemoryStore::new())] {
+        let client = Client::of(layer.clone());
+        let app: Router = app(Stop::default())
+            .layer(layer)
+            .layer(CatchPanicLayer::new());
+        for (marks, who) in [
+            ("logout", "nobody"),
+            ("login:bob", "alice@1"),
+            ("elevate", "alice@1"),
+        ] {
+            let token = client.login("alice").await;
+            let path = format!("/do?stop=panic&marks={marks}");
+            let request = request("POST", &path, &[(SESSION, &token)]);
+            let response = app.clone().oneshot(request).await.unwrap();
+            assert_eq!(response.status(), 500);
+            assert!(!response.headers().contains_key("set-cookie"));
+            tokio::task::yield_now().await;
+            assert_eq!(client.whoami(&[(SESSION, &token)]).await, who, "{marks}");
+        }
+    }
+}
+
+/// R10: a client that goes away while the handler runs.
+#[tokio::test]
+async fn a_client_that_leaves_the_handler_loses_no_logout_and_gains_no_login() {
+    let layer = SessionLayer::new(keys()).with_clock(clock());
+    for layer in [layer.clone(), layer.with_store(MemoryStore::new())] {
+        let stop = Stop::default();
+        let client = Client::with_stop(layer, stop.clone());
+        for (marks, who) in [
+            ("logout", "nobody"),
+            ("login:bob,logout", "nobody"),
+            ("login:bob", "alice@1"),
+            ("elevate", "alice@1"),
+            ("renew", "alice@1"),
+            ("put:k:v", "alice@1"),
+        ] {
+            let token = client.login("alice").await;
+            let path = format!("/do?stop=after&marks={marks}");
+            let cookies = [(SESSION, &*token)];
+            tokio::select! {
+                _ = client.post(&path, &cookies) => unreachable!("nobody lets it go on"),
+                () = stop.reached.notified() => {}
+            }
+            tokio::task::yield_now().await;
+            assert_eq!(client.whoami(&cookies).await, who, "{marks}");
+            assert_eq!(client.get("/get?k=k", &cookies).await.body, "");
+        }
+    }
+}
+
+/// Invariant 9: a step-down whose client is gone lowers the level, and with a store keeps the token.
+#[tokio::test]
+async fn a_step_down_without_a_reader_lowers_the_level() {
+    let layer = SessionLayer::new(keys()).with_clock(clock());
+    for (layer, who) in [
+        (layer.clone(), "nobody"),
+        (layer.with_store(MemoryStore::new()), "alice@1"),
+    ] {
+        let stop = Stop::default();
+        let client = Client::with_stop(layer, stop.clone());
+        let answer = client.mark("login:alice,elevate", &[]).await;
+        let token = answer.cookie(SESSION).unwrap();
+        let cookies = [(SESSION, &*token)];
+        tokio::select! {
+            _ = client.post("/do?stop=after&marks=step-down", &cookies) => unreachable!(),
+            () = stop.reached.notified() => {}
+        }
+        tokio::task::yield_now().await;
+        assert_eq!(client.whoami(&cookies).await, who);
+    }
+}
+
+/// Marks made after the response's head change nothing and are told.
+#[tokio::test]
+async fn a_mark_after_the_head_changes_nothing() {
+    use axum::routing::post;
+    use tower_session_guard::{DataErrorKind, DataKey, Session};
+
+    let events = Events::default();
+    let kept = Arc::new(std::sync::Mutex::new(None));
+    let keep = Arc::clone(&kept);
+    let route = post(move |session: Session| async move {
+        *keep.lock().unwrap() = Some(session);
+    });
+    let layer = SessionLayer::new(keys())
+        .with_clock(clock())
+        .with_observer(events.clone())
+        .with_store(MemoryStore::new());
+    let app = Router::new().route("/", route).layer(layer);
+    app.oneshot(request("POST", "/", &[])).await.unwrap();
+    let session = kept.lock().unwrap().take().unwrap();
+    session.login("mallory");
+    const KEY: DataKey<u8> = DataKey::new("k");
+    let late = session.insert(&KEY, &1).unwrap_err();
+    assert_eq!(late.kind(), DataErrorKind::TooLate);
+    assert_eq!(session.subject(), None);
+    assert_eq!(events.take(), [EventKind::LateMark; 2]);
+}
+
+/// R72, A40: what is forged never reaches the store.
+#[tokio::test]
+async fn forged_cookies_cost_no_store_call() {
+    let events = Events::default();
+    let (client, store) = stored(&events);
+    let token = client.login("alice").await;
+    let before = store.calls(StoreOperation::Load);
+    for position in 0..token.len() {
+        let mut forged = token.clone().into_bytes();
+        forged[position] = if forged[position] == b'A' { b'B' } else { b'A' };
+        let forged = String::from_utf8(forged).unwrap();
+        assert_eq!(client.whoami(&[(SESSION, &forged)]).await, "nobody");
+    }
+    assert_eq!(store.calls(StoreOperation::Load), before);
+}
