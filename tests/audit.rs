@@ -12,6 +12,9 @@
 mod cli;
 #[path = "audit/in_process.rs"]
 mod in_process;
+#[cfg(feature = "axum")]
+#[path = "audit/own.rs"]
+mod own;
 #[path = "audit/rust/mod.rs"]
 mod rust;
 #[path = "audit/truth/mod.rs"]
