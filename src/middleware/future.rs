@@ -18,7 +18,7 @@ use super::{
     keeper::{Settling, stored::BoxLoad},
     shared::Shared,
 };
-use crate::session::{decide::Outcome, time::Timestamp};
+use crate::session::{decide::Outcome, handle::Session, time::Timestamp};
 
 pin_project! {
     /// The response of a [`SessionService`](crate::SessionService).
@@ -44,7 +44,7 @@ pin_project! {
             let this = this.project();
             match this.state.project() {
                 StateProj::Run { context, .. } => {
-                    if let Some(context) = context.take()
+                    if let Some(mut context) = context.take()
                         && let Conclusion::Later(settling) =
                             context.conclude(this.shared, Outcome::Dropped)
                     {
@@ -148,8 +148,10 @@ where
                         unreachable!("the request leaves once, with the admission");
                     };
                     match admission {
-                        Ok(admission) => {
-                            let context = RequestContext::new(this.shared, admission, *now);
+                        Ok((live, admission)) => {
+                            let environment = Arc::clone(this.shared) as _;
+                            let session = Session::new(environment, live, *now);
+                            let context = RequestContext::new(session, admission);
                             context.enter(request.extensions_mut());
                             let handler = service.call(request);
                             let context = Some(context);
@@ -166,8 +168,8 @@ where
                     }
                 }
                 StateProj::Run { handler, context } => {
-                    let answer = ready!(handler.poll(cx));
-                    let Some(context) = context.take() else {
+                    let mut answer = ready!(handler.poll(cx));
+                    let Some(context) = context else {
                         unreachable!("the context leaves once, with the answer");
                     };
                     let outcome = match &answer {
@@ -179,7 +181,7 @@ where
                     match context.conclude(this.shared, outcome) {
                         Conclusion::Now(settled) => {
                             this.state.set(State::Done);
-                            let answer = finish(this.shared, this.failure, answer, settled, read);
+                            finish(this.shared, this.failure, &mut answer, settled, read);
                             return Poll::Ready(answer);
                         }
                         Conclusion::Later(settling) => this.state.set(State::Settle {
@@ -201,10 +203,10 @@ where
                     *settling = None;
                     let (answer, read) = (answer.take(), *read);
                     this.state.set(State::Done);
-                    let Some(answer) = answer else {
+                    let Some(mut answer) = answer else {
                         unreachable!("the answer leaves once, with the settlement");
                     };
-                    let answer = finish(this.shared, this.failure, answer, settled, read);
+                    finish(this.shared, this.failure, &mut answer, settled, read);
                     return Poll::Ready(answer);
                 }
                 #[expect(clippy::panic, reason = "a future's contract: never polled again")]
@@ -214,27 +216,24 @@ where
     }
 }
 
-/// The handler's answer with our cookies, or the reply that takes its place.
+/// Puts our cookies into the handler's answer, or the reply to a failure in its place.
 fn finish<F, R, E>(
     shared: &Shared,
     failure: &F,
-    answer: Result<Response<R>, E>,
+    answer: &mut Result<Response<R>, E>,
     settled: Settling,
     read: bool,
-) -> Result<Response<R>, E>
-where
+) where
     F: FailureResponse<R>,
 {
-    let mut response = answer?;
-    let writes = match settled {
-        Ok(writes) => writes,
-        Err(error) => {
-            response = reply(failure, &error);
-            Vec::new()
-        }
+    let Ok(response) = answer else {
+        return;
     };
+    let writes = settled.unwrap_or_else(|error| {
+        *response = reply(failure, &error);
+        Vec::new()
+    });
     shared.writer.finish(response.headers_mut(), &writes, read);
-    Ok(response)
 }
 
 /// Completes a settlement without its request.

@@ -16,6 +16,7 @@ use super::{
     keeper::{Admission, Keeper, self_contained, stored},
     shared::Shared,
 };
+use crate::session::handle::Session;
 
 /// The service that a [`SessionLayer`](crate::SessionLayer) makes of an inner one.
 #[derive(Clone)]
@@ -65,21 +66,24 @@ where
         let now = shared.settings.clock.now();
         let context = match &shared.keeper {
             Keeper::SelfContained(list) => {
-                let arrival = shared.arrival(&request, now, |tokens, kind, value| {
-                    tokens.open_self_contained(kind, value, now)
+                let arrival = shared.arrival(&request, now, |kind, value| {
+                    self_contained::read(&shared, kind, value, now)
                 });
-                let admission = self_contained::admit(&shared, list, arrival, now);
-                RequestContext::new(&shared, admission, now)
+                let (session, admission) = self_contained::admit(&shared, list, arrival, now);
+                RequestContext::new(session, admission)
             }
             Keeper::Stored(store) => {
-                let arrival = shared.arrival(&request, now, |tokens, kind, value| {
-                    tokens.open_reference(kind, value, now)
+                let arrival = shared.arrival(&request, now, |kind, value| {
+                    shared.tokens.open_reference(kind, value, now)
                 });
                 if arrival.is_empty() {
+                    let session = Session::new(Arc::clone(&shared) as _, None, now);
                     let visitor = Admission::<stored::Held>::visitor(arrival.client);
-                    RequestContext::new(&shared, visitor, now)
-                } else if let Some(admission) = stored::at_hand(&shared, &**store, &arrival, now) {
-                    RequestContext::new(&shared, admission, now)
+                    RequestContext::new(session, visitor)
+                } else if let Some((session, admission)) =
+                    stored::at_hand(&shared, &**store, &arrival, now)
+                {
+                    RequestContext::new(session, admission)
                 } else {
                     // The instance that said it was ready is the one to call later.
                     let clone = self.inner.clone();

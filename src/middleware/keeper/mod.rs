@@ -30,10 +30,9 @@ pub(crate) enum Keeper {
     Stored(Arc<dyn SessionStore>),
 }
 
-/// What a request turned out to hold.
+/// What a request turned out to hold, beside its session.
 #[derive(Debug)]
 pub(crate) struct Admission<H> {
-    pub(crate) live: Option<Live>,
     pub(crate) held: H,
     /// Whether the request came with a retired token.
     pub(crate) barred: bool,
@@ -49,7 +48,6 @@ where
     /// Of a request without any token of ours.
     pub(crate) fn visitor(client: Client) -> Self {
         Self {
-            live: None,
             held: H::default(),
             barred: false,
             guest_came: false,

@@ -1,10 +1,13 @@
 //! Sessions in the token itself: nothing is kept but the list of tokens that ended before their time.
 
+use std::sync::Arc;
+
 use super::{Admission, Finished, Settling, Writes, judge, kind_of, stored::max_age};
 use crate::{
     cookie::{
         CookieKind,
-        token::{Opened, SelfContained},
+        request::Presented,
+        token::{Rejected, SelfContained},
     },
     middleware::{
         failure::{SessionError, SessionErrorKind},
@@ -17,6 +20,7 @@ use crate::{
         decide::{self, Dead, Hold, Live, Outcome, Plan, Save, Settled, Verdict},
         draft::Rotation,
         event::{EventKind, SessionEvent},
+        handle::Session,
         id::SessionId,
         mark::Mark,
         policy::TokenReuse,
@@ -29,88 +33,89 @@ use crate::{
 /// What a request holds beside its session: the guest session that came with it.
 #[derive(Debug, Default)]
 pub(crate) struct Held {
-    beside: Option<SelfContained>,
+    beside: Option<Session>,
+}
+
+/// The session in a token, where it stays: it is too large to be handed around.
+pub(crate) fn read(
+    shared: &Arc<Shared>,
+    kind: CookieKind,
+    value: &[u8],
+    now: Timestamp,
+) -> Result<Session, Rejected> {
+    let token = shared.tokens.open_self_contained(kind, value, now)?;
+    let SelfContained { id, state } = token.value;
+    let live = Live {
+        id,
+        state,
+        hold: Hold::Lost,
+        stale_key: token.stale_key,
+        lineage: id.lineage(),
+        suspended: false,
+        rebind: false,
+    };
+    Ok(Session::new(Arc::clone(shared) as _, Some(live), now))
 }
 
 /// Decides what the tokens are worth.
 pub(crate) fn admit(
-    shared: &Shared,
+    shared: &Arc<Shared>,
     list: &Revocations,
-    arrival: Arrival<SelfContained>,
+    arrival: Arrival<Session>,
     now: Timestamp,
-) -> Admission<Held> {
-    let guest_came = arrival.guest.is_some();
+) -> (Session, Admission<Held>) {
+    let Arrival { tokens, client } = arrival;
     let mut admission = Admission {
-        live: None,
         held: Held::default(),
         barred: false,
-        guest_came,
-        client: arrival.client,
+        guest_came: tokens.guest.is_one(),
+        client,
     };
-    if let Some(token) = arrival.session {
-        match open(
-            shared,
-            list,
-            token,
-            CookieKind::Session,
-            &admission.client,
-            now,
-        ) {
-            Ok(live) => {
-                admission.live = Some(live);
-                admission.held.beside = arrival.guest.map(|guest| guest.value);
-                return admission;
+    if let Presented::One(mut session) = tokens.session {
+        let client = &admission.client;
+        match open(shared, list, &mut session, CookieKind::Session, client, now) {
+            Ok(()) => {
+                admission.held.beside = tokens.guest.one();
+                return (session, admission);
             }
             Err(dead) => admission.barred = dead.is_retired(),
         }
     }
-    if let Some(token) = arrival.guest {
-        match open(
-            shared,
-            list,
-            token,
-            CookieKind::Guest,
-            &admission.client,
-            now,
-        ) {
-            Ok(live) => admission.live = Some(live),
+    if let Presented::One(mut guest) = tokens.guest {
+        let client = &admission.client;
+        match open(shared, list, &mut guest, CookieKind::Guest, client, now) {
+            Ok(()) => return (guest, admission),
             Err(dead) => admission.barred |= dead.is_retired(),
         }
     }
-    admission
+    (Session::new(Arc::clone(shared) as _, None, now), admission)
 }
 
 fn open(
     shared: &Shared,
     list: &Revocations,
-    token: Opened<SelfContained>,
+    session: &mut Session,
     kind: CookieKind,
     client: &Client,
     now: Timestamp,
-) -> Result<Live, Dead> {
-    let mut live = Live {
-        id: token.value.id,
-        state: token.value.state,
-        hold: Hold::Lost,
-        stale_key: token.stale_key,
-        lineage: token.value.id.lineage(),
-        suspended: false,
-        rebind: false,
+) -> Result<(), Dead> {
+    let Some(live) = session.live_mut() else {
+        unreachable!("it was read a moment ago, and nobody else has it");
     };
-    let verdict = standing(list, &live, now).and_then(|standing| {
+    let verdict = standing(list, live, now).and_then(|standing| {
         let authenticated = kind == CookieKind::Session;
         decide::admit(&live.state, standing, authenticated, now, shared.policy())
     });
     match verdict {
         Ok(hold) => {
             live.hold = hold;
-            if let Err(dead) = shared.appraise(&mut live, client, now) {
+            if let Err(dead) = shared.appraise(live, client, now) {
                 let until = live.state.absolute_expiry;
                 let _: bool = list.retire(&live.id, Retirement::Ended, until, now);
-                shared.tell_dead(live.id, Some(&live), dead, now);
+                shared.tell_dead(live.id, Some(live), dead, now);
                 return Err(dead);
             }
-            Ok(live)
+            Ok(())
         }
         Err(dead) => {
             if dead == Dead::Reused && shared.policy().token_reuse() == TokenReuse::EndSession {
@@ -118,7 +123,7 @@ fn open(
                 let event = SessionEvent::new(EventKind::SessionEndedByReuse, now).of(live.id);
                 shared.tell(&event.by(live.subject().cloned()));
             } else {
-                shared.tell_dead(live.id, Some(&live), dead, now);
+                shared.tell_dead(live.id, Some(live), dead, now);
             }
             Err(dead)
         }
@@ -304,7 +309,9 @@ impl Settle<'_> {
         {
             self.remove_cookie(kind_of(live.state.authentication.is_some()));
         }
-        if let Some(guest) = self.held.beside.take() {
+        if let Some(beside) = self.held.beside.take()
+            && let Some(guest) = beside.live()
+        {
             let until = guest.state.absolute_expiry;
             if self.list.retire(&guest.id, how, until, self.finished.now) {
                 self.remove_cookie(CookieKind::Guest);
