@@ -34,13 +34,13 @@ struct Bound {
 }
 
 /// An application with this binding, in both modes.
-fn bound(binding: Option<ClientBinding>) -> [Bound; 2] {
+fn bound(binding: Option<&ClientBinding>) -> [Bound; 2] {
     [false, true].map(|stored| {
         let events = Events::default();
         let mut layer = SessionLayer::new(keys())
             .with_clock(clock())
             .with_observer(events.clone());
-        if let Some(binding) = &binding {
+        if let Some(binding) = binding {
             layer = layer.with_binding(binding.clone());
         }
         if stored {
@@ -113,7 +113,7 @@ async fn it_is_off_unless_it_is_turned_on() {
 
 #[tokio::test]
 async fn recommended_settings_tell_once_and_log_nobody_out() {
-    for bound in bound(Some(ClientBinding::recommended())) {
+    for bound in bound(Some(&ClientBinding::recommended())) {
         let mut token = bound.login().await;
         for sender in [
             AT_HOME,
@@ -144,7 +144,7 @@ async fn recommended_settings_tell_once_and_log_nobody_out() {
 #[tokio::test]
 async fn where_it_asks_another_client_is_nobody_and_the_own_one_goes_on() {
     let binding = ClientBinding::new().network(OnChange::Ask);
-    for bound in bound(Some(binding)) {
+    for bound in bound(Some(&binding)) {
         let token = bound.login().await;
         let elsewhere = (HOME, "203.0.113.9");
         let get = async |path| bound.get(path, &token, elsewhere).await;
@@ -168,7 +168,7 @@ async fn where_it_asks_another_client_is_nobody_and_the_own_one_goes_on() {
 #[tokio::test]
 async fn a_login_takes_a_suspended_session_over_with_its_data() {
     let binding = ClientBinding::new().network(OnChange::Ask);
-    for bound in bound(Some(binding)) {
+    for bound in bound(Some(&binding)) {
         let old = bound.login().await;
         let elsewhere = (HOME, "203.0.113.9");
         let answer = bound.mark("login:alice", &old, elsewhere).await;
@@ -186,7 +186,7 @@ async fn a_login_takes_a_suspended_session_over_with_its_data() {
 #[tokio::test]
 async fn another_subject_gets_nothing_of_a_suspended_session() {
     let binding = ClientBinding::new().network(OnChange::Ask);
-    for bound in bound(Some(binding)) {
+    for bound in bound(Some(&binding)) {
         let old = bound.login().await;
         let elsewhere = (HOME, "203.0.113.9");
         let answer = bound.mark("put:x:y,login:mallory", &old, elsewhere).await;
@@ -203,7 +203,7 @@ async fn where_it_ends_nobody_holds_the_session_afterwards() {
     let binding = ClientBinding::new()
         .user_agent(OnChange::End)
         .network(OnChange::Tell);
-    for bound in bound(Some(binding)) {
+    for bound in bound(Some(&binding)) {
         let token = bound.login().await;
         let thief = (THIEF, "203.0.113.9");
         assert_eq!(bound.get("/whoami", &token, thief).await.body, "nobody");
@@ -221,7 +221,7 @@ async fn where_it_ends_nobody_holds_the_session_afterwards() {
 async fn a_proof_that_is_missing_has_changed() {
     let proof = |headers: &HeaderMap, _: &_| Some(headers.get("x-cert")?.as_bytes().to_vec());
     let binding = ClientBinding::new().proof(OnChange::End, proof);
-    for bound in bound(Some(binding)) {
+    for bound in bound(Some(&binding)) {
         let with = |path: &str, token: &str, cert: Option<&str>| {
             let mut request = request("GET", path, &[(SESSION, token)]);
             if let Some(cert) = cert {
@@ -246,7 +246,7 @@ async fn a_forwarding_header_counts_only_from_a_trusted_proxy() {
     let binding = ClientBinding::new()
         .network(OnChange::Ask)
         .behind(ForwardingHeader::Forwarded, ["10.0.0.0/8".parse().unwrap()]);
-    for bound in bound(Some(binding)) {
+    for bound in bound(Some(&binding)) {
         let send = async |path: &str, token: &str, peer: &'static str, forwarded: &str| {
             let mut request = request("POST", path, &[(SESSION, token)]);
             let headers = request.headers_mut();
@@ -303,7 +303,7 @@ async fn a_binding_outlives_its_key() {
 #[tokio::test]
 async fn neither_address_nor_user_agent_is_in_a_token_or_an_event() {
     let binding = ClientBinding::recommended().prefixes(32, 128);
-    let [self_contained, stored] = bound(Some(binding));
+    let [self_contained, stored] = bound(Some(&binding));
     let elsewhere = ("Mozilla/5.0 (iPhone)", "203.0.113.9");
     for bound in [self_contained, stored] {
         let mut token = bound.login().await;

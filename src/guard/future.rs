@@ -58,6 +58,7 @@ where
             StateProj::Inner { future } => future.poll(cx),
             StateProj::Refused { response } => match response.take() {
                 Some(response) => Poll::Ready(Ok(response)),
+                #[expect(clippy::panic, reason = "a future's contract: never polled again")]
                 None => panic!("`GuardFuture` polled after completion"),
             },
         }
