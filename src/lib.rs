@@ -90,7 +90,9 @@ pub mod store;
 #[cfg(feature = "testing")]
 pub mod testing;
 
-pub use cookie::{CookieName, CookiePolicy, CookiePolicyBuilder, CookiePrefix, SameSite};
+pub use cookie::{
+    CookieName, CookiePolicy, CookiePolicyBuilder, CookiePrefix, SameSite, TransactionCookie,
+};
 pub use error::ConfigError;
 #[cfg(feature = "axum")]
 pub use extract::{AuthenticatedAt, AuthenticationRejection, MissingSessionLayer};
