@@ -61,7 +61,10 @@ impl Login {
         self
     }
 
-    /// Asks the browser to keep the cookie when it closes.
+    /// Asks the browser to keep the cookie when it closes, for as long as the session can last.
+    ///
+    /// That is as long as any other's, or what [`SessionPolicy::remember_for`](crate::SessionPolicy::remember_for)
+    /// says; the cookie's lifetime never decides. Do so where the user asked for it.
     pub const fn remembered(mut self) -> Self {
         self.remembered = true;
         self

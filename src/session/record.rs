@@ -235,7 +235,7 @@ pub struct Record {
 impl Record {
     /// The record of a session that goes on with `state` under `policy`.
     pub(crate) fn of(state: State, proof: Proof, lineage: Lineage, policy: &SessionPolicy) -> Self {
-        let idle = policy.idle_expiry(state.last_seen_at);
+        let idle = policy.idle_expiry(state.last_seen_at, state.persistent);
         Self {
             expires_at: idle.map_or(state.absolute_expiry, |end| end.min(state.absolute_expiry)),
             state,

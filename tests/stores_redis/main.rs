@@ -7,4 +7,7 @@
 #![cfg(all(feature = "redis", feature = "testing"))]
 
 mod contract;
+mod costs;
+mod proxy;
+mod revocations;
 mod server;

@@ -1,10 +1,10 @@
 //! Sessions in a store: the token is a reference, the record is the authority.
 
-use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use http::HeaderValue;
 
-use super::{Admission, Finished, Settling, Writes, judge, kind_of};
+use super::{Admission, BoxLoad, Finished, Settling, Writes, judge, kind_of};
 use crate::{
     cookie::{CookieKind, token::Opened},
     middleware::{
@@ -14,6 +14,7 @@ use crate::{
     },
     session::{
         authentication::Subject,
+        binding::Client,
         decide::{self, Dead, Hold, Live, Outcome, Plan, Save, Settled, Verdict},
         draft::Rotation,
         event::{EventKind, SessionEvent},
@@ -47,10 +48,6 @@ struct Kept {
     record: Record,
 }
 
-/// An admission that waits for a store; it owns all it needs.
-pub(crate) type BoxLoad =
-    Pin<Box<dyn Future<Output = Result<Admission<Held>, SessionError>> + Send>>;
-
 /// Asks the store for what the tokens claim, and tells if it fails.
 pub(crate) fn load(
     shared: Arc<Shared>,
@@ -63,7 +60,7 @@ pub(crate) fn load(
         if admission.is_err() {
             shared.tell(&SessionEvent::new(EventKind::StoreFailedLoad, now));
         }
-        admission
+        Ok(admission?.held_as())
     })
 }
 
@@ -74,10 +71,11 @@ async fn admit(
     now: Timestamp,
 ) -> Result<Admission<Held>, SessionError> {
     let guest_came = arrival.guest.is_some();
+    let client = arrival.client;
     let mut barred = false;
     let mut beside = arrival.guest;
     if let Some(token) = arrival.session {
-        match open(shared, store, &token, CookieKind::Session, now).await? {
+        match open(shared, store, &token, CookieKind::Session, &client, now).await? {
             Ok((live, kept)) => {
                 let beside = beside.map(|guest| guest.value);
                 return Ok(Admission {
@@ -88,6 +86,7 @@ async fn admit(
                     },
                     barred,
                     guest_came,
+                    client,
                 });
             }
             Err(dead) => barred = dead.is_retired(),
@@ -98,9 +97,19 @@ async fn admit(
         held: Held::default(),
         barred,
         guest_came,
+        client,
     };
     if let Some(token) = beside.take() {
-        match open(shared, store, &token, CookieKind::Guest, now).await? {
+        match open(
+            shared,
+            store,
+            &token,
+            CookieKind::Guest,
+            &admission.client,
+            now,
+        )
+        .await?
+        {
             Ok((live, kept)) => {
                 admission.live = Some(live);
                 admission.held.kept = Some(kept);
@@ -116,6 +125,7 @@ async fn open(
     store: &dyn SessionStore,
     token: &Opened<Claim>,
     kind: CookieKind,
+    client: &Client,
     now: Timestamp,
 ) -> Result<Result<(Live, Kept), Dead>, StoreError> {
     let claim = &token.value;
@@ -129,12 +139,20 @@ async fn open(
         state: record.state.clone(),
         hold: Hold::Lost,
         stale_key: token.stale_key,
+        lineage: record.lineage,
+        suspended: false,
+        rebind: false,
     };
     let standing = record.proof.standing(claim.secret(), now);
     let authenticated = kind == CookieKind::Session;
     match decide::admit(&record.state, standing, authenticated, now, shared.policy()) {
         Ok(hold) => {
             live.hold = hold;
+            if let Err(dead) = shared.appraise(&mut live, client, now) {
+                let _: Removed = store.remove(&id).await?;
+                shared.tell_dead(id, Some(&live), dead, now);
+                return Ok(Err(dead));
+            }
             let claim = claim.clone();
             let kept = Kept {
                 claim,
@@ -177,12 +195,8 @@ pub(crate) async fn settle(
         Ok(verdict) => judge(verdict, task.writes),
         Err(error) => Err(error),
     };
-    if let Err(error) = &result
-        && error.kind() == SessionErrorKind::Store
-    {
-        let event = SessionEvent::new(EventKind::StoreFailedWrite, task.finished.now);
-        let session = task.live.as_ref().map(|live| live.id);
-        shared.tell(&SessionEvent { session, ..event });
+    if let Err(error) = &result {
+        shared.tell_failed_write(error, task.live.as_ref(), task.finished.now);
     }
     result
 }
@@ -193,12 +207,12 @@ enum Attempt {
     Conflict,
 }
 
-struct Settle<'a> {
-    shared: &'a Shared,
-    store: &'a dyn SessionStore,
-    live: Option<Live>,
+pub(super) struct Settle<'a> {
+    pub(super) shared: &'a Shared,
+    pub(super) store: &'a dyn SessionStore,
+    pub(super) live: Option<Live>,
     held: Held,
-    finished: Finished,
+    pub(super) finished: Finished,
     writes: Writes,
 }
 
@@ -281,13 +295,18 @@ impl Settle<'_> {
                 if end_first {
                     self.end_all().await?;
                 }
+                let subject = state.authentication.as_ref().map(|who| &who.subject);
+                self.refuse_over_limit(subject).await?;
                 let fresh = self.create(&state).await?;
                 if !end_first && let Err(error) = self.end_all().await {
                     // Nobody will ever hold the new session; whether it can be taken back is not vital.
                     let _ = self.store.remove(&fresh.id).await;
                     return Err(error);
                 }
-                let subject = state.authentication.as_ref().map(|who| &who.subject);
+                if let Err(error) = self.keep_limit(subject, &fresh.id).await {
+                    let _ = self.store.remove(&fresh.id).await;
+                    return Err(error);
+                }
                 self.tell(&events, Some((fresh.id, subject)));
                 let authenticated = subject.is_some();
                 if authenticated && self.finished.guest_came {
@@ -366,6 +385,7 @@ impl Settle<'_> {
             Standing::Superseded | Standing::Reused => Hold::Lost,
         };
         live.state = stored.record.state.clone();
+        decide::lower_remembered(&mut live.state, now, self.shared.policy());
         kept.record = stored.record;
         kept.revision = stored.revision;
         Ok(true)
