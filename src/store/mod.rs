@@ -8,7 +8,7 @@ mod memory;
 mod outcome;
 #[cfg(feature = "redis")]
 pub mod redis;
-pub(crate) mod revocation;
+pub mod revocation;
 mod shards;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod sql;
