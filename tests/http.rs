@@ -1,5 +1,7 @@
 //! Over real sockets with hyper: HTTP/1 and HTTP/2, streams, HEAD, 304 and switching protocols.
 
+#![cfg(all(feature = "axum", feature = "testing"))]
+
 mod common;
 
 use std::{convert::Infallible, net::SocketAddr};

@@ -7,12 +7,12 @@ use axum::{
     extract::{Query, State},
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{AppendHeaders, IntoResponse, Response},
-    routing::{any, get, post},
+    routing::{get, post},
 };
 use serde_json::{Value, json};
 use tower_session_guard::{AssuranceLevel, AuthenticatedSession, DataKey, Login, Session};
 
-use crate::config::Testbed;
+use crate::{config::Testbed, control};
 
 pub(crate) type Parameters = HashMap<String, String>;
 type Answer = Result<Response, StatusCode>;
@@ -41,18 +41,8 @@ pub(crate) fn router(testbed: Arc<Testbed>) -> Router {
         .route("/panic", post(panics))
         .route("/own-cookie", post(own_cookie))
         .route("/echo-cookie", get(echo_cookie))
-        .route("/guarded", any(not_built))
-        .route("/sessions", any(not_built))
-        .route("/revoke-others", any(not_built))
-        .route("/revoke", any(not_built))
-        .route("/revoke-user", any(not_built))
-        .route("/csrf", any(not_built))
-        .route("/csrf-check", any(not_built))
+        .merge(control::router())
         .with_state(testbed)
-}
-
-async fn not_built() -> StatusCode {
-    StatusCode::NOT_IMPLEMENTED
 }
 
 async fn login(session: Session, Query(parameters): Query<Parameters>) -> Answer {
@@ -135,7 +125,10 @@ async fn fail(
 
 async fn panics(session: Session, Query(parameters): Query<Parameters>) -> Answer {
     mark(&session, &parameters)?;
-    panic!("asked to")
+    #[expect(clippy::panic, reason = "it is what the route is for")]
+    {
+        panic!("asked to")
+    }
 }
 
 async fn marks(session: Session, Query(parameters): Query<Parameters>) -> Answer {
@@ -253,7 +246,7 @@ fn mark(session: &Session, parameters: &Parameters) -> Result<(), StatusCode> {
     Ok(())
 }
 
-fn text<'a>(parameters: &'a Parameters, name: &str) -> Result<&'a str, StatusCode> {
+pub(crate) fn text<'a>(parameters: &'a Parameters, name: &str) -> Result<&'a str, StatusCode> {
     let value = parameters.get(name).ok_or(StatusCode::BAD_REQUEST)?;
     Ok(value)
 }
@@ -275,7 +268,10 @@ where
     number.transpose().map_err(|_| StatusCode::BAD_REQUEST)
 }
 
-fn level(parameters: &Parameters, default: AssuranceLevel) -> Result<AssuranceLevel, StatusCode> {
+pub(crate) fn level(
+    parameters: &Parameters,
+    default: AssuranceLevel,
+) -> Result<AssuranceLevel, StatusCode> {
     match parameters.get("level") {
         Some(text) => parse_level(text),
         None => Ok(default),

@@ -9,6 +9,7 @@ use super::{
     shared::Shared,
 };
 use crate::session::{
+    binding::Client,
     decide::{self, Outcome, Plan},
     handle::{AuthenticatedSession, Session},
     time::Timestamp,
@@ -43,6 +44,7 @@ pub(crate) struct RequestContext {
     held: Held,
     barred: bool,
     guest_came: bool,
+    client: Client,
 }
 
 /// A settlement that is done, or one that waits for a store.
@@ -61,6 +63,7 @@ impl RequestContext {
             held: admission.held.into(),
             barred: admission.barred,
             guest_came: admission.guest_came,
+            client: admission.client,
         }
     }
 
@@ -100,6 +103,7 @@ impl RequestContext {
             outcome,
             barred: self.barred,
             guest_came: self.guest_came,
+            client: self.client,
         };
         let settled = decide::settle(&finished.settlement(live, shared));
         if settled.plan == Plan::Keep {

@@ -207,6 +207,7 @@ where
                     let answer = finish(this.shared, this.failure, answer, settled, read);
                     return Poll::Ready(answer);
                 }
+                #[expect(clippy::panic, reason = "a future's contract: never polled again")]
                 StateProj::Done => panic!("`ResponseFuture` polled after completion"),
             }
         }

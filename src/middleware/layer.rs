@@ -5,6 +5,8 @@ use std::{fmt, sync::Arc};
 use tower_layer::Layer;
 
 use super::{
+    client::ClientBinding,
+    control::Sessions,
     failure::EmptyFailure,
     service::SessionService,
     shared::{Settings, Shared},
@@ -88,6 +90,19 @@ impl<F> SessionLayer<F> {
     /// Reads the time from `clock` instead of the operating system.
     pub fn with_clock(self, clock: impl Clock) -> Self {
         self.with(|settings| settings.clock = Arc::new(clock))
+    }
+
+    /// Notices when another client uses a session, see [`ClientBinding`].
+    pub fn with_binding(self, binding: ClientBinding) -> Self {
+        self.with(|settings| settings.binding = Some(binding))
+    }
+
+    /// A handle that lists and ends the sessions of this layer, for handlers and background jobs.
+    ///
+    /// Take it once the layer has all its settings: it goes by those that the layer has now.
+    #[must_use]
+    pub fn sessions(&self) -> Sessions {
+        Sessions::new(Arc::clone(&self.shared))
     }
 
     /// Makes the response where the handler's cannot stand with `failure`, see

@@ -5,20 +5,20 @@ use rand::{TryRng, rngs::SysRng};
 use super::failure::SessionError;
 use crate::session::id::{Fresh, Secret, SessionId};
 
+/// Draws `N` bytes.
+pub(crate) fn bytes<const N: usize>() -> Result<[u8; N], SessionError> {
+    let mut bytes = [0; N];
+    SysRng
+        .try_fill_bytes(&mut bytes)
+        .map_err(SessionError::randomness)?;
+    Ok(bytes)
+}
+
 /// Draws the 128 bits of an id and the 128 bits of a secret.
 pub(crate) fn fresh() -> Result<Fresh, SessionError> {
-    let mut id = [0; SessionId::LEN];
-    let mut secret = [0; Secret::LEN];
-    let fill = |bytes: &mut [u8]| {
-        SysRng
-            .try_fill_bytes(bytes)
-            .map_err(SessionError::randomness)
-    };
-    fill(&mut id)?;
-    fill(&mut secret)?;
     Ok(Fresh {
-        id: SessionId::from_bytes(id),
-        secret: Secret::from_bytes(secret),
+        id: SessionId::from_bytes(bytes()?),
+        secret: Secret::from_bytes(bytes()?),
     })
 }
 

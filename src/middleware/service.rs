@@ -65,14 +65,14 @@ where
         let now = shared.settings.clock.now();
         let context = match &shared.keeper {
             Keeper::SelfContained(list) => {
-                let arrival = shared.arrival(request.headers(), now, |tokens, kind, value| {
+                let arrival = shared.arrival(&request, now, |tokens, kind, value| {
                     tokens.open_self_contained(kind, value, now)
                 });
                 let admission = self_contained::admit(&shared, list, arrival, now);
                 RequestContext::new(&shared, admission, now)
             }
             Keeper::Stored(store) => {
-                let arrival = shared.arrival(request.headers(), now, |tokens, kind, value| {
+                let arrival = shared.arrival(&request, now, |tokens, kind, value| {
                     tokens.open_reference(kind, value, now)
                 });
                 if !arrival.is_empty() {
@@ -82,7 +82,11 @@ where
                     let load = stored::load(Arc::clone(&shared), Arc::clone(store), arrival, now);
                     return ResponseFuture::admit(load, request, ready, shared, failure, now);
                 }
-                RequestContext::new(&shared, Admission::<stored::Held>::visitor(), now)
+                RequestContext::new(
+                    &shared,
+                    Admission::<stored::Held>::visitor(arrival.client),
+                    now,
+                )
             }
         };
         context.enter(request.extensions_mut());

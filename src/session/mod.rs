@@ -1,7 +1,9 @@
 //! [`Session`]: the handle that collects what a handler says happened.
 
 pub(crate) mod authentication;
+pub(crate) mod binding;
 pub(crate) mod codec;
+pub(crate) mod csrf;
 pub(crate) mod data;
 pub(crate) mod decide;
 pub(crate) mod draft;

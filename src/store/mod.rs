@@ -6,6 +6,8 @@
 mod error;
 mod memory;
 mod outcome;
+#[cfg(feature = "redis")]
+pub mod redis;
 pub(crate) mod revocation;
 mod shards;
 #[cfg(feature = "_network")]

@@ -1,5 +1,6 @@
 //! [`Keeper`]: where sessions are kept, in a store or in the token itself; the only place a plan meets a store.
 
+mod limit;
 pub(crate) mod self_contained;
 pub(crate) mod stored;
 
@@ -11,7 +12,9 @@ use super::{failure::SessionError, shared::Shared};
 use crate::{
     cookie::CookieKind,
     session::{
-        decide::{Dead, Live, Outcome, Settlement, Verdict},
+        authentication::Subject,
+        binding::{Client, OnChange},
+        decide::{Dead, Live, Outcome, Settlement, Verdict, lower_remembered},
         event::{EventKind, SessionEvent},
         id::SessionId,
         mark::Mark,
@@ -36,6 +39,7 @@ pub(crate) struct Admission<H> {
     pub(crate) barred: bool,
     /// Whether a valid guest token came, alive or not.
     pub(crate) guest_came: bool,
+    pub(crate) client: Client,
 }
 
 impl<H> Admission<H>
@@ -43,12 +47,13 @@ where
     H: Default,
 {
     /// Of a request without any token of ours.
-    pub(crate) fn visitor() -> Self {
+    pub(crate) fn visitor(client: Client) -> Self {
         Self {
             live: None,
             held: H::default(),
             barred: false,
             guest_came: false,
+            client,
         }
     }
 }
@@ -60,6 +65,7 @@ pub(crate) struct Finished {
     pub(crate) outcome: Outcome,
     pub(crate) barred: bool,
     pub(crate) guest_came: bool,
+    pub(crate) client: Client,
     pub(crate) now: Timestamp,
 }
 
@@ -74,7 +80,7 @@ impl Finished {
             barred: self.barred,
             marks: &self.marks,
             outcome: self.outcome,
-            binding: &[],
+            binding: self.client.current(),
             now: self.now,
             policy: shared.policy(),
         }
@@ -107,6 +113,34 @@ pub(crate) fn judge(verdict: Verdict, writes: Writes) -> Settling {
 }
 
 impl Shared {
+    /// What an admitted session is worth to its client by now; `OtherClient` where it is to end.
+    fn appraise(&self, live: &mut Live, client: &Client, now: Timestamp) -> Result<(), Dead> {
+        lower_remembered(&mut live.state, now, self.policy());
+        if live.state.authentication.is_none() {
+            return Ok(());
+        }
+        let difference = client.differs_from(&live.state.binding);
+        for part in difference.changed {
+            self.tell_of(part.event(), live, now);
+        }
+        match difference.reaction {
+            None => {}
+            Some(OnChange::Tell) => live.rebind = true,
+            Some(OnChange::Ask) => {
+                live.suspended = true;
+                self.tell_of(EventKind::SessionSuspended, live, now);
+            }
+            Some(OnChange::End) => return Err(Dead::OtherClient),
+        }
+        Ok(())
+    }
+
+    /// Tells what happened to a session.
+    fn tell_of(&self, kind: EventKind, live: &Live, now: Timestamp) {
+        let event = SessionEvent::new(kind, now).of(live.id);
+        self.tell(&event.by(live.subject().cloned()));
+    }
+
     /// Tells that a well-signed token opened nothing.
     pub(crate) fn tell_dead(&self, id: SessionId, live: Option<&Live>, dead: Dead, now: Timestamp) {
         let subject = live.and_then(Live::subject).cloned();
@@ -118,7 +152,7 @@ impl Shared {
         &self,
         kinds: &[EventKind],
         live: Option<&Live>,
-        successor: Option<(SessionId, Option<&crate::session::authentication::Subject>)>,
+        successor: Option<(SessionId, Option<&Subject>)>,
         now: Timestamp,
     ) {
         for kind in kinds {
@@ -128,7 +162,11 @@ impl Shared {
             if let Some((id, subject)) = successor
                 && *kind != EventKind::LoggedOut
             {
-                event.successor = Some(id);
+                // A session that began from nothing is what the event is about.
+                match event.session {
+                    Some(_) => event.successor = Some(id),
+                    None => event.session = Some(id),
+                }
                 event.subject = subject.cloned();
             }
             self.tell(&event);

@@ -13,6 +13,7 @@ use crate::{
     },
     session::{
         authentication::Subject,
+        binding::Client,
         decide::{self, Dead, Hold, Live, Outcome, Plan, Save, Settled, Verdict},
         draft::Rotation,
         event::{EventKind, SessionEvent},
@@ -44,9 +45,17 @@ pub(crate) fn admit(
         held: Held::default(),
         barred: false,
         guest_came,
+        client: arrival.client,
     };
     if let Some(token) = arrival.session {
-        match open(shared, list, token, CookieKind::Session, now) {
+        match open(
+            shared,
+            list,
+            token,
+            CookieKind::Session,
+            &admission.client,
+            now,
+        ) {
             Ok(live) => {
                 admission.live = Some(live);
                 admission.held.beside = arrival.guest.map(|guest| guest.value);
@@ -56,7 +65,14 @@ pub(crate) fn admit(
         }
     }
     if let Some(token) = arrival.guest {
-        match open(shared, list, token, CookieKind::Guest, now) {
+        match open(
+            shared,
+            list,
+            token,
+            CookieKind::Guest,
+            &admission.client,
+            now,
+        ) {
             Ok(live) => admission.live = Some(live),
             Err(dead) => admission.barred |= dead.is_retired(),
         }
@@ -69,6 +85,7 @@ fn open(
     list: &Revocations,
     token: Opened<SelfContained>,
     kind: CookieKind,
+    client: &Client,
     now: Timestamp,
 ) -> Result<Live, Dead> {
     let mut live = Live {
@@ -76,6 +93,9 @@ fn open(
         state: token.value.state,
         hold: Hold::Lost,
         stale_key: token.stale_key,
+        lineage: token.value.id.lineage(),
+        suspended: false,
+        rebind: false,
     };
     let verdict = standing(list, &live, now).and_then(|standing| {
         let authenticated = kind == CookieKind::Session;
@@ -84,6 +104,12 @@ fn open(
     match verdict {
         Ok(hold) => {
             live.hold = hold;
+            if let Err(dead) = shared.appraise(&mut live, client, now) {
+                let until = live.state.absolute_expiry;
+                let _: bool = list.retire(&live.id, Retirement::Ended, until, now);
+                shared.tell_dead(live.id, Some(&live), dead, now);
+                return Err(dead);
+            }
             Ok(live)
         }
         Err(dead) => {
@@ -160,8 +186,13 @@ impl Settle<'_> {
                     return Ok(verdict);
                 };
                 // A token that was replaced meanwhile must not leave again: the browser has a newer one.
-                let standing = standing(self.list, live, self.finished.now);
-                if live.hold == Hold::Current && standing == Ok(Standing::Current) {
+                let may_reissue = self.list.may_reissue(
+                    &live.id,
+                    live.subject(),
+                    live.state.last_seen_at,
+                    self.finished.now,
+                );
+                if live.hold == Hold::Current && may_reissue {
                     self.issue(&state, &live.id)?;
                     self.tell(&events, None);
                 } else if why == Save::Data {
@@ -173,6 +204,13 @@ impl Settle<'_> {
                 mut state,
                 end_first,
             } => {
+                let limited = self.shared.policy().session_limit().is_some();
+                if limited && state.authentication.is_some() {
+                    if end_first {
+                        self.end_all(Retirement::Ended);
+                    }
+                    return Err(SessionError::new(SessionErrorKind::NeedsStore));
+                }
                 let fresh = random::fresh()?;
                 self.end_all(if end_first {
                     Retirement::Ended
@@ -221,7 +259,7 @@ impl Settle<'_> {
         } else {
             Retirement::Elevated { successor: id }
         };
-        let retired = self.list.retire_of(
+        let issue = self.list.retire_of(
             &live.id,
             live.subject(),
             live.state.last_seen_at,
@@ -229,8 +267,10 @@ impl Settle<'_> {
             live.state.absolute_expiry,
             self.finished.now,
         );
-        if retired {
-            self.issue(state, &id)?;
+        if let Some(at) = issue {
+            let mut state = state.clone();
+            state.last_seen_at = state.last_seen_at.max(at);
+            self.issue(&state, &id)?;
             let subject = state.authentication.as_ref().map(|who| &who.subject);
             self.tell(events, Some((id, subject)));
             return Ok(verdict);

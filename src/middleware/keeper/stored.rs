@@ -2,6 +2,8 @@
 
 use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 
+use http::HeaderValue;
+
 use super::{Admission, Finished, Settling, Writes, judge, kind_of};
 use crate::{
     cookie::{CookieKind, token::Opened},
@@ -11,10 +13,13 @@ use crate::{
         shared::{Arrival, Shared},
     },
     session::{
+        authentication::Subject,
+        binding::Client,
         decide::{self, Dead, Hold, Live, Outcome, Plan, Save, Settled, Verdict},
         draft::Rotation,
         event::{EventKind, SessionEvent},
-        id::{Claim, Fresh, SessionId},
+        id::{Claim, Fresh, Secret, SessionId},
+        mark::Mark,
         policy::TokenReuse,
         record::{Proof, Record, Standing, State},
         time::Timestamp,
@@ -70,10 +75,11 @@ async fn admit(
     now: Timestamp,
 ) -> Result<Admission<Held>, SessionError> {
     let guest_came = arrival.guest.is_some();
+    let client = arrival.client;
     let mut barred = false;
     let mut beside = arrival.guest;
     if let Some(token) = arrival.session {
-        match open(shared, store, &token, CookieKind::Session, now).await? {
+        match open(shared, store, &token, CookieKind::Session, &client, now).await? {
             Ok((live, kept)) => {
                 let beside = beside.map(|guest| guest.value);
                 return Ok(Admission {
@@ -84,6 +90,7 @@ async fn admit(
                     },
                     barred,
                     guest_came,
+                    client,
                 });
             }
             Err(dead) => barred = dead.is_retired(),
@@ -94,9 +101,19 @@ async fn admit(
         held: Held::default(),
         barred,
         guest_came,
+        client,
     };
     if let Some(token) = beside.take() {
-        match open(shared, store, &token, CookieKind::Guest, now).await? {
+        match open(
+            shared,
+            store,
+            &token,
+            CookieKind::Guest,
+            &admission.client,
+            now,
+        )
+        .await?
+        {
             Ok((live, kept)) => {
                 admission.live = Some(live);
                 admission.held.kept = Some(kept);
@@ -112,6 +129,7 @@ async fn open(
     store: &dyn SessionStore,
     token: &Opened<Claim>,
     kind: CookieKind,
+    client: &Client,
     now: Timestamp,
 ) -> Result<Result<(Live, Kept), Dead>, StoreError> {
     let claim = &token.value;
@@ -125,12 +143,20 @@ async fn open(
         state: record.state.clone(),
         hold: Hold::Lost,
         stale_key: token.stale_key,
+        lineage: record.lineage,
+        suspended: false,
+        rebind: false,
     };
     let standing = record.proof.standing(claim.secret(), now);
     let authenticated = kind == CookieKind::Session;
     match decide::admit(&record.state, standing, authenticated, now, shared.policy()) {
         Ok(hold) => {
             live.hold = hold;
+            if let Err(dead) = shared.appraise(&mut live, client, now) {
+                let _: Removed = store.remove(&id).await?;
+                shared.tell_dead(id, Some(&live), dead, now);
+                return Ok(Err(dead));
+            }
             let claim = claim.clone();
             let kept = Kept {
                 claim,
@@ -189,12 +215,12 @@ enum Attempt {
     Conflict,
 }
 
-struct Settle<'a> {
-    shared: &'a Shared,
-    store: &'a dyn SessionStore,
-    live: Option<Live>,
+pub(super) struct Settle<'a> {
+    pub(super) shared: &'a Shared,
+    pub(super) store: &'a dyn SessionStore,
+    pub(super) live: Option<Live>,
     held: Held,
-    finished: Finished,
+    pub(super) finished: Finished,
     writes: Writes,
 }
 
@@ -277,13 +303,18 @@ impl Settle<'_> {
                 if end_first {
                     self.end_all().await?;
                 }
+                let subject = state.authentication.as_ref().map(|who| &who.subject);
+                self.refuse_over_limit(subject).await?;
                 let fresh = self.create(&state).await?;
                 if !end_first && let Err(error) = self.end_all().await {
                     // Nobody will ever hold the new session; whether it can be taken back is not vital.
                     let _ = self.store.remove(&fresh.id).await;
                     return Err(error);
                 }
-                let subject = state.authentication.as_ref().map(|who| &who.subject);
+                if let Err(error) = self.keep_limit(subject, &fresh.id).await {
+                    let _ = self.store.remove(&fresh.id).await;
+                    return Err(error);
+                }
                 self.tell(&events, Some((fresh.id, subject)));
                 let authenticated = subject.is_some();
                 if authenticated && self.finished.guest_came {
@@ -362,6 +393,7 @@ impl Settle<'_> {
             Standing::Superseded | Standing::Reused => Hold::Lost,
         };
         live.state = stored.record.state.clone();
+        decide::lower_remembered(&mut live.state, now, self.shared.policy());
         kept.record = stored.record;
         kept.revision = stored.revision;
         Ok(true)
@@ -369,7 +401,6 @@ impl Settle<'_> {
 
     /// The session ended while the handler ran: nothing brings it back.
     fn gone(&self) -> Verdict {
-        use crate::session::mark::Mark;
         let marked =
             |test: fn(&Mark) -> bool| self.finished.marks.iter().any(|(_, mark)| test(mark));
         if self.finished.outcome == Outcome::Answered
@@ -394,7 +425,7 @@ impl Settle<'_> {
         self.store.replace(id, revision, record, now).await
     }
 
-    fn issue(&mut self, state: &State, id: &SessionId, secret: &crate::session::id::Secret) {
+    fn issue(&mut self, state: &State, id: &SessionId, secret: &Secret) {
         let kind = kind_of(state.authentication.is_some());
         let token = self
             .shared
@@ -410,16 +441,12 @@ impl Settle<'_> {
         self.write(kind, value);
     }
 
-    fn write(&mut self, kind: CookieKind, value: http::HeaderValue) {
+    fn write(&mut self, kind: CookieKind, value: HeaderValue) {
         self.writes.retain(|(other, _)| *other != kind);
         self.writes.push((kind, value));
     }
 
-    fn tell(
-        &self,
-        events: &[EventKind],
-        successor: Option<(SessionId, Option<&crate::session::authentication::Subject>)>,
-    ) {
+    fn tell(&self, events: &[EventKind], successor: Option<(SessionId, Option<&Subject>)>) {
         self.shared
             .tell_all(events, self.live.as_ref(), successor, self.finished.now);
     }

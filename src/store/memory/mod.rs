@@ -2,7 +2,11 @@
 
 mod capacity;
 mod index;
+mod part;
 mod table;
+#[cfg(test)]
+#[cfg(feature = "testing")]
+mod tests;
 
 use std::{fmt, sync::Arc};
 

@@ -6,6 +6,8 @@
 mod cutoff;
 mod expiry;
 mod retired;
+#[cfg(test)]
+mod tests;
 
 use std::{
     fmt,
@@ -32,7 +34,7 @@ pub(crate) struct Revocations {
 
 #[derive(Debug, Default)]
 struct Writer {
-    /// The latest moment at which a token was replaced: its successor was issued then.
+    /// The latest moment at which a token was replaced or issued anew, so that one was issued then.
     latest: Timestamp,
 }
 
@@ -87,7 +89,7 @@ impl Revocations {
         issued_at: Timestamp,
         now: Timestamp,
     ) -> Status {
-        if self.is_cut_off(subject, issued_at) {
+        if self.is_cut_off(subject, id, issued_at) {
             return Status::Ended;
         }
         self.retired.status(id, now)
@@ -115,7 +117,8 @@ impl Revocations {
     /// changes and nothing may be issued.
     ///
     /// For an elevation, a step-down and a renewal, whose successor would otherwise slip past an
-    /// [`end_subject`](Self::end_subject) at the same time.
+    /// [`end_subject`](Self::end_subject) at the same time. Tells when the successor is to be issued: at
+    /// `now`, or just after a cut-off that spared this token.
     pub(crate) fn retire_of(
         &self,
         id: &SessionId,
@@ -124,9 +127,37 @@ impl Revocations {
         how: Retirement,
         until: Timestamp,
         now: Timestamp,
+    ) -> Option<Timestamp> {
+        let mut writer = self.writing();
+        if self.is_cut_off(subject, id, issued_at)
+            || !self.retire_under(&mut writer, id, how, until, now)
+        {
+            return None;
+        }
+        let after = subject.and_then(|subject| self.cutoffs.of(subject));
+        let after = after.map(|cutoff| cutoff.after(Duration::from_millis(1)));
+        let issue = after.map_or(now, |after| after.max(now));
+        // A cut-off that comes next is to end the successor too.
+        writer.latest = writer.latest.max(issue);
+        Some(issue)
+    }
+
+    /// Whether the token of this id may leave again under the same id, issued at `now`: only while it is
+    /// good. Asked right before, so that an [`end_subject`](Self::end_subject) at the same time either
+    /// refuses it here or ends what leaves.
+    pub(crate) fn may_reissue(
+        &self,
+        id: &SessionId,
+        subject: Option<&Subject>,
+        issued_at: Timestamp,
+        now: Timestamp,
     ) -> bool {
         let mut writer = self.writing();
-        !self.is_cut_off(subject, issued_at) && self.retire_under(&mut writer, id, how, until, now)
+        let may = self.status(id, subject, issued_at, now) == Status::Good;
+        if may {
+            writer.latest = writer.latest.max(now);
+        }
+        may
     }
 
     fn retire_under(
@@ -172,7 +203,29 @@ impl Revocations {
         let writer = self.writing();
         let cutoff = writer.latest.max(issued_before);
         let until = until.after(cutoff.since(issued_before));
-        self.cutoffs.raise(subject, cutoff, until);
+        self.cutoffs.raise(subject, cutoff, None, until);
+    }
+
+    /// The same, but for the session of the token of this id, which was issued at `issued_at`; false, and
+    /// nothing changes, if that token no longer holds: what ended stays ended.
+    pub(crate) fn end_others(
+        &self,
+        subject: &Subject,
+        id: &SessionId,
+        issued_at: Timestamp,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> bool {
+        let writer = self.writing();
+        let standing = self.status(id, Some(subject), issued_at, now);
+        if !matches!(standing, Status::Good | Status::Grace) {
+            return false;
+        }
+        let spared = self.retired.last_of(id);
+        let cutoff = writer.latest.max(now);
+        let until = until.after(cutoff.since(now));
+        self.cutoffs.raise(subject, cutoff, Some(spared), until);
+        true
     }
 
     /// The moment up to which everything issued to `subject` has ended, if there is one.
@@ -185,9 +238,8 @@ impl Revocations {
         self.retired.len() + self.cutoffs.len()
     }
 
-    fn is_cut_off(&self, subject: Option<&Subject>, issued_at: Timestamp) -> bool {
-        let cutoff = subject.and_then(|subject| self.cutoffs.of(subject));
-        cutoff.is_some_and(|cutoff| issued_at <= cutoff)
+    fn is_cut_off(&self, subject: Option<&Subject>, id: &SessionId, issued_at: Timestamp) -> bool {
+        subject.is_some_and(|subject| self.cutoffs.ends(subject, id, issued_at))
     }
 
     fn clear_away(&self, now: Timestamp) {

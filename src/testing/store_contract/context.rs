@@ -48,15 +48,10 @@ where
     if found == expected {
         return Ok(());
     }
-    let short = |value: &T| {
+    let [found, expected] = [found, expected].map(|value| {
         let text = format!("{value:?}");
-        let cut = text
-            .char_indices()
-            .nth(600)
-            .map_or(text.len(), |(at, _)| at);
-        text[..cut].to_owned()
-    };
-    let (found, expected) = (short(&found), short(&expected));
+        text.chars().take(600).collect::<String>()
+    });
     Err(Failure::Broken(format!(
         "{what}: expected {expected}, found {found}"
     )))
