@@ -75,16 +75,24 @@ mod cookie;
 mod error;
 #[cfg(feature = "axum")]
 mod extract;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+#[allow(
+    missing_docs,
+    unreachable_pub,
+    reason = "for fuzz targets and tests only"
+)]
+pub mod fuzzing;
 mod guard;
 mod key;
 mod middleware;
 #[cfg(doctest)]
 mod misuse;
+#[cfg(test)]
+mod proof;
 #[cfg(all(doctest, feature = "axum"))]
 #[doc = include_str!("../README.md")]
 mod readme {}
-#[cfg(test)]
-mod proof;
 mod session;
 pub mod store;
 #[cfg(feature = "testing")]
