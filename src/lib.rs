@@ -80,6 +80,11 @@ mod key;
 mod middleware;
 #[cfg(doctest)]
 mod misuse;
+#[cfg(all(doctest, feature = "axum"))]
+#[doc = include_str!("../README.md")]
+mod readme {}
+#[cfg(test)]
+mod proof;
 mod session;
 pub mod store;
 #[cfg(feature = "testing")]

@@ -186,8 +186,13 @@ impl Settle<'_> {
                     return Ok(verdict);
                 };
                 // A token that was replaced meanwhile must not leave again: the browser has a newer one.
-                let standing = standing(self.list, live, self.finished.now);
-                if live.hold == Hold::Current && standing == Ok(Standing::Current) {
+                let may_reissue = self.list.may_reissue(
+                    &live.id,
+                    live.subject(),
+                    live.state.last_seen_at,
+                    self.finished.now,
+                );
+                if live.hold == Hold::Current && may_reissue {
                     self.issue(&state, &live.id)?;
                     self.tell(&events, None);
                 } else if why == Save::Data {
