@@ -136,7 +136,7 @@ impl Sessions {
             }
             Keeper::SelfContained(list) => {
                 let until = self.0.policy().last_expiry(now);
-                if !list.end_others(subject, &id, keep.issued_at(), now, until) {
+                if !list.end_others(subject, &id, keep.last_seen_at(), now, until) {
                     return Err(SessionError::new(SessionErrorKind::Refused));
                 }
                 None

@@ -75,18 +75,18 @@ where
                 let arrival = shared.arrival(&request, now, |tokens, kind, value| {
                     tokens.open_reference(kind, value, now)
                 });
-                if !arrival.is_empty() {
+                if arrival.is_empty() {
+                    let visitor = Admission::<stored::Held>::visitor(arrival.client);
+                    RequestContext::new(&shared, visitor, now)
+                } else if let Some(admission) = stored::at_hand(&shared, &**store, &arrival, now) {
+                    RequestContext::new(&shared, admission, now)
+                } else {
                     // The instance that said it was ready is the one to call later.
                     let clone = self.inner.clone();
                     let ready = mem::replace(&mut self.inner, clone);
                     let load = stored::load(Arc::clone(&shared), Arc::clone(store), arrival, now);
                     return ResponseFuture::admit(load, request, ready, shared, failure, now);
                 }
-                RequestContext::new(
-                    &shared,
-                    Admission::<stored::Held>::visitor(arrival.client),
-                    now,
-                )
             }
         };
         context.enter(request.extensions_mut());

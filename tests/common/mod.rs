@@ -194,6 +194,11 @@ impl Client {
         }
     }
 
+    /// Sends to another application than [`app`].
+    pub fn around(app: Router) -> Self {
+        Self { app }
+    }
+
     pub async fn send(&self, request: Request<Body>) -> Answer {
         collect(self.app.clone().oneshot(request).await.unwrap()).await
     }
