@@ -22,6 +22,8 @@ use crate::session::{
     time::Timestamp,
 };
 
+#[cfg(feature = "redis")]
+pub use self::redis::{RedisRevocations, RedisStore};
 pub use self::{
     error::{StoreError, StoreErrorKind},
     memory::MemoryStore,
