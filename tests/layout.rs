@@ -16,6 +16,10 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("guard", &["error", "session"]),
     ("extract", &["session", "guard"]),
     ("testing", &["error", "key", "session", "cookie", "store"]),
+    (
+        "proof",
+        &["error", "key", "session", "cookie", "store", "middleware"],
+    ),
 ];
 
 /// Words that have no place on the ground floor: protocols, runtimes, clocks and random sources.

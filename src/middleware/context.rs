@@ -93,10 +93,11 @@ impl RequestContext {
     pub(crate) fn conclude(self, shared: &Arc<Shared>, outcome: Outcome) -> Conclusion {
         let marks = self.session.close();
         let live = self.session.live();
-        if marks.is_empty() && (live.is_none() || outcome == Outcome::Dropped) {
+        let admitted_at = self.session.admitted_at();
+        let is_due = |live| decide::is_due(live, admitted_at, shared.policy());
+        if marks.is_empty() && (outcome == Outcome::Dropped || !live.is_some_and(is_due)) {
             return Conclusion::Now(Ok(Writes::new()));
         }
-        let admitted_at = self.session.admitted_at();
         let finished = Finished {
             now: if marks.is_empty() {
                 admitted_at

@@ -136,7 +136,7 @@ impl Sessions {
             }
             Keeper::SelfContained(list) => {
                 let until = self.0.policy().last_expiry(now);
-                let token = IssuedToken::new(&id, Some(subject), keep.issued_at());
+                let token = IssuedToken::new(&id, Some(subject), keep.last_seen_at());
                 if !self.told(list.end_others(token, now, until).await)? {
                     return Err(SessionError::new(SessionErrorKind::Refused));
                 }

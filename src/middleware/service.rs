@@ -98,16 +98,16 @@ where
                 let arrival = shared.arrival(&request, now, |tokens, kind, value| {
                     tokens.open_reference(kind, value, now)
                 });
-                if !arrival.is_empty() {
+                if arrival.is_empty() {
+                    let visitor = Admission::<stored::Held>::visitor(arrival.client);
+                    RequestContext::new(&shared, visitor, now)
+                } else if let Some(admission) = stored::at_hand(&shared, &**store, &arrival, now) {
+                    RequestContext::new(&shared, admission, now)
+                } else {
                     let load = stored::load(Arc::clone(&shared), Arc::clone(store), arrival, now);
                     let ready = self.take_ready();
                     return ResponseFuture::admit(load, request, ready, shared, failure, now);
                 }
-                RequestContext::new(
-                    &shared,
-                    Admission::<stored::Held>::visitor(arrival.client),
-                    now,
-                )
             }
         };
         context.enter(request.extensions_mut());

@@ -14,4 +14,6 @@ pub(crate) mod id;
 pub(crate) mod mark;
 pub(crate) mod policy;
 pub(crate) mod record;
+#[cfg(test)]
+mod tests;
 pub(crate) mod time;

@@ -197,6 +197,14 @@ impl Client {
         }
     }
 
+    /// Sends to another application than [`app`].
+    pub fn around(app: Router) -> Self {
+        Self {
+            app,
+            stop: Stop::default(),
+        }
+    }
+
     pub async fn send(&self, request: Request<Body>) -> Answer {
         collect(self.app.clone().oneshot(request).await.unwrap()).await
     }

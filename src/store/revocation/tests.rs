@@ -271,12 +271,12 @@ fn an_elevation_does_not_slip_past_a_revocation() {
         |list: &Revocations| list.retire_of(&A, Some(&alice), at(0), elevated(B), at(100), at(20));
     let first_revoked = Revocations::new();
     first_revoked.end_subject(&alice, at(10), at(100));
-    assert!(retire(&first_revoked).is_none());
+    assert_eq!(retire(&first_revoked), None);
     assert_eq!(first_revoked.len(), 1);
 
     // The revocation was asked for at second 10, and comes when the elevation of second 20 is done.
     let first_elevated = Revocations::new();
-    assert!(retire(&first_elevated).is_some());
+    assert_eq!(retire(&first_elevated), Some(at(20)));
     first_elevated.end_subject(&alice, at(10), at(100));
     let successor = first_elevated.status(&B, Some(&alice), at(20), at(21));
     assert_eq!(successor, Status::Ended);
@@ -336,6 +336,61 @@ fn an_entry_lasts_as_long_as_its_longest_token() {
         let _ = list.retire(&id, Retirement::Ended, at(900), at(300));
     }
     check(&list, 301, &[(A, Status::Ended)]);
+}
+
+/// R67, R69.
+#[test]
+fn the_session_that_ends_the_others_is_spared() {
+    let alice = Subject::from("alice");
+    let status =
+        |list: &Revocations, id, issued| list.status(&id, Some(&alice), at(issued), at(50));
+    let list = Revocations::new();
+    assert!(list.end_others(&alice, &A, at(1), at(10), at(100)));
+    assert_eq!(status(&list, A, 1), Status::Good);
+    assert_eq!(status(&list, B, 10), Status::Ended);
+    assert_eq!(status(&list, B, 11), Status::Good);
+
+    // Its next token is issued after the cut-off, also within the same moment, and lives.
+    let issue = list.retire_of(&A, Some(&alice), at(1), elevated(C), at(100), at(10));
+    let issue = issue.unwrap();
+    assert!(issue > at(10));
+    let successor = |list: &Revocations| list.status(&C, Some(&alice), issue, at(50));
+    assert_eq!(successor(&list), Status::Good);
+
+    // And everything ends that token too.
+    list.end_subject(&alice, at(10), at(100));
+    assert_eq!(successor(&list), Status::Ended);
+}
+
+/// A24, R16.
+#[test]
+fn nothing_that_ended_comes_back_by_ending_the_others() {
+    let alice = Subject::from("alice");
+    let revoked = Revocations::new();
+    revoked.end_subject(&alice, at(10), at(100));
+    assert!(!revoked.end_others(&alice, &A, at(1), at(20), at(100)));
+    assert_eq!(
+        revoked.status(&A, Some(&alice), at(1), at(21)),
+        Status::Ended
+    );
+    assert_eq!(revoked.cutoff(&alice), Some(at(10)));
+
+    let logged_out = after(&[(1, A, Retirement::Ended)]);
+    assert!(!logged_out.end_others(&alice, &A, at(0), at(20), at(100)));
+    assert_eq!(
+        logged_out.status(&B, Some(&alice), at(0), at(21)),
+        Status::Good
+    );
+}
+
+#[test]
+fn a_request_in_its_grace_time_spares_the_token_that_followed() {
+    let alice = Subject::from("alice");
+    let list = after(&[(1, A, renewed(B, 11))]);
+    assert!(list.end_others(&alice, &A, at(0), at(5), at(100)));
+    let status = |id| list.status(&id, Some(&alice), at(1), at(50));
+    assert_eq!(status(B), Status::Good);
+    assert_eq!(status(A), Status::Ended);
 }
 
 /// A24: the clock is set back between a login and the revocation.
