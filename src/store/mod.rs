@@ -24,6 +24,8 @@ use crate::session::{
     time::Timestamp,
 };
 
+#[cfg(feature = "redis")]
+pub use self::redis::{RedisRevocations, RedisStore};
 #[cfg(feature = "postgres")]
 pub use self::sql::PostgresStore;
 #[cfg(feature = "sqlite")]
