@@ -88,17 +88,19 @@ mod key;
 mod middleware;
 #[cfg(doctest)]
 mod misuse;
-#[cfg(test)]
-mod proof;
 #[cfg(all(doctest, feature = "axum"))]
 #[doc = include_str!("../README.md")]
 mod readme {}
+#[cfg(test)]
+mod proof;
 mod session;
 pub mod store;
 #[cfg(feature = "testing")]
 pub mod testing;
 
-pub use cookie::{CookieName, CookiePolicy, CookiePolicyBuilder, CookiePrefix, SameSite};
+pub use cookie::{
+    CookieName, CookiePolicy, CookiePolicyBuilder, CookiePrefix, SameSite, TransactionCookie,
+};
 pub use error::ConfigError;
 #[cfg(feature = "axum")]
 pub use extract::{AuthenticatedAt, AuthenticationRejection, MissingSessionLayer};

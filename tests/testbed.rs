@@ -413,3 +413,127 @@ async fn the_cookies_bear_the_names_that_were_asked_for() {
         assert!(guest.cookie("__Host-sid-guest").is_some());
     }
 }
+
+/// R64.
+#[tokio::test]
+async fn the_guarded_route_asks_for_level_and_age() {
+    for server in Server::both(&[("TESTBED_CLOCK", "manual")]) {
+        assert_eq!(server.get("/guarded", &[]).await.status, 401);
+        let token = server.login("alice").await;
+        let session = [(SESSION, &*token)];
+        let guarded = async |query: &str, cookie: &[(&str, &str)]| {
+            server.get(&format!("/guarded{query}"), cookie).await
+        };
+        assert_eq!(guarded("", &session).await.body, "welcome");
+        let refused = guarded("?level=2", &session).await;
+        assert_eq!(refused.status, 403);
+        let challenge = refused.headers[header::WWW_AUTHENTICATE].to_str().unwrap();
+        assert!(challenge.contains("insufficient_user_authentication"));
+        let answer = server.post("/elevate?for=30", &session).await;
+        let token = answer.cookie(SESSION).unwrap();
+        let session = [(SESSION, &*token)];
+        assert_eq!(
+            guarded("?level=2&within=10", &session).await.body,
+            "welcome"
+        );
+        server.post("/_clock?advance=11", &[]).await;
+        assert_eq!(guarded("?level=2&within=10", &session).await.status, 403);
+        assert_eq!(guarded("?level=2", &session).await.body, "welcome");
+        server.post("/_clock?advance=20", &[]).await;
+        assert_eq!(guarded("?level=2", &session).await.status, 403);
+        assert_eq!(guarded("?level=x", &session).await.status, 400);
+    }
+}
+
+/// R67, R69.
+#[tokio::test]
+async fn the_sessions_of_an_account_are_listed_and_ended() {
+    let server = Server::start(&[("TESTBED_STORE", "memory")]);
+    for path in ["/revoke-others", "/revoke?id=x"] {
+        assert_eq!(server.post(path, &[]).await.status, 401, "{path}");
+    }
+    assert_eq!(server.get("/sessions", &[]).await.status, 401);
+    let [own, other, third] = [
+        server.login("alice").await,
+        server.login("alice").await,
+        server.login("alice").await,
+    ];
+    let bob = server.login("bob").await;
+    let session = [(SESSION, &*own)];
+    let list = server.get("/sessions", &session).await.json();
+    let list = list.as_array().unwrap();
+    assert_eq!(list.len(), 3);
+    let current = |session: &&Value| session["current"] == true;
+    assert_eq!(list.iter().filter(current).count(), 1);
+    assert!(
+        list.iter()
+            .all(|one| one["created_at"].is_u64() && one["last_seen_at"].is_u64())
+    );
+
+    let bobs = server.get("/sessions", &[(SESSION, &bob)]).await.json();
+    for id in ["", "x", "' or 1", bobs[0]["id"].as_str().unwrap()] {
+        let id = id.replace(' ', "%20");
+        let answer = server.post(&format!("/revoke?id={id}"), &session).await;
+        assert_eq!(answer.status, 404, "{id}");
+    }
+    let not_own = list.iter().find(|session| !current(session)).unwrap();
+    let path = format!("/revoke?id={}", not_own["id"].as_str().unwrap());
+    assert_eq!(server.post(&path, &session).await.json()["revoked"], 1);
+    assert_eq!(server.post(&path, &session).await.status, 404);
+    let answer = server.post("/revoke-others", &session).await;
+    assert_eq!(answer.json()["revoked"], 1);
+    for (token, who) in [
+        (&own, "alice".into()),
+        (&other, Value::Null),
+        (&third, Value::Null),
+    ] {
+        assert_eq!(server.who(&[(SESSION, token)]).await, who);
+    }
+    let answer = server.post("/revoke-user?user=alice", &[]).await;
+    assert_eq!(answer.json()["revoked"], 1);
+    assert_eq!(server.who(&session).await, Value::Null);
+    assert_eq!(server.who(&[(SESSION, &bob)]).await, "bob");
+}
+
+#[tokio::test]
+async fn self_contained_sessions_know_of_themselves_only() {
+    let server = Server::start(&[("TESTBED_STORE", "cookie")]);
+    let [own, other] = [server.login("alice").await, server.login("alice").await];
+    let session = [(SESSION, &*own)];
+    let list = server.get("/sessions", &session).await.json();
+    assert_eq!(list.as_array().unwrap().len(), 1);
+    let others = server.get("/sessions", &[(SESSION, &other)]).await.json();
+    let id_of = |list: &Value| list[0]["id"].as_str().unwrap().to_owned();
+    let path = format!("/revoke?id={}", id_of(&others));
+    assert_eq!(server.post(&path, &session).await.status, 404);
+    assert_eq!(server.post("/revoke-others", &session).await.status, 200);
+    assert_eq!(server.who(&session).await, "alice");
+    assert_eq!(server.who(&[(SESSION, &other)]).await, Value::Null);
+    let path = format!("/revoke?id={}", id_of(&list));
+    assert_eq!(server.post(&path, &session).await.json()["revoked"], 1);
+    assert_eq!(server.who(&session).await, Value::Null);
+    let token = server.login("alice").await;
+    server.post("/revoke-user?user=alice", &[]).await;
+    assert_eq!(server.who(&[(SESSION, &token)]).await, Value::Null);
+}
+
+/// R80, R81.
+#[tokio::test]
+async fn a_csrf_token_is_checked_against_its_session() {
+    for server in Server::both(&[]) {
+        assert_eq!(server.get("/csrf", &[]).await.json()["token"], Value::Null);
+        let [alice, bob] = [server.login("alice").await, server.login("bob").await];
+        let token = server.get("/csrf", &[(SESSION, &alice)]).await.json()["token"].clone();
+        let path = format!("/csrf-check?token={}", token.as_str().unwrap());
+        assert_eq!(server.post(&path, &[(SESSION, &alice)]).await.body, "ok");
+        assert_eq!(server.post(&path, &[(SESSION, &bob)]).await.status, 403);
+        assert_eq!(server.post(&path, &[]).await.status, 403);
+        assert_eq!(
+            server
+                .post("/csrf-check", &[(SESSION, &alice)])
+                .await
+                .status,
+            403
+        );
+    }
+}

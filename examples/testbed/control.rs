@@ -59,7 +59,7 @@ async fn sessions(
                 "id": user.id().to_string(),
                 "current": true,
                 "created_at": user.created_at().as_unix_seconds(),
-                "last_seen_at": user.created_at().as_unix_seconds(),
+                "last_seen_at": user.last_seen_at().as_unix_seconds(),
             }]);
             return Ok(Json(own));
         }

@@ -10,7 +10,9 @@ use axum::{
     routing::{get, post},
 };
 use serde_json::{Value, json};
-use tower_session_guard::{AssuranceLevel, AuthenticatedSession, DataKey, Login, Session};
+use tower_session_guard::{
+    AssuranceLevel, AuthenticatedSession, DataKey, Login, Session, Timestamp,
+};
 
 use crate::{config::Testbed, control};
 
@@ -73,7 +75,7 @@ async fn put(session: Session, Query(parameters): Query<Parameters>) -> Answer {
 }
 
 async fn put_carried(session: Session, Query(parameters): Query<Parameters>) -> Answer {
-    insert(&session, key(&parameters)?.carried(), &parameters)
+    insert(&session, &key(&parameters)?.carried(), &parameters)
 }
 
 async fn remove(session: Session, Query(parameters): Query<Parameters>) -> Answer {
@@ -141,8 +143,8 @@ async fn marks(session: Session, Query(parameters): Query<Parameters>) -> Answer
             (Some("step-down"), None, None) => session.step_down(),
             (Some("renew"), None, None) => session.renew(),
             (Some("logout"), None, None) => session.logout(),
-            (Some("put"), Some(k), Some(v)) => store(&session, named(k)?, v)?,
-            (Some("carried"), Some(k), Some(v)) => store(&session, named(k)?.carried(), v)?,
+            (Some("put"), Some(k), Some(v)) => store(&session, &named(k)?, v)?,
+            (Some("carried"), Some(k), Some(v)) => store(&session, &named(k)?.carried(), v)?,
             (Some("remove"), Some(k), None) => session.remove(&named(k)?),
             _ => return Err(StatusCode::BAD_REQUEST),
         }
@@ -186,7 +188,7 @@ async fn echo_cookie(headers: HeaderMap) -> Json<Value> {
 /// What `/whoami` tells, marks of this request included.
 pub(crate) fn whoami(session: &Session) -> Response {
     let level = session.level().map_or(0, AssuranceLevel::get);
-    let at = session.authenticated_at().map(|at| at.as_unix_seconds());
+    let at = session.authenticated_at().map(Timestamp::as_unix_seconds);
     let subject = session.subject().map(|subject| subject.to_string());
     Json(json!({ "subject": subject, "level": level, "authenticated_at": at })).into_response()
 }
@@ -210,7 +212,7 @@ fn then_elevate(session: &Session, parameters: &Parameters) -> Answer {
 }
 
 fn then_put(session: &Session, parameters: &Parameters) -> Answer {
-    insert(session, key(parameters)?, parameters)
+    insert(session, &key(parameters)?, parameters)
 }
 
 fn then_read(session: &Session, parameters: &Parameters) -> Answer {
@@ -219,13 +221,13 @@ fn then_read(session: &Session, parameters: &Parameters) -> Answer {
     Ok(Json(json!({ "value": value })).into_response())
 }
 
-fn insert(session: &Session, key: DataKey<String>, parameters: &Parameters) -> Answer {
+fn insert(session: &Session, key: &DataKey<String>, parameters: &Parameters) -> Answer {
     store(session, key, text(parameters, "v")?)?;
     Ok("ok".into_response())
 }
 
-fn store(session: &Session, key: DataKey<String>, value: &str) -> Result<(), StatusCode> {
-    let inserted = session.insert(&key, &value.to_owned());
+fn store(session: &Session, key: &DataKey<String>, value: &str) -> Result<(), StatusCode> {
+    let inserted = session.insert(key, &value.to_owned());
     inserted.map_err(|_| StatusCode::PAYLOAD_TOO_LARGE)
 }
 
@@ -239,7 +241,7 @@ fn mark(session: &Session, parameters: &Parameters) -> Result<(), StatusCode> {
         "logout" => session.logout(),
         "put" => {
             let or = |name| parameters.get(name).map_or(name, String::as_str);
-            store(session, named(or("k"))?, or("v"))?;
+            store(session, &named(or("k"))?, or("v"))?;
         }
         _ => return Err(StatusCode::BAD_REQUEST),
     }

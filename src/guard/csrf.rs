@@ -14,8 +14,8 @@ use crate::session::{csrf::CsrfRejected, handle::Session};
 
 /// Lets a request with an unsafe method through only if a header carries its session's CSRF token.
 ///
-/// Unsafe is every method but `GET`, `HEAD`, `OPTIONS` and `TRACE` (RFC 9110, section 9.2.1); a handler
-/// must then not change anything on those. The header is `X-CSRF-Token` unless
+/// Unsafe is every method but `GET`, `HEAD` and `OPTIONS` (RFC 9110, section 9.2.1); a handler must then
+/// not change anything on those. The header is `X-CSRF-Token` unless
 /// [`header`](Self::header) says otherwise. Put the layer inside the [`SessionLayer`](crate::SessionLayer);
 /// without one around it, everything unsafe is refused with 500. The refusal is 403 with an empty body
 /// unless [`on_refusal`](Self::on_refusal) says otherwise.
@@ -150,10 +150,7 @@ fn check<B>(request: &Request<B>, header: &HeaderName) -> Result<(), Refusal> {
 }
 
 fn is_safe(method: &Method) -> bool {
-    matches!(
-        *method,
-        Method::GET | Method::HEAD | Method::OPTIONS | Method::TRACE
-    )
+    matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
 }
 
 /// The header's value, if it came once.

@@ -214,6 +214,27 @@ pub(crate) enum Verdict {
     Unusable,
 }
 
+/// Whether a session that nobody marked is to be written all the same. Where it is not,
+/// [`settle`] keeps it as it is.
+pub(crate) fn is_due(live: &Live, now: Timestamp, policy: &SessionPolicy) -> bool {
+    live.stale_key
+        || live.rebind
+        || renewal_is_due(live, now, policy)
+        || touch_is_due(live, now, policy)
+}
+
+fn renewal_is_due(live: &Live, now: Timestamp, policy: &SessionPolicy) -> bool {
+    policy
+        .renewal_interval()
+        .is_some_and(|every| now.since(live.state.rotated_at) >= every)
+}
+
+fn touch_is_due(live: &Live, now: Timestamp, policy: &SessionPolicy) -> bool {
+    policy
+        .touch_interval()
+        .is_some_and(|every| now.since(live.state.last_seen_at) >= every)
+}
+
 /// Decides what becomes of the session after the handler.
 pub(crate) fn settle(input: &Settlement<'_>) -> Settled {
     let lost = input.live.is_some_and(|live| live.hold == Hold::Lost);
@@ -319,9 +340,7 @@ fn plan(input: &Settlement<'_>, draft: Draft, events: &mut Vec<EventKind>) -> Pl
         return Plan::Keep;
     }
     let asked = draft.rotation.is_some();
-    let due = policy
-        .renewal_interval()
-        .is_some_and(|every| input.now.since(live.state.rotated_at) >= every);
+    let due = renewal_is_due(live, input.now, policy);
     if (asked || due) && live.hold == Hold::Current {
         events.push(if asked {
             EventKind::Renewed
@@ -337,10 +356,8 @@ fn plan(input: &Settlement<'_>, draft: Draft, events: &mut Vec<EventKind>) -> Pl
     if asked {
         events.push(EventKind::RenewalSkipped);
     }
-    let touch_due = policy
-        .touch_interval()
-        .is_some_and(|every| input.now.since(live.state.last_seen_at) >= every);
     let resign = live.stale_key && live.hold == Hold::Current;
+    let touch_due = touch_is_due(live, input.now, policy);
     let touch = (touch_due || resign || live.rebind) && live.hold != Hold::Lost;
     if !entries_changed && !touch {
         return Plan::Keep;

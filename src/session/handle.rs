@@ -433,8 +433,10 @@ impl AuthenticatedSession {
         self.0.admitted_at().since(self.authenticated_at())
     }
 
-    /// When the session was written last: a self-contained token was issued then.
-    pub(crate) fn issued_at(&self) -> Timestamp {
+    /// When the session was last used before this request, as exactly as the policy's
+    /// [touch interval](crate::SessionPolicy::touch_interval) tells. A self-contained token was issued then.
+    #[must_use]
+    pub fn last_seen_at(&self) -> Timestamp {
         self.live().state.last_seen_at
     }
 

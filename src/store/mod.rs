@@ -8,8 +8,10 @@ mod memory;
 mod outcome;
 #[cfg(feature = "redis")]
 pub mod redis;
-pub(crate) mod revocation;
+pub mod revocation;
 mod shards;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+mod sql;
 #[cfg(feature = "_network")]
 mod time_limit;
 
@@ -22,6 +24,10 @@ use crate::session::{
     time::Timestamp,
 };
 
+#[cfg(feature = "postgres")]
+pub use self::sql::PostgresStore;
+#[cfg(feature = "sqlite")]
+pub use self::sql::SqliteStore;
 pub use self::{
     error::{StoreError, StoreErrorKind},
     memory::MemoryStore,
@@ -75,6 +81,16 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
     ///
     /// If the store cannot say whether there is one, or holds bytes there that are not a record.
     fn load<'a>(&'a self, claim: &'a Claim, now: Timestamp) -> StoreFuture<'a, Option<Stored>>;
+
+    /// The record that [`load`](Self::load) would answer, where the store need not wait for it: one in
+    /// this process's own memory that is the authority itself, not a cache of it.
+    ///
+    /// `None` says nothing, and the layer asks `load`. That is all a store does that does not implement
+    /// this.
+    fn at_hand(&self, claim: &Claim, now: Timestamp) -> Option<Stored> {
+        let _ = (claim, now);
+        None
+    }
 
     /// Writes the record of a new session, unless there is one under that id, expired or not.
     ///
@@ -160,6 +176,10 @@ macro_rules! store_behind_a_pointer {
                 now: Timestamp,
             ) -> StoreFuture<'a, Option<Stored>> {
                 (**self).load(claim, now)
+            }
+
+            fn at_hand(&self, claim: &Claim, now: Timestamp) -> Option<Stored> {
+                (**self).at_hand(claim, now)
             }
 
             fn create<'a>(

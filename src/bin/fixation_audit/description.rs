@@ -57,12 +57,13 @@ pub(crate) struct StepText {
     pub(crate) text: Option<String>,
 }
 
-#[derive(Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub(crate) struct PickText {
     field: Option<String>,
     json: Option<String>,
     header: Option<String>,
+    cookie: Option<String>,
     #[serde(rename = "as")]
     name: Option<String>,
 }
@@ -251,27 +252,25 @@ impl PickText {
     pub(crate) fn field(name: &str) -> Self {
         Self {
             field: Some(name.to_owned()),
-            json: None,
-            header: None,
-            name: None,
+            ..Self::default()
         }
     }
 
     pub(crate) fn json(pointer: &str, name: &str) -> Self {
         Self {
-            field: None,
             json: Some(pointer.to_owned()),
-            header: None,
             name: Some(name.to_owned()),
+            ..Self::default()
         }
     }
 
     fn pick(self) -> Result<Pick, String> {
-        let pick = match (self.field, self.json, self.header) {
-            (Some(name), None, None) => Pick::field(name),
-            (None, Some(pointer), None) => Pick::json(pointer),
-            (None, None, Some(name)) => Pick::header(name),
-            _ => return Err("a pick takes one of field, json and header".to_owned()),
+        let pick = match (self.field, self.json, self.header, self.cookie) {
+            (Some(name), None, None, None) => Pick::field(name),
+            (None, Some(pointer), None, None) => Pick::json(pointer),
+            (None, None, Some(name), None) => Pick::header(name),
+            (None, None, None, Some(name)) => Pick::cookie(name),
+            _ => return Err("a pick takes one of field, json, header and cookie".to_owned()),
         };
         Ok(match self.name {
             Some(name) => pick.named(name),

@@ -111,13 +111,16 @@ pub(super) fn behind(
     if !is_proxy(peer) {
         return Some(peer);
     }
-    let (name, read): (_, fn(&HeaderValue) -> Option<Vec<Option<IpAddr>>>) = match header {
-        ForwardingHeader::Forwarded => (FORWARDED.as_str(), forwarded),
-        ForwardingHeader::XForwardedFor => ("x-forwarded-for", x_forwarded_for),
+    let fields = match header {
+        ForwardingHeader::Forwarded => headers.get_all(FORWARDED),
+        ForwardingHeader::XForwardedFor => headers.get_all("x-forwarded-for"),
     };
-    let fields: Vec<_> = headers.get_all(name).iter().collect();
-    for field in fields.into_iter().rev() {
-        for hop in read(field)?.into_iter().rev() {
+    for field in fields.iter().rev() {
+        let hops = match header {
+            ForwardingHeader::Forwarded => forwarded(field)?,
+            ForwardingHeader::XForwardedFor => x_forwarded_for(field)?,
+        };
+        for hop in hops.into_iter().rev() {
             nearest = hop?.to_canonical();
             if !is_proxy(nearest) {
                 return Some(nearest);

@@ -201,6 +201,10 @@ impl SessionStore for MemoryStore {
         Box::pin(async move { self.0.table.load(claim.id(), now) })
     }
 
+    fn at_hand(&self, claim: &Claim, now: Timestamp) -> Option<Stored> {
+        self.0.table.load(claim.id(), now).ok().flatten()
+    }
+
     fn create<'a>(
         &'a self,
         id: &'a SessionId,

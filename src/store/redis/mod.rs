@@ -6,6 +6,7 @@ mod dial;
 mod envelope;
 mod error;
 mod link;
+mod revocations;
 mod script;
 mod subjects;
 
@@ -20,7 +21,7 @@ use std::{
     time::Duration,
 };
 
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+pub use self::revocations::RedisRevocations;
 pub use redis;
 use redis::{Cmd, FromRedisValue, RedisResult, Value};
 use tokio::time::Instant;
@@ -102,8 +103,7 @@ impl RedisStore {
     }
 
     fn index_key(&self, owner: &Owner) -> String {
-        let owner = URL_SAFE_NO_PAD.encode(owner.as_bytes());
-        format!("{}of:{{{owner}}}", self.namespace)
+        format!("{}of:{{{}}}", self.namespace, owner.to_text())
     }
 
     fn next_revision(&self) -> Revision {

@@ -88,10 +88,7 @@ impl Browser {
             )));
         }
         for pick in &step.picks {
-            let found = exchanges
-                .iter()
-                .rev()
-                .find_map(|exchange| pick.from(&exchange.answer));
+            let found = pick.find(&exchanges, &self.state().kept.jar);
             let Some(value) = found else {
                 let what = pick.describe();
                 return Err(AuditError::Step(format!(

@@ -137,7 +137,7 @@ catalogue! {
         "the cookie's identifier is accepted from another header";
         "the account is reached with the identifier in the header and no cookie";
         "Read the identifier from the Cookie field only".
-    DataSurvivesLogin = "data-survives-login" Medium 472 "7.2.4" "SESS-08"
+    DataSurvivesLogin = "data-survives-login" Medium 501 "7.2.4" "SESS-08"
         "what a visitor stored before the login is there afterwards";
         "a value that another browser stored in the planted session is read after the login";
         "Drop the guest's data at the login, but for the keys that are meant to be carried".
@@ -177,15 +177,15 @@ catalogue! {
         "the session cookie has no SameSite, or SameSite=None";
         "not confirmed: browsers differ in what they do without it";
         "Set SameSite=Lax or Strict".
-    DomainScope = "cookie-domain-scope" Medium 784 "3.3.3" "SESS-02"
+    DomainScope = "cookie-domain-scope" Medium 668 "3.3.3" "SESS-02"
         "the session cookie goes to every host below a domain";
         "the browser model sends the cookie to a sibling host";
         "Leave the Domain attribute out".
-    NoHostPrefix = "cookie-no-host-prefix" Low 784 "3.3.3" "SESS-02"
+    NoHostPrefix = "cookie-no-host-prefix" Low 565 "3.3.3" "SESS-02"
         "the session cookie's name does not keep other hosts from planting it";
         "the browser model takes a cookie of this name from a sibling host and sends it (not on an IP address or a single label)";
         "Name the cookie __Host-… or __Host-Http-…, with Secure, Path=/ and no Domain".
-    Refused = "cookie-refused" Low 1295 "3.3.1" "SESS-02"
+    Refused = "cookie-refused" Low 573 "3.3.1" "SESS-02"
         "the server sets a cookie that a browser refuses";
         "the browser model dropped the field";
         "Give the cookie the attributes that its prefix demands, and keep it under 4,096 bytes".

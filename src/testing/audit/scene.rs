@@ -7,13 +7,15 @@ use super::plan::Plan;
 use super::script::{Account, Flow, Probe, Step};
 use super::transport::Transport;
 use super::world::World;
-use super::{AuditError, Browser};
+use super::{AuditError, Browser, Place};
 
 pub(super) struct Scene {
     pub(super) plan: Plan,
     pub(super) login: Flow,
     pub(super) probe: Probe,
     pub(super) world: Arc<World>,
+    /// Where the probe goes: a session cookie is one that goes there too.
+    pub(super) place: Place,
     /// Names of the cookies without which the user is not logged in, learnt by leaving each out.
     pub(super) cookies: Vec<Vec<u8>>,
     /// Names of picked values that the probe sends: the session of an application that uses bearer tokens.
@@ -58,10 +60,15 @@ impl Scene {
             most,
             within,
         );
+        let place = world
+            .base
+            .join(&probe.step.target)
+            .unwrap_or_else(|| world.base.clone());
         let mut scene = Self {
             plan,
             login,
             probe,
+            place,
             world: Arc::new(world),
             cookies: Vec::new(),
             variables: Vec::new(),
@@ -97,15 +104,15 @@ impl Scene {
             }
             return Err(AuditError::LoginFailed(what));
         };
-        let mark = if who.contains(account.mark()) && who.len() > account.mark().len() {
-            Mark::Contains(account.mark().to_owned())
-        } else if account.shown_as.is_some() && who != account.mark() {
+        let shown = who.contains(account.mark());
+        if account.shown_as.is_some() && !shown {
             let what = "the probe's answer does not contain the text that shows the account";
             return Err(AuditError::LoginFailed(what.to_owned()));
-        } else if who.len() <= 128 {
-            Mark::Exactly(who)
-        } else {
-            Mark::Anybody
+        }
+        let mark = match (self.probe.names_the_user(), shown) {
+            (true, _) => Mark::Exactly(who),
+            (false, true) => Mark::Contains(account.mark().to_owned()),
+            (false, false) => Mark::Anybody,
         };
         Ok((browser, mark))
     }
@@ -114,7 +121,7 @@ impl Scene {
         let whole = browser.snapshot();
         let mut names: Vec<_> = whole
             .jar
-            .matching(&self.world.base)
+            .matching(&self.place)
             .iter()
             .map(|cookie| cookie.name.clone())
             .collect();
@@ -126,14 +133,8 @@ impl Scene {
                 self.cookies.push(name.clone());
             }
         }
-        if self.cookies.is_empty() && !names.is_empty() {
-            let bare = Snapshot {
-                variables: whole.variables.clone(),
-                ..Snapshot::default()
-            };
-            if self.from(&bare).who(&self.probe).await?.is_none() {
-                self.cookies = names;
-            }
+        if self.cookies.is_empty() {
+            self.cookies = self.sufficient(&whole, names).await?;
         }
         let step = &self.probe.step;
         let texts = step
@@ -152,6 +153,31 @@ impl Scene {
         self.variables
             .retain(|name| !given.contains(&name.as_str()));
         Ok(())
+    }
+
+    /// Where the user stays logged in without any one cookie: those that do it alone, or all of them together.
+    async fn sufficient(
+        &self,
+        whole: &Snapshot,
+        names: Vec<Vec<u8>>,
+    ) -> Result<Vec<Vec<u8>>, AuditError> {
+        let mut bare = whole.clone();
+        names.iter().for_each(|name| bare.jar.forget(name));
+        if self.from(&bare).who(&self.probe).await?.is_some() {
+            return Ok(Vec::new());
+        }
+        let mut alone = Vec::new();
+        for name in &names {
+            let mut only = whole.clone();
+            names
+                .iter()
+                .filter(|other| *other != name)
+                .for_each(|other| only.jar.forget(other));
+            if self.from(&only).who(&self.probe).await?.is_some() {
+                alone.push(name.clone());
+            }
+        }
+        Ok(if alone.is_empty() { names } else { alone })
     }
 
     // ===== browsers =====
@@ -257,7 +283,7 @@ impl Scene {
 
     /// What the session rides on, as this browser holds it.
     pub(super) fn identifiers(&self, kept: &Snapshot) -> Vec<Identifier> {
-        let cookies = kept.jar.matching(&self.world.base);
+        let cookies = kept.jar.matching(&self.place);
         let mut found: Vec<_> = cookies
             .into_iter()
             .filter(|cookie| self.cookies.contains(&cookie.name))

@@ -147,7 +147,12 @@ impl Context {
         id: &SessionId,
         now: Timestamp,
     ) -> Result<Option<Stored>, Failure> {
-        Ok(self.store().load(&claim(id), now).await?)
+        let claim = claim(id);
+        let loaded = self.store().load(&claim, now).await?;
+        if let Some(at_hand) = self.store().at_hand(&claim, now) {
+            expect("at_hand", Some(at_hand), loaded.clone())?;
+        }
+        Ok(loaded)
     }
 
     /// Loads the record and fails unless it is this one at this revision.

@@ -43,6 +43,7 @@ async fn submit(
             .unwrap(),
     );
     headers.insert("cache-control", "no-store".parse().unwrap());
+    headers.insert("location", "/welcome".parse().unwrap());
     (StatusCode::SEE_OTHER, headers, String::new())
 }
 
@@ -62,6 +63,7 @@ async fn a_csrf_token_is_picked_from_its_page_and_constant_tokens_are_found() {
     let app = Router::new()
         .route("/signin", get(form).post(submit))
         .route("/account", get(account))
+        .route("/welcome", get(account))
         .with_state(Tokens::default());
     let url = serve(app).await;
     let flags = [

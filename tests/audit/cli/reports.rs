@@ -9,11 +9,13 @@ use serde_json::Value;
 
 use super::{by_flags, folder, run, serve};
 use crate::rust::{Faults, Spelling, app};
+use crate::truth::is_current;
 
 fn kept() -> Faults {
     Faults {
         never_rotates: true,
         reads_query: true,
+        one_name_for_all: true,
         ..Faults::default()
     }
 }
@@ -179,5 +181,40 @@ async fn every_format_parses_and_none_holds_a_secret() {
         .filter(|value| !value.is_empty());
     for secret in secrets.chain(["alice-password", "bob-password"]) {
         assert!(!everything.contains(secret), "{secret} is in a report");
+    }
+}
+
+/// What differs from run to run gives way to something fixed.
+fn still(text: &str, url: &str) -> String {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some((head, tail)) = rest.split_once(" characters, ") {
+        out.push_str(head);
+        let (_, after) = tail.split_once('›').unwrap();
+        out.push_str(" characters, digest›");
+        rest = after;
+    }
+    out.push_str(rest);
+    let out = out.replace(url, "http://127.0.0.1:8000");
+    let (head, last) = out.trim_end().rsplit_once('\n').unwrap();
+    format!("{head}\n{}\n", last.split(';').next().unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_documentation_shows_true_transcripts() {
+    let kept = Faults {
+        never_rotates: true,
+        one_name_for_all: true,
+        ..Faults::default()
+    };
+    for (name, faults) in [("signed-kept", kept), ("correct-signed", Faults::default())] {
+        let url = serve(app(faults, Spelling::Signed)).await;
+        let ended = run(&by_flags(&["-q", &url])).await;
+        let command = "fixation-audit --quiet --login /login --form 'user={username}' --form 'password={password}' \\\n    \
+                       --user alice --password-env ALICE --second-user bob --second-password-env BOB \\\n    \
+                       --whoami /whoami --whoami-json /subject --visit / --elevate /elevate --logout /logout http://127.0.0.1:8000";
+        let (table, status) = (still(&ended.out, &url), ended.status);
+        let text = format!("```text\n$ {command}\n{table}$ echo $?\n{status}\n```");
+        is_current(&format!("transcript of {name}"), &text);
     }
 }

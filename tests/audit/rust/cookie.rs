@@ -111,6 +111,8 @@ impl Sessions {
     pub(crate) fn remove(&self, headers: &mut HeaderMap, name: &str) {
         let field = if self.faults.bare_cookie {
             format!("{name}=; Path=/account; Domain=example.test; Max-Age=0")
+        } else if self.faults.removes_carelessly {
+            format!("{name}=; Path=/; Expires=Thu, 01 Jan 1970 00:00:00 GMT")
         } else {
             format!("{name}=; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=0")
         };

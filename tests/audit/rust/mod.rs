@@ -45,6 +45,8 @@ pub(crate) struct Faults {
     pub(crate) counts: bool,
     /// A plain cookie: no prefix, no attributes, a whole domain, cached, and removed under another path.
     pub(crate) bare_cookie: bool,
+    /// The field that removes a cookie lacks the Secure that its prefix demands.
+    pub(crate) removes_carelessly: bool,
     /// A second cookie whose prefix and attributes do not go together.
     pub(crate) sets_refused_cookie: bool,
 }

@@ -182,7 +182,7 @@ fn maker(scene: &Scene, models: &[(Vec<u8>, Vec<u8>)]) -> Snapshot {
         .unwrap_or_default();
     let mut attacker = Snapshot::default();
     for (name, _) in models {
-        attacker.jar.plant(&scene.world.base, name, &value);
+        attacker.jar.plant(&scene.place, name, &value);
     }
     attacker
 }
@@ -193,7 +193,7 @@ fn pairs(
     attacker: &Snapshot,
     models: &[(Vec<u8>, Vec<u8>)],
 ) -> Option<Vec<(String, String)>> {
-    let cookies = attacker.jar.matching(&scene.world.base);
+    let cookies = attacker.jar.matching(&scene.place);
     let longest = cookies
         .into_iter()
         .max_by_key(|cookie| cookie.value.len())?;

@@ -25,7 +25,7 @@ pub(super) async fn run(scene: &Scene, recorder: &mut Recorder<'_>) -> Result<()
     for made_up in [models, plain] {
         let mut attacker = Snapshot::default();
         for (name, value) in &made_up {
-            attacker.jar.plant(&scene.world.base, name, value);
+            attacker.jar.plant(&scene.place, name, value);
         }
         let names: Vec<_> = made_up
             .iter()
@@ -62,12 +62,12 @@ pub(super) async fn models(scene: &Scene) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Aud
     scene.try_login(&browser, 0).await?;
     let user = browser.snapshot();
     let mut models: Vec<(Vec<u8>, Vec<u8>)> = Vec::new();
-    for cookie in user.jar.matching(&scene.world.base) {
+    for cookie in user.jar.matching(&scene.place) {
         if scene.cookies.contains(&cookie.name) {
             models.push((cookie.name.clone(), cookie.value.clone()));
         }
     }
-    for cookie in guest.jar.matching(&scene.world.base) {
+    for cookie in guest.jar.matching(&scene.place) {
         if !models.iter().any(|(name, _)| *name == cookie.name) {
             models.push((cookie.name.clone(), cookie.value.clone()));
         }

@@ -26,7 +26,7 @@ pub(super) async fn run(scene: &Scene, recorder: &mut Recorder<'_>) -> Result<()
     let browser = scene.visitor().await?;
     scene.try_login(&browser, 0).await?;
     let kept = browser.snapshot();
-    for cookie in kept.jar.matching(&scene.world.base) {
+    for cookie in kept.jar.matching(&scene.place) {
         if scene.cookies.contains(&cookie.name) {
             attributes(scene, recorder, &kept.jar, cookie);
         }
@@ -62,7 +62,7 @@ fn attributes(
     cookie: &StoredCookie,
 ) {
     let name = String::from_utf8_lossy(&cookie.name).into_owned();
-    let place = &scene.world.base;
+    let place = &scene.place;
     let is_this = |other: &&StoredCookie| other.name == cookie.name;
     if !cookie.secure && jar.matching(&place.over_plain_http()).iter().any(is_this) {
         let seen = format!("a browser sends {name} over plain HTTP too");
@@ -103,7 +103,7 @@ fn planted_by_sibling(
     cookie: &StoredCookie,
     name: &str,
 ) -> Note {
-    let place = &scene.world.base;
+    let place = &scene.place;
     let parent = place
         .host()
         .split_once('.')

@@ -28,7 +28,7 @@ pub(super) async fn run(scene: &Scene, recorder: &mut Recorder<'_>) -> Result<()
 /// All cookies of a fresh login, the one with the name first.
 async fn cookies(scene: &Scene, account: usize, name: &[u8]) -> Result<Vec<Pair>, AuditError> {
     let kept = scene.user(account).await?.snapshot();
-    let all = kept.jar.matching(&scene.world.base);
+    let all = kept.jar.matching(&scene.place);
     let mut pairs: Vec<Pair> = all
         .into_iter()
         .map(|cookie| (cookie.name.clone(), cookie.value.clone()))

@@ -62,11 +62,11 @@ async fn same_browser(scene: &Scene, recorder: &mut Recorder<'_>) -> Result<(), 
 /// The guest's values under the names that the session has after the login.
 fn promoted(scene: &Scene, before: &Snapshot) -> Snapshot {
     let mut promoted = before.clone();
-    let guest = before.jar.matching(&scene.world.base);
+    let guest = before.jar.matching(&scene.place);
     // The longest value is the likeliest to be a token.
     if let Some(token) = guest.into_iter().max_by_key(|cookie| cookie.value.len()) {
         for name in &scene.cookies {
-            promoted.jar.plant(&scene.world.base, name, &token.value);
+            promoted.jar.plant(&scene.place, name, &token.value);
         }
     }
     promoted
@@ -74,14 +74,14 @@ fn promoted(scene: &Scene, before: &Snapshot) -> Snapshot {
 
 async fn planted(scene: &Scene, recorder: &mut Recorder<'_>) -> Result<(), AuditError> {
     let attacker = scene.visitor().await?.snapshot();
-    if attacker.jar.header(&scene.world.base).is_empty() {
+    if attacker.jar.header(&scene.place).is_empty() {
         return Ok(());
     }
     let victim = scene.from(&attacker);
     if !scene.try_login(&victim, 0).await? || !scene.reaches(&attacker, 0).await? {
         return Ok(());
     }
-    let cookies = attacker.jar.matching(&scene.world.base);
+    let cookies = attacker.jar.matching(&scene.place);
     let signed = cookies
         .iter()
         .any(|cookie| shape::looks_signed(&String::from_utf8_lossy(&cookie.value)));

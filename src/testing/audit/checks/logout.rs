@@ -59,7 +59,7 @@ fn removal(scene: &Scene, recorder: &mut Recorder<'_>, user: &Browser, trail: &[
         .map(|cookie| cookie.name)
         .collect();
     let after = user.snapshot();
-    let left = after.jar.matching(&scene.world.base);
+    let left = after.jar.matching(&scene.place);
     if let Some(cookie) = left
         .into_iter()
         .find(|cookie| removed.contains(&cookie.name))

@@ -91,7 +91,7 @@ async fn guessed(scene: &Scene, name: &str, next: &[String]) -> Result<bool, Aud
         } else {
             attacker
                 .jar
-                .plant(&scene.world.base, name.as_bytes(), value.as_bytes());
+                .plant(&scene.place, name.as_bytes(), value.as_bytes());
         }
         if scene.reaches(&attacker, 0).await? {
             return Ok(true);

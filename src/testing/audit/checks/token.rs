@@ -27,7 +27,7 @@ pub(super) async fn run(scene: &Scene, recorder: &mut Recorder<'_>) -> Result<()
             } else {
                 attacker
                     .jar
-                    .plant(&scene.world.base, id.name.as_bytes(), forged.as_bytes());
+                    .plant(&scene.place, id.name.as_bytes(), forged.as_bytes());
             }
             if scene.reaches(&attacker, 0).await? {
                 let sent = format!("the claims of {} with {what}", scene.show(&id));

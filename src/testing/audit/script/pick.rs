@@ -1,4 +1,5 @@
-use super::super::Answer;
+use super::super::browser::Exchange;
+use super::super::{Answer, CookieJar};
 use super::html;
 
 /// Takes a value out of an answer and keeps it under a name, for later steps to use as `{name}`.
@@ -13,6 +14,7 @@ enum Source {
     Field(String),
     Json(String),
     Header(String),
+    Cookie(String),
 }
 
 impl Pick {
@@ -47,6 +49,17 @@ impl Pick {
         }
     }
 
+    /// The value of a cookie that the browser holds after the step, kept under the cookie's name: for applications
+    /// that want a CSRF token sent back in a header.
+    #[must_use]
+    pub fn cookie(name: impl Into<String>) -> Self {
+        let name = name.into();
+        Self {
+            source: Source::Cookie(name.clone()),
+            name,
+        }
+    }
+
     /// Keeps the value under another name.
     #[must_use]
     pub fn named(mut self, name: impl Into<String>) -> Self {
@@ -54,7 +67,22 @@ impl Pick {
         self
     }
 
-    pub(in super::super) fn from(&self, answer: &Answer) -> Option<String> {
+    /// Looks in the answers, the last first, and in what the browser holds for the last one's place.
+    pub(in super::super) fn find(&self, exchanges: &[Exchange], jar: &CookieJar) -> Option<String> {
+        if let Source::Cookie(name) = &self.source {
+            let held = jar.matching(&exchanges.last()?.place);
+            let cookie = held
+                .into_iter()
+                .find(|cookie| cookie.name == name.as_bytes())?;
+            return String::from_utf8(cookie.value.clone()).ok();
+        }
+        exchanges
+            .iter()
+            .rev()
+            .find_map(|exchange| self.read(&exchange.answer))
+    }
+
+    fn read(&self, answer: &Answer) -> Option<String> {
         match &self.source {
             Source::Field(name) => html::field(&answer.text(), name),
             Source::Json(pointer) => match answer.json()?.pointer(pointer)? {
@@ -68,6 +96,7 @@ impl Pick {
                 .to_str()
                 .ok()
                 .map(ToOwned::to_owned),
+            Source::Cookie(_) => None,
         }
     }
 
@@ -76,6 +105,7 @@ impl Pick {
             Source::Field(name) => format!("the form field {name}"),
             Source::Json(pointer) => format!("the JSON value at {pointer}"),
             Source::Header(name) => format!("the header {name}"),
+            Source::Cookie(name) => format!("the cookie {name}"),
         }
     }
 }

@@ -89,6 +89,11 @@ impl Probe {
         }
     }
 
+    /// Whether what the rule reads is the user's name, and not a page around it.
+    pub(in super::super) fn names_the_user(&self) -> bool {
+        matches!(self.rule, Rule::Json(_) | Rule::By(_))
+    }
+
     /// The same rule for the answer to another step.
     pub(in super::super) fn asking(&self, step: Step) -> Self {
         Self {

@@ -1,17 +1,7 @@
-//! What is known of each server under `tests/audit/`, and the matrix that the documentation shows.
+//! The server in `../rust`, fault by fault.
 
-use std::collections::BTreeSet;
-use std::fmt::Write as _;
-
-use super::rust::{Faults, Spelling};
-
-/// A server with the checks that find something in it: these and no others.
-pub(crate) struct Truth {
-    pub(crate) name: &'static str,
-    pub(crate) written_with: &'static str,
-    pub(crate) what: &'static str,
-    pub(crate) expected: &'static [&'static str],
-}
+use super::Truth;
+use crate::rust::{Faults, Spelling};
 
 pub(crate) struct RustServer {
     pub(crate) truth: Truth,
@@ -269,6 +259,16 @@ pub(crate) fn rust_servers() -> Vec<RustServer> {
             ],
         ),
         (
+            "careless-removal",
+            "the removal lacks the Secure that the name's prefix demands",
+            Signed,
+            Faults {
+                removes_carelessly: true,
+                ..none
+            },
+            &["cookie-refused", "removal-ignored"],
+        ),
+        (
             "refused-cookie",
             "a prefixed cookie with a Domain",
             Plain,
@@ -291,208 +291,4 @@ pub(crate) fn rust_servers() -> Vec<RustServer> {
             spelling,
         })
         .collect()
-}
-
-/// A Python program in `python/`, and whether it speaks of itself by OpenAPI (otherwise by `cookies.toml`).
-pub(crate) struct PythonServer {
-    pub(crate) truth: Truth,
-    pub(crate) by_openapi: bool,
-}
-
-const KEPT_EVERYWHERE: &[&str] = &[
-    "id-kept-at-login",
-    "planted-cookie-authenticated",
-    "id-kept-at-reauth",
-    "id-kept-at-switch",
-    "late-response-restores-cookie",
-    "cookie-no-host-prefix",
-    "missing-no-store",
-    "duplicate-cookies",
-];
-
-const CHOSEN: &[&str] = &[
-    "id-kept-at-login",
-    "planted-cookie-authenticated",
-    "chosen-id-adopted",
-    "id-kept-at-reauth",
-    "id-kept-at-switch",
-    "late-response-restores-cookie",
-    "cookie-no-host-prefix",
-    "missing-no-store",
-    "duplicate-cookies",
-];
-
-const BY_QUERY: &[&str] = &[
-    "id-kept-at-login",
-    "planted-cookie-authenticated",
-    "chosen-id-adopted",
-    "id-kept-at-reauth",
-    "id-kept-at-switch",
-    "id-from-url",
-    "late-response-restores-cookie",
-    "cookie-no-host-prefix",
-    "missing-no-store",
-    "duplicate-cookies",
-];
-
-const IN_COOKIE: &[&str] = &[
-    "id-kept-at-reauth",
-    "old-id-alive-after-switch",
-    "data-survives-login",
-    "data-survives-switch",
-    "token-alive-after-logout",
-    "missing-no-store",
-];
-
-pub(crate) fn python_servers() -> Vec<PythonServer> {
-    let bearer: &[&str] = &[
-        "token-alive-after-logout",
-        "token-not-verified",
-        "token-lifetime",
-    ];
-    let rows: [(&str, &str, &str, bool, &[&str]); 8] = [
-        (
-            "fastapi_signed_kept",
-            "FastAPI",
-            "one HMAC-signed id from the first visit on",
-            false,
-            KEPT_EVERYWHERE,
-        ),
-        (
-            "fastapi_correct",
-            "FastAPI",
-            "its repaired twin",
-            false,
-            &[],
-        ),
-        (
-            "fastapi_bearer",
-            "FastAPI",
-            "bearer tokens that never end, and with any algorithm",
-            true,
-            bearer,
-        ),
-        (
-            "fastapi_bearer_correct",
-            "FastAPI",
-            "its repaired twin",
-            true,
-            &[],
-        ),
-        (
-            "flask_client_chosen",
-            "Flask",
-            "a store keyed by whatever id the client sends",
-            false,
-            CHOSEN,
-        ),
-        (
-            "flask_query_cookie",
-            "Flask",
-            "the same, and a query parameter becomes the cookie",
-            false,
-            BY_QUERY,
-        ),
-        (
-            "flask_session_cookie",
-            "Flask",
-            "the whole session in a signed cookie, with nothing to end it",
-            false,
-            IN_COOKIE,
-        ),
-        (
-            "flask_correct",
-            "Flask",
-            "the repaired twin of the three",
-            false,
-            &[],
-        ),
-    ];
-    rows.into_iter()
-        .map(
-            |(name, written_with, what, by_openapi, expected)| PythonServer {
-                truth: Truth {
-                    name,
-                    written_with,
-                    what,
-                    expected,
-                },
-                by_openapi,
-            },
-        )
-        .collect()
-}
-
-/// Findings that should have been made and were not, and the reverse.
-#[derive(Default)]
-pub(crate) struct Score {
-    pub(crate) hits: usize,
-    pub(crate) missed: Vec<String>,
-    pub(crate) false_alarms: Vec<String>,
-}
-
-impl Score {
-    pub(crate) fn add(&mut self, truth: &Truth, found: &BTreeSet<String>) {
-        let expected: BTreeSet<String> = truth.expected.iter().map(|id| (*id).to_owned()).collect();
-        let at = |id: &String| format!("{}: {id}", truth.name);
-        self.hits += expected.intersection(found).count();
-        self.missed.extend(expected.difference(found).map(at));
-        self.false_alarms
-            .extend(found.difference(&expected).map(at));
-    }
-
-    pub(crate) fn precision(&self) -> f64 {
-        ratio(self.hits, self.false_alarms.len())
-    }
-
-    pub(crate) fn recall(&self) -> f64 {
-        ratio(self.hits, self.missed.len())
-    }
-
-    /// Prints the figures, and fails with what differs.
-    #[track_caller]
-    pub(crate) fn assert_exact(&self) {
-        let (hits, missed, alarms) = (self.hits, self.missed.len(), self.false_alarms.len());
-        println!(
-            "{hits} found as expected, {missed} missed, {alarms} false alarms: precision {:.3}, recall {:.3}",
-            self.precision(),
-            self.recall()
-        );
-        assert!(
-            self.missed.is_empty() && self.false_alarms.is_empty(),
-            "missed: {:#?}\nfalse alarms: {:#?}",
-            self.missed,
-            self.false_alarms
-        );
-    }
-}
-
-#[allow(clippy::cast_precision_loss, reason = "a few hundred findings")]
-fn ratio(hits: usize, others: usize) -> f64 {
-    if hits + others == 0 {
-        1.0
-    } else {
-        hits as f64 / (hits + others) as f64
-    }
-}
-
-/// The matrix of the documentation: a row for each server.
-pub(crate) fn matrix(truths: &[&Truth]) -> String {
-    let mut out = String::from(
-        "| server | written with | what it does | expected and found |\n|---|---|---|---|\n",
-    );
-    for truth in truths {
-        let ids: Vec<_> = truth.expected.iter().map(|id| format!("`{id}`")).collect();
-        let ids = if ids.is_empty() {
-            "nothing".to_owned()
-        } else {
-            ids.join(", ")
-        };
-        let _ = writeln!(
-            out,
-            "| `{}` | {} | {} | {ids} |",
-            truth.name, truth.written_with, truth.what
-        );
-    }
-    out
 }

@@ -1,0 +1,91 @@
+//! What an engine's error means to a store.
+
+use sqlx::{Error, error::DatabaseError};
+
+use crate::store::{StoreError, StoreErrorKind};
+
+/// How often a statement is tried that the engine gave up in favour of another one.
+const ATTEMPTS: usize = 3;
+
+/// Runs `statement`, and again if the engine says that it undid it for the sake of another transaction:
+/// a deadlock, or a serialization failure where the database's default isolation is above
+/// `READ COMMITTED`. Nothing was written then, so trying again is safe.
+pub(super) async fn attempt<T, F>(statement: impl Fn() -> F) -> Result<T, StoreError>
+where
+    F: Future<Output = Result<T, Error>>,
+{
+    let mut attempts = 1;
+    loop {
+        match statement().await {
+            Ok(done) => return Ok(done),
+            Err(error) if attempts < ATTEMPTS && was_undone(&error) => attempts += 1,
+            Err(error) => return Err(failure(error)),
+        }
+    }
+}
+
+fn was_undone(error: &Error) -> bool {
+    let code = error.as_database_error().and_then(DatabaseError::code);
+    matches!(code.as_deref(), Some("40001" | "40P01"))
+}
+
+pub(super) fn failure(error: Error) -> StoreError {
+    let kind = match &error {
+        Error::Database(error) => kind_of(error.code().as_deref().unwrap_or_default()),
+        Error::PoolTimedOut => StoreErrorKind::Timeout,
+        Error::ColumnDecode { .. } | Error::Decode(_) => StoreErrorKind::Corrupt,
+        _ => StoreErrorKind::Unavailable,
+    };
+    StoreError::with_source(kind, error)
+}
+
+/// By an SQLSTATE of PostgreSQL or a result code of SQLite, which never look alike.
+fn kind_of(code: &str) -> StoreErrorKind {
+    if let Ok(result_code) = code.parse::<u32>()
+        && code.len() < 5
+    {
+        // The low byte of an extended result code is the primary one.
+        return match result_code & 0xFF {
+            // SQLITE_BUSY, SQLITE_LOCKED
+            5 | 6 => StoreErrorKind::Timeout,
+            // SQLITE_ERROR, which for fixed statements means that a table is missing; SQLITE_READONLY
+            1 | 8 => StoreErrorKind::Unsupported,
+            // SQLITE_CORRUPT, SQLITE_NOTADB
+            11 | 26 => StoreErrorKind::Corrupt,
+            _ => StoreErrorKind::Unavailable,
+        };
+    }
+    match code {
+        // undefined_table, undefined_column, read_only_sql_transaction, insufficient_privilege
+        "42P01" | "42703" | "25006" | "42501" => StoreErrorKind::Unsupported,
+        // query_canceled, lock_not_available
+        "57014" | "55P03" => StoreErrorKind::Timeout,
+        _ => StoreErrorKind::Unavailable,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::kind_of;
+    use crate::store::StoreErrorKind::{Corrupt, Timeout, Unavailable, Unsupported};
+
+    #[test]
+    fn codes_of_both_engines_are_told_apart() {
+        for (code, kind) in [
+            ("5", Timeout),
+            ("517", Timeout),
+            ("1", Unsupported),
+            ("8", Unsupported),
+            ("26", Corrupt),
+            ("13", Unavailable),
+            ("42P01", Unsupported),
+            ("25006", Unsupported),
+            ("57014", Timeout),
+            ("53300", Unavailable),
+            ("08006", Unavailable),
+            ("", Unavailable),
+        ] {
+            assert_eq!(kind_of(code), kind, "{code}");
+        }
+    }
+}
