@@ -88,11 +88,11 @@ mod key;
 mod middleware;
 #[cfg(doctest)]
 mod misuse;
-#[cfg(test)]
-mod proof;
 #[cfg(all(doctest, feature = "axum"))]
 #[doc = include_str!("../README.md")]
 mod readme {}
+#[cfg(test)]
+mod proof;
 mod session;
 pub mod store;
 #[cfg(feature = "testing")]
