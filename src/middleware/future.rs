@@ -15,10 +15,10 @@ use tower_service::Service;
 use super::{
     context::{BoxSettling, Conclusion, RequestContext},
     failure::{FailureResponse, reply},
-    keeper::{Settling, stored::BoxLoad},
+    keeper::{BoxLoad, Settling},
     shared::Shared,
 };
-use crate::session::{decide::Outcome, handle::Session, time::Timestamp};
+use crate::session::decide::Outcome;
 
 pin_project! {
     /// The response of a [`SessionService`](crate::SessionService).
@@ -69,7 +69,6 @@ pin_project! {
             load: BoxLoad,
             request: Option<Request<B>>,
             service: S,
-            now: Timestamp,
         },
         Run {
             #[pin]
@@ -95,14 +94,12 @@ where
         service: S,
         shared: Arc<Shared>,
         failure: F,
-        now: Timestamp,
     ) -> Self {
         Self {
             state: State::Admit {
                 load,
                 request: Some(request),
                 service,
-                now,
             },
             shared,
             failure,
@@ -141,17 +138,13 @@ where
                     load,
                     request,
                     service,
-                    now,
                 } => {
                     let admission = ready!(load.as_mut().poll(cx));
                     let Some(mut request) = request.take() else {
                         unreachable!("the request leaves once, with the admission");
                     };
                     match admission {
-                        Ok((live, admission)) => {
-                            let environment = Arc::clone(this.shared) as _;
-                            let session = Session::new(environment, live, *now);
-                            let context = RequestContext::new(session, admission);
+                        Ok(context) => {
                             context.enter(request.extensions_mut());
                             let handler = service.call(request);
                             let context = Some(context);

@@ -8,7 +8,7 @@ mod memory;
 mod outcome;
 #[cfg(feature = "redis")]
 pub mod redis;
-pub(crate) mod revocation;
+pub mod revocation;
 mod shards;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod sql;
@@ -24,6 +24,8 @@ use crate::session::{
     time::Timestamp,
 };
 
+#[cfg(feature = "redis")]
+pub use self::redis::{RedisRevocations, RedisStore};
 #[cfg(feature = "postgres")]
 pub use self::sql::PostgresStore;
 #[cfg(feature = "sqlite")]

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{Admission, Finished, Settling, Writes, judge, kind_of, stored::max_age};
+use super::{
+    Admission, BoxLoad, Finished, Settling, Writes, judge, kind_of, list::List, stored::max_age,
+};
 use crate::{
     cookie::{
         CookieKind,
@@ -10,6 +12,7 @@ use crate::{
         token::{Rejected, SelfContained},
     },
     middleware::{
+        context::RequestContext,
         failure::{SessionError, SessionErrorKind},
         random,
         shared::{Arrival, Shared},
@@ -27,7 +30,10 @@ use crate::{
         record::{Standing, State},
         time::Timestamp,
     },
-    store::revocation::{Retirement, Revocations, Status},
+    store::{
+        StoreError,
+        revocation::{IssuedToken, Retirement, Status},
+    },
 };
 
 /// What a request holds beside its session: the guest session that came with it.
@@ -57,13 +63,30 @@ pub(crate) fn read(
     Ok(Session::new(Arc::clone(shared) as _, Some(live), now))
 }
 
-/// Decides what the tokens are worth.
-pub(crate) fn admit(
-    shared: &Arc<Shared>,
-    list: &Revocations,
+/// Asks a shared list what the tokens are worth, and tells if it fails.
+pub(crate) fn load(
+    shared: Arc<Shared>,
+    list: List,
     arrival: Arrival<Session>,
     now: Timestamp,
-) -> (Session, Admission<Held>) {
+) -> BoxLoad {
+    Box::pin(async move {
+        let admitted = admit(&shared, &list, arrival, now).await;
+        if admitted.is_err() {
+            shared.tell(&SessionEvent::new(EventKind::StoreFailedLoad, now));
+        }
+        let (session, admission) = admitted?;
+        Ok(RequestContext::new(session, admission))
+    })
+}
+
+/// Decides what the tokens are worth.
+pub(crate) async fn admit(
+    shared: &Arc<Shared>,
+    list: &List,
+    arrival: Arrival<Session>,
+    now: Timestamp,
+) -> Result<(Session, Admission<Held>), StoreError> {
     let Arrival { tokens, client } = arrival;
     let mut admission = Admission {
         held: Held::default(),
@@ -73,36 +96,45 @@ pub(crate) fn admit(
     };
     if let Presented::One(mut session) = tokens.session {
         let client = &admission.client;
-        match open(shared, list, &mut session, CookieKind::Session, client, now) {
+        let live = its_own(&mut session);
+        match open(shared, list, live, CookieKind::Session, client, now).await? {
             Ok(()) => {
                 admission.held.beside = tokens.guest.one();
-                return (session, admission);
+                return Ok((session, admission));
             }
             Err(dead) => admission.barred = dead.is_retired(),
         }
     }
     if let Presented::One(mut guest) = tokens.guest {
         let client = &admission.client;
-        match open(shared, list, &mut guest, CookieKind::Guest, client, now) {
-            Ok(()) => return (guest, admission),
+        let live = its_own(&mut guest);
+        match open(shared, list, live, CookieKind::Guest, client, now).await? {
+            Ok(()) => return Ok((guest, admission)),
             Err(dead) => admission.barred |= dead.is_retired(),
         }
     }
-    (Session::new(Arc::clone(shared) as _, None, now), admission)
+    let nobody = Session::new(Arc::clone(shared) as _, None, now);
+    Ok((nobody, admission))
 }
 
-fn open(
+/// The session of a handle that was made a moment ago.
+fn its_own(session: &mut Session) -> &mut Live {
+    match session.live_mut() {
+        Some(live) => live,
+        None => unreachable!("it holds one, and nobody else has it"),
+    }
+}
+
+async fn open(
     shared: &Shared,
-    list: &Revocations,
-    session: &mut Session,
+    list: &List,
+    live: &mut Live,
     kind: CookieKind,
     client: &Client,
     now: Timestamp,
-) -> Result<(), Dead> {
-    let Some(live) = session.live_mut() else {
-        unreachable!("it was read a moment ago, and nobody else has it");
-    };
-    let verdict = standing(list, live, now).and_then(|standing| {
+) -> Result<Result<(), Dead>, StoreError> {
+    let standing = standing(list.status(issued(live), now).await?);
+    let verdict = standing.and_then(|standing| {
         let authenticated = kind == CookieKind::Session;
         decide::admit(&live.state, standing, authenticated, now, shared.policy())
     });
@@ -111,27 +143,33 @@ fn open(
             live.hold = hold;
             if let Err(dead) = shared.appraise(live, client, now) {
                 let until = live.state.absolute_expiry;
-                let _: bool = list.retire(&live.id, Retirement::Ended, until, now);
+                let _: bool = list.retire(&live.id, Retirement::Ended, until, now).await?;
                 shared.tell_dead(live.id, Some(live), dead, now);
-                return Err(dead);
+                return Ok(Err(dead));
             }
-            Ok(())
+            Ok(Ok(()))
         }
         Err(dead) => {
             if dead == Dead::Reused && shared.policy().token_reuse() == TokenReuse::EndSession {
-                list.end_family(&live.id, live.state.absolute_expiry, now);
+                let until = live.state.absolute_expiry;
+                list.end_family(&live.id, until, now).await?;
                 let event = SessionEvent::new(EventKind::SessionEndedByReuse, now).of(live.id);
                 shared.tell(&event.by(live.subject().cloned()));
             } else {
                 shared.tell_dead(live.id, Some(live), dead, now);
             }
-            Err(dead)
+            Ok(Err(dead))
         }
     }
 }
 
-fn standing(list: &Revocations, live: &Live, now: Timestamp) -> Result<Standing, Dead> {
-    match list.status(&live.id, live.subject(), live.state.last_seen_at, now) {
+/// The token that opened a session, as the list knows it.
+fn issued(live: &Live) -> IssuedToken<'_> {
+    IssuedToken::new(&live.id, live.subject(), live.state.last_seen_at)
+}
+
+const fn standing(status: Status) -> Result<Standing, Dead> {
+    match status {
         Status::Good => Ok(Standing::Current),
         Status::Grace => Ok(Standing::Grace),
         Status::Superseded => Ok(Standing::Superseded),
@@ -140,10 +178,27 @@ fn standing(list: &Revocations, live: &Live, now: Timestamp) -> Result<Standing,
     }
 }
 
+/// The future that carries out a plan with a shared list; it owns all it needs, so that it can outlive the
+/// request.
+pub(crate) async fn settle_later(
+    shared: Arc<Shared>,
+    list: List,
+    live: Option<Live>,
+    held: Held,
+    finished: Finished,
+    settled: Settled,
+) -> Settling {
+    let result = settle(&shared, &list, live.as_ref(), held, &finished, settled).await;
+    if let Err(error) = &result {
+        shared.tell_failed_write(error, live.as_ref(), finished.now);
+    }
+    result
+}
+
 /// Carries out a plan.
-pub(crate) fn settle(
+pub(crate) async fn settle(
     shared: &Shared,
-    list: &Revocations,
+    list: &List,
     live: Option<&Live>,
     held: Held,
     finished: &Finished,
@@ -157,13 +212,13 @@ pub(crate) fn settle(
         finished,
         writes: Writes::new(),
     };
-    let verdict = task.run(settled)?;
+    let verdict = task.run(settled).await?;
     judge(verdict, task.writes)
 }
 
 struct Settle<'a> {
     shared: &'a Shared,
-    list: &'a Revocations,
+    list: &'a List,
     live: Option<&'a Live>,
     held: Held,
     finished: &'a Finished,
@@ -171,7 +226,7 @@ struct Settle<'a> {
 }
 
 impl Settle<'_> {
-    fn run(&mut self, settled: Settled) -> Result<Verdict, SessionError> {
+    async fn run(&mut self, settled: Settled) -> Result<Verdict, SessionError> {
         let Settled {
             plan,
             events,
@@ -183,7 +238,7 @@ impl Settle<'_> {
                 why: Save::Lower, ..
             } => {
                 // The level is in the token, and nobody would receive a lower one: the token ends.
-                self.retire(Retirement::Ended);
+                self.retire(Retirement::Ended).await?;
                 self.tell(&events, None);
             }
             Plan::Save { state, why, .. } => {
@@ -191,20 +246,17 @@ impl Settle<'_> {
                     return Ok(verdict);
                 };
                 // A token that was replaced meanwhile must not leave again: the browser has a newer one.
-                let may_reissue = self.list.may_reissue(
-                    &live.id,
-                    live.subject(),
-                    live.state.last_seen_at,
-                    self.finished.now,
-                );
-                if live.hold == Hold::Current && may_reissue {
+                let may_reissue = self.list.may_reissue(issued(live), self.finished.now);
+                if may_reissue.await? && live.hold == Hold::Current {
                     self.issue(&state, &live.id)?;
                     self.tell(&events, None);
                 } else if why == Save::Data {
                     self.tell(&[EventKind::ResurrectionBlocked], None);
                 }
             }
-            Plan::Rotate { state, how } => return self.rotate(&state, how, &events, verdict),
+            Plan::Rotate { state, how } => {
+                return self.rotate(&state, how, &events, verdict).await;
+            }
             Plan::Start {
                 mut state,
                 end_first,
@@ -212,22 +264,22 @@ impl Settle<'_> {
                 let limited = self.shared.policy().session_limit().is_some();
                 if limited && state.authentication.is_some() {
                     if end_first {
-                        self.end_all(Retirement::Ended);
+                        self.end_all(Retirement::Ended).await?;
                     }
                     return Err(SessionError::new(SessionErrorKind::NeedsStore));
                 }
                 let fresh = random::fresh()?;
-                self.end_all(if end_first {
+                let how = if end_first {
                     Retirement::Ended
                 } else {
                     Retirement::Superseded
-                });
+                };
+                self.end_all(how).await?;
                 // What was issued to the subject up to a revocation is dead: this login comes after it.
                 let subject = state.authentication.as_ref().map(|who| who.subject.clone());
-                if let Some(cutoff) = subject.as_ref().and_then(|who| self.list.cutoff(who))
-                    && state.last_seen_at <= cutoff
-                {
-                    state.last_seen_at = Timestamp::from_unix_millis(cutoff.as_unix_millis() + 1);
+                if let Some(subject) = &subject {
+                    let at = self.list.issue_time(subject, state.last_seen_at);
+                    state.last_seen_at = at.await?;
                 }
                 if subject.is_some() && self.finished.guest_came {
                     self.remove_cookie(CookieKind::Guest);
@@ -236,14 +288,14 @@ impl Settle<'_> {
                 self.tell(&events, Some((fresh.id, subject.as_ref())));
             }
             Plan::End => {
-                self.end_all(Retirement::Ended);
+                self.end_all(Retirement::Ended).await?;
                 self.tell(&events, None);
             }
         }
         Ok(verdict)
     }
 
-    fn rotate(
+    async fn rotate(
         &mut self,
         state: &State,
         how: Rotation,
@@ -264,15 +316,9 @@ impl Settle<'_> {
         } else {
             Retirement::Elevated { successor: id }
         };
-        let issue = self.list.retire_of(
-            &live.id,
-            live.subject(),
-            live.state.last_seen_at,
-            retirement,
-            live.state.absolute_expiry,
-            self.finished.now,
-        );
-        if let Some(at) = issue {
+        let (until, now) = (live.state.absolute_expiry, self.finished.now);
+        let issue = self.list.retire_of(issued(live), retirement, until, now);
+        if let Some(at) = issue.await? {
             let mut state = state.clone();
             state.last_seen_at = state.last_seen_at.max(at);
             self.issue(&state, &id)?;
@@ -296,15 +342,16 @@ impl Settle<'_> {
     }
 
     /// Takes the request's own token out of use; false if that was done already.
-    fn retire(&self, how: Retirement) -> bool {
-        self.live.is_some_and(|live| {
-            let until = live.state.absolute_expiry;
-            self.list.retire(&live.id, how, until, self.finished.now)
-        })
+    async fn retire(&self, how: Retirement) -> Result<bool, StoreError> {
+        let Some(live) = self.live else {
+            return Ok(false);
+        };
+        let (until, now) = (live.state.absolute_expiry, self.finished.now);
+        self.list.retire(&live.id, how, until, now).await
     }
 
-    fn end_all(&mut self, how: Retirement) {
-        if self.retire(how)
+    async fn end_all(&mut self, how: Retirement) -> Result<(), StoreError> {
+        if self.retire(how).await?
             && let Some(live) = self.live
         {
             self.remove_cookie(kind_of(live.state.authentication.is_some()));
@@ -313,10 +360,12 @@ impl Settle<'_> {
             && let Some(guest) = beside.live()
         {
             let until = guest.state.absolute_expiry;
-            if self.list.retire(&guest.id, how, until, self.finished.now) {
+            let now = self.finished.now;
+            if self.list.retire(&guest.id, how, until, now).await? {
                 self.remove_cookie(CookieKind::Guest);
             }
         }
+        Ok(())
     }
 
     fn issue(&mut self, state: &State, id: &SessionId) -> Result<(), SessionError> {

@@ -1,13 +1,14 @@
 //! Sessions in a store: the token is a reference, the record is the authority.
 
-use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use http::HeaderValue;
 
-use super::{Admission, Finished, Settling, Writes, judge, kind_of};
+use super::{Admission, BoxLoad, Finished, Settling, Writes, judge, kind_of};
 use crate::{
     cookie::{CookieKind, request::Presented, token::Opened},
     middleware::{
+        context::RequestContext,
         failure::{SessionError, SessionErrorKind},
         random,
         shared::{Arrival, Shared},
@@ -51,12 +52,6 @@ struct Kept {
     lineage: Lineage,
 }
 
-/// A session that a store held, and the rest of its admission.
-pub(crate) type Loaded = (Option<Live>, Admission<Held>);
-
-/// An admission that waits for a store; it owns all it needs.
-pub(crate) type BoxLoad = Pin<Box<dyn Future<Output = Result<Loaded, SessionError>> + Send>>;
-
 /// Asks the store for what the tokens claim, and tells if it fails.
 pub(crate) fn load(
     shared: Arc<Shared>,
@@ -65,11 +60,13 @@ pub(crate) fn load(
     now: Timestamp,
 ) -> BoxLoad {
     Box::pin(async move {
-        let admission = admit(&shared, &*store, arrival, now).await;
-        if admission.is_err() {
+        let admitted = admit(&shared, &*store, arrival, now).await;
+        if admitted.is_err() {
             shared.tell(&SessionEvent::new(EventKind::StoreFailedLoad, now));
         }
-        admission
+        let (live, admission) = admitted?;
+        let session = Session::new(shared, live, now);
+        Ok(RequestContext::new(session, admission))
     })
 }
 
@@ -145,7 +142,7 @@ async fn admit(
     store: &dyn SessionStore,
     arrival: Arrival<Opened<Claim>>,
     now: Timestamp,
-) -> Result<Loaded, SessionError> {
+) -> Result<(Option<Live>, Admission<Held>), SessionError> {
     let Arrival { tokens, client } = arrival;
     let guest_came = tokens.guest.is_one();
     let mut barred = false;
@@ -254,12 +251,8 @@ pub(crate) async fn settle(
         Ok(verdict) => judge(verdict, task.writes),
         Err(error) => Err(error),
     };
-    if let Err(error) = &result
-        && error.kind() == SessionErrorKind::Store
-    {
-        let event = SessionEvent::new(EventKind::StoreFailedWrite, task.finished.now);
-        let session = task.live.as_ref().map(|live| live.id);
-        shared.tell(&SessionEvent { session, ..event });
+    if let Err(error) = &result {
+        shared.tell_failed_write(error, task.live.as_ref(), task.finished.now);
     }
     result
 }
