@@ -4,6 +4,8 @@
 
 #[path = "testbed/config.rs"]
 mod config;
+#[path = "testbed/control.rs"]
+mod control;
 #[path = "testbed/events.rs"]
 mod events;
 #[path = "testbed/gates.rs"]

@@ -1,6 +1,6 @@
 //! Extractors for axum handlers.
 
-use std::{error::Error, fmt};
+use std::{error::Error, fmt, ops::Deref};
 
 use axum_core::{
     extract::{FromRequestParts, OptionalFromRequestParts},
@@ -8,7 +8,14 @@ use axum_core::{
 };
 use http::{StatusCode, request::Parts};
 
-use crate::session::handle::{AuthenticatedSession, Session};
+use crate::{
+    guard::{refusal::Refusal, requirement::Requirement},
+    session::{
+        authentication::AssuranceLevel,
+        csrf::CsrfRejected,
+        handle::{AuthenticatedSession, Session},
+    },
+};
 
 /// The route is not within a [`SessionLayer`](crate::SessionLayer): a mistake of the application.
 ///
@@ -44,23 +51,22 @@ where
 
 /// Why a handler that needs a logged-in user was not called.
 ///
-/// As a response it is 401 where nobody is logged in and 500 where the layer is missing, both with an
-/// empty body.
+/// As a response it is the [`refusal`](Self::refusal)'s status and challenge with an empty body: 401 where
+/// nobody is logged in, 403 where the level falls short, 500 where the layer is missing.
 #[derive(Clone, Copy, Debug)]
-#[non_exhaustive]
-pub enum AuthenticationRejection {
-    /// Nobody is logged in.
-    NotAuthenticated,
-    /// The route is not within a [`SessionLayer`](crate::SessionLayer).
-    MissingSessionLayer(MissingSessionLayer),
+pub struct AuthenticationRejection(Refusal);
+
+impl AuthenticationRejection {
+    /// What was refused.
+    #[must_use]
+    pub const fn refusal(&self) -> Refusal {
+        self.0
+    }
 }
 
 impl fmt::Display for AuthenticationRejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NotAuthenticated => f.write_str("nobody is logged in"),
-            Self::MissingSessionLayer(missing) => missing.fmt(f),
-        }
+        self.0.fmt(f)
     }
 }
 
@@ -68,10 +74,15 @@ impl Error for AuthenticationRejection {}
 
 impl IntoResponse for AuthenticationRejection {
     fn into_response(self) -> Response {
-        match self {
-            Self::NotAuthenticated => StatusCode::UNAUTHORIZED.into_response(),
-            Self::MissingSessionLayer(missing) => missing.into_response(),
-        }
+        let mut response = self.0.status().into_response();
+        self.0.write_to(response.headers_mut());
+        response
+    }
+}
+
+impl IntoResponse for CsrfRejected {
+    fn into_response(self) -> Response {
+        Refusal::Csrf(self).status().into_response()
     }
 }
 
@@ -82,14 +93,60 @@ where
     type Rejection = AuthenticationRejection;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
-        match parts.extensions.get::<Session>() {
-            Some(session) => session
-                .authenticated()
-                .ok_or(AuthenticationRejection::NotAuthenticated),
-            None => Err(AuthenticationRejection::MissingSessionLayer(
-                MissingSessionLayer(()),
-            )),
-        }
+        let anybody = Requirement::default();
+        let user = anybody.check(&parts.extensions);
+        user.map_err(AuthenticationRejection)
+    }
+}
+
+/// The session of a user who is logged in at `LEVEL` or above, so that a handler's signature says what it
+/// needs.
+///
+/// The level is a number, as in [`AssuranceLevel::new`]; 0 does not compile. It derefs to the
+/// [`AuthenticatedSession`]. For a limit on the age of the proof, or another answer than an empty body, use
+/// [`RequireAuthentication`](crate::RequireAuthentication).
+///
+/// # Examples
+///
+/// ```
+/// use tower_session_guard::AuthenticatedAt;
+///
+/// async fn delete_account(user: AuthenticatedAt<2>) -> String {
+///     format!("deleted {}", user.subject())
+/// }
+/// # let _: axum::Router = axum::Router::new().route("/", axum::routing::post(delete_account));
+/// ```
+#[derive(Clone, Debug)]
+pub struct AuthenticatedAt<const LEVEL: u8>(pub AuthenticatedSession);
+
+impl<const LEVEL: u8> AuthenticatedAt<LEVEL> {
+    const REQUIRED: AssuranceLevel = match AssuranceLevel::new(LEVEL) {
+        Some(level) => level,
+        None => panic!("level 0 is nobody: use Session"),
+    };
+}
+
+impl<const LEVEL: u8> Deref for AuthenticatedAt<LEVEL> {
+    type Target = AuthenticatedSession;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
+impl<const LEVEL: u8, S> FromRequestParts<S> for AuthenticatedAt<LEVEL>
+where
+    S: Sync,
+{
+    type Rejection = AuthenticationRejection;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        let requirement = Requirement {
+            level: Some(Self::REQUIRED),
+            within: None,
+        };
+        let user = requirement.check(&parts.extensions);
+        user.map(Self).map_err(AuthenticationRejection)
     }
 }
 

@@ -1,23 +1,122 @@
 //! Tower middleware that makes session fixation impossible by construction.
+//!
+//! [`SessionLayer`] wraps any tower stack whose requests and responses are [`http`] types: axum, hyper,
+//! tonic or a bare service. It reads an HMAC-signed session cookie, hands the inner service a [`Session`]
+//! (and, when somebody is logged in, an [`AuthenticatedSession`]) in the request's extensions, and issues a
+//! fresh token whenever the handler marks a login, an elevation or a logout. The old token is dead at once.
+//!
+//! # Example
+//!
+//! ```
+//! use tower_session_guard::{AuthenticatedSession, KeyRing, Session, SessionLayer};
+//! # #[cfg(feature = "axum")]
+//! # {
+//! use axum::{Router, routing::{get, post}};
+//!
+//! async fn login(session: Session) -> &'static str {
+//!     // … verify a password or a passkey …
+//!     session.login("42"); // that is all: the layer rotates
+//!     "welcome"
+//! }
+//!
+//! async fn home(user: AuthenticatedSession) -> String {
+//!     format!("hello {}", user.subject())
+//! }
+//!
+//! let keys = KeyRing::generate()?; // KeyRing::from_env("SESSION_KEYS")? in production
+//! let app: Router = Router::new()
+//!     .route("/", get(home))
+//!     .route("/login", post(login))
+//!     .layer(SessionLayer::new(keys));
+//! # }
+//! # Ok::<(), tower_session_guard::ConfigError>(())
+//! ```
+//!
+//! Without axum, a handler takes the session from the extensions:
+//! `request.extensions().get::<Session>()`.
+//!
+//! # What holds by construction
+//!
+//! - A subject cannot be set without a new token: [`Session::login`] is the only way, and the layer rotates.
+//! - A token is worth something only under the cookie name, version and audience that it was issued for.
+//! - Before and after a login the browser holds different cookies, so that a late answer of an anonymous
+//!   request cannot overwrite the session.
+//! - Nothing brings back a session that ended: no operation of a store creates what is missing.
+//! - A failed store is a failed request, never an empty session.
+//!
+//! # What it does not do
+//!
+//! It verifies no passwords, keeps no accounts, and does not stop a script that runs inside the
+//! application's own page, nor malware on the user's machine. `SECURITY.md` states the threat model.
+//!
+//! # Tokens or a store
+//!
+//! | | self-contained tokens | a [`store`] |
+//! |---|---|---|
+//! | to run | nothing | memory, Redis, PostgreSQL, SQLite, DynamoDB, Firestore |
+//! | a request costs | two SHA-256 compressions | the same and one read |
+//! | data | about 2 KiB, which the holder can read | 64 KiB, on the server |
+//! | logout and rotation hold | in this process, or with a shared list | on every node |
+//! | parallel writes of one session | the last one wins | none is lost |
+//! | listing the sessions of a subject | no | yes |
+//!
+//! # Features
+//!
+//! None is on by default, and none changes what the others do.
+//!
+//! | feature | brings |
+//! |---|---|
+//! | `axum` | extractors for [`Session`] and [`AuthenticatedSession`], on `axum-core` alone |
+//! | `testing` | a manual clock, the store contract suite and other tools for tests |
+
+#![warn(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
 mod cookie;
 mod error;
 #[cfg(feature = "axum")]
 mod extract;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+#[allow(
+    missing_docs,
+    unreachable_pub,
+    reason = "for fuzz targets and tests only"
+)]
+pub mod fuzzing;
+mod guard;
 mod key;
 mod middleware;
+#[cfg(doctest)]
+mod misuse;
+#[cfg(test)]
+mod proof;
+#[cfg(all(doctest, feature = "axum"))]
+#[doc = include_str!("../README.md")]
+mod readme {}
 mod session;
 pub mod store;
 #[cfg(feature = "testing")]
 pub mod testing;
 
-pub use cookie::{CookieName, CookiePolicy, CookiePolicyBuilder, CookiePrefix, SameSite};
+pub use cookie::{
+    CookieName, CookiePolicy, CookiePolicyBuilder, CookiePrefix, SameSite, TransactionCookie,
+};
 pub use error::ConfigError;
 #[cfg(feature = "axum")]
-pub use extract::{AuthenticationRejection, MissingSessionLayer};
+pub use extract::{AuthenticatedAt, AuthenticationRejection, MissingSessionLayer};
+pub use guard::{
+    csrf::{CsrfLayer, CsrfService},
+    future::GuardFuture,
+    layer::RequireAuthentication,
+    refusal::{EmptyRefusal, Refusal, RefusalResponse},
+    return_path::ReturnPath,
+    service::RequireAuthenticationService,
+};
 pub use key::{KeyId, KeyRing};
 pub use middleware::{
+    client::{AddressBlock, ClientBinding, ForwardingHeader, PeerAddress},
     clock::SystemClock,
+    control::{SessionInfo, Sessions},
     failure::{EmptyFailure, FailureResponse, SessionError, SessionErrorKind},
     future::ResponseFuture,
     layer::SessionLayer,
@@ -26,12 +125,14 @@ pub use middleware::{
 };
 pub use session::{
     authentication::{AssuranceLevel, Subject},
+    binding::OnChange,
+    csrf::{CsrfRejected, CsrfToken},
     data::{DataError, DataErrorKind, DataKey},
     event::{EventKind, Observer, SessionEvent, Severity},
     handle::{AuthenticatedSession, Session},
     id::{Claim, InvalidSessionId, SessionId},
     mark::Login,
-    policy::{SessionPolicy, TokenReuse},
+    policy::{AtLimit, SessionPolicy, TokenReuse},
     record::{Record, RecordError},
     time::{Clock, Timestamp},
 };

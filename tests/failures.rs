@@ -1,5 +1,7 @@
 //! Failing stores, failing handlers, clients that go away: each forced.
 
+#![cfg(all(feature = "axum", feature = "testing"))]
+
 mod common;
 
 use std::sync::Arc;

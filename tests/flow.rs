@@ -1,5 +1,7 @@
 //! Every row of design.md section 5, through the whole stack, in both modes.
 
+#![cfg(all(feature = "axum", feature = "testing"))]
+
 mod common;
 
 use std::time::Duration;

@@ -1,4 +1,6 @@
-//! Over real sockets with hyper: HTTP/1 and HTTP/2, streams, HEAD, 304 and switching protocols.
+//! Over real sockets with hyper: HTTP/1 and HTTP/2, HEAD, error statuses and 304.
+
+#![cfg(all(feature = "axum", feature = "testing"))]
 
 mod common;
 

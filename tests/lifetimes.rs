@@ -1,5 +1,7 @@
 //! Idle, absolute, elevation and preset limits, on a manual clock, in both modes.
 
+#![cfg(all(feature = "axum", feature = "testing"))]
+
 mod common;
 
 use std::time::Duration;

@@ -1,5 +1,7 @@
 //! Requests that overlap: each interleaving is forced by a stop in the handler.
 
+#![cfg(all(feature = "axum", feature = "testing"))]
+
 mod common;
 
 use common::{Answer, Client, Events, GUEST, SESSION, Stop, clock, keys};

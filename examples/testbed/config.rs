@@ -3,7 +3,7 @@
 use std::{env, error::Error, sync::Arc, time::Duration};
 
 use tower_session_guard::{
-    Clock, CookiePolicy, KeyRing, MemoryStore, SessionLayer, SessionPolicy, SessionStore,
+    Clock, CookiePolicy, KeyRing, MemoryStore, SessionLayer, SessionPolicy, SessionStore, Sessions,
     SystemClock,
     testing::{FaultyStore, ManualClock},
 };
@@ -14,6 +14,7 @@ pub(crate) type Failure = Box<dyn Error + Send + Sync>;
 
 pub(crate) struct Testbed {
     pub(crate) sessions: SessionLayer,
+    pub(crate) control: Sessions,
     pub(crate) cookies: CookiePolicy,
     pub(crate) events: EventLog,
     pub(crate) gates: Gates,
@@ -58,6 +59,7 @@ pub(crate) async fn from_env() -> Result<Testbed, Failure> {
         sessions = sessions.with_store(store.clone());
     }
     Ok(Testbed {
+        control: sessions.sessions(),
         sessions,
         cookies,
         events,
@@ -73,6 +75,11 @@ async fn store(name: &str) -> Result<Option<Arc<dyn SessionStore>>, Failure> {
     Ok(match name {
         "cookie" => None,
         "memory" => Some(Arc::new(MemoryStore::new())),
+        #[cfg(feature = "redis")]
+        url if url.starts_with("redis://") || url.starts_with("redis-cluster://") => {
+            use tower_session_guard::store::RedisStore;
+            Some(Arc::new(RedisStore::connect(url).await?))
+        }
         other => return Err(format!("TESTBED_STORE={other}: there is no such store").into()),
     })
 }

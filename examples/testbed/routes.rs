@@ -7,12 +7,14 @@ use axum::{
     extract::{Query, State},
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{AppendHeaders, IntoResponse, Response},
-    routing::{any, get, post},
+    routing::{get, post},
 };
 use serde_json::{Value, json};
-use tower_session_guard::{AssuranceLevel, AuthenticatedSession, DataKey, Login, Session};
+use tower_session_guard::{
+    AssuranceLevel, AuthenticatedSession, DataKey, Login, Session, Timestamp,
+};
 
-use crate::config::Testbed;
+use crate::{config::Testbed, control};
 
 pub(crate) type Parameters = HashMap<String, String>;
 type Answer = Result<Response, StatusCode>;
@@ -41,18 +43,8 @@ pub(crate) fn router(testbed: Arc<Testbed>) -> Router {
         .route("/panic", post(panics))
         .route("/own-cookie", post(own_cookie))
         .route("/echo-cookie", get(echo_cookie))
-        .route("/guarded", any(not_built))
-        .route("/sessions", any(not_built))
-        .route("/revoke-others", any(not_built))
-        .route("/revoke", any(not_built))
-        .route("/revoke-user", any(not_built))
-        .route("/csrf", any(not_built))
-        .route("/csrf-check", any(not_built))
+        .merge(control::router())
         .with_state(testbed)
-}
-
-async fn not_built() -> StatusCode {
-    StatusCode::NOT_IMPLEMENTED
 }
 
 async fn login(session: Session, Query(parameters): Query<Parameters>) -> Answer {
@@ -83,7 +75,7 @@ async fn put(session: Session, Query(parameters): Query<Parameters>) -> Answer {
 }
 
 async fn put_carried(session: Session, Query(parameters): Query<Parameters>) -> Answer {
-    insert(&session, key(&parameters)?.carried(), &parameters)
+    insert(&session, &key(&parameters)?.carried(), &parameters)
 }
 
 async fn remove(session: Session, Query(parameters): Query<Parameters>) -> Answer {
@@ -135,7 +127,10 @@ async fn fail(
 
 async fn panics(session: Session, Query(parameters): Query<Parameters>) -> Answer {
     mark(&session, &parameters)?;
-    panic!("asked to")
+    #[expect(clippy::panic, reason = "it is what the route is for")]
+    {
+        panic!("asked to")
+    }
 }
 
 async fn marks(session: Session, Query(parameters): Query<Parameters>) -> Answer {
@@ -148,8 +143,8 @@ async fn marks(session: Session, Query(parameters): Query<Parameters>) -> Answer
             (Some("step-down"), None, None) => session.step_down(),
             (Some("renew"), None, None) => session.renew(),
             (Some("logout"), None, None) => session.logout(),
-            (Some("put"), Some(k), Some(v)) => store(&session, named(k)?, v)?,
-            (Some("carried"), Some(k), Some(v)) => store(&session, named(k)?.carried(), v)?,
+            (Some("put"), Some(k), Some(v)) => store(&session, &named(k)?, v)?,
+            (Some("carried"), Some(k), Some(v)) => store(&session, &named(k)?.carried(), v)?,
             (Some("remove"), Some(k), None) => session.remove(&named(k)?),
             _ => return Err(StatusCode::BAD_REQUEST),
         }
@@ -193,7 +188,7 @@ async fn echo_cookie(headers: HeaderMap) -> Json<Value> {
 /// What `/whoami` tells, marks of this request included.
 pub(crate) fn whoami(session: &Session) -> Response {
     let level = session.level().map_or(0, AssuranceLevel::get);
-    let at = session.authenticated_at().map(|at| at.as_unix_seconds());
+    let at = session.authenticated_at().map(Timestamp::as_unix_seconds);
     let subject = session.subject().map(|subject| subject.to_string());
     Json(json!({ "subject": subject, "level": level, "authenticated_at": at })).into_response()
 }
@@ -217,7 +212,7 @@ fn then_elevate(session: &Session, parameters: &Parameters) -> Answer {
 }
 
 fn then_put(session: &Session, parameters: &Parameters) -> Answer {
-    insert(session, key(parameters)?, parameters)
+    insert(session, &key(parameters)?, parameters)
 }
 
 fn then_read(session: &Session, parameters: &Parameters) -> Answer {
@@ -226,13 +221,13 @@ fn then_read(session: &Session, parameters: &Parameters) -> Answer {
     Ok(Json(json!({ "value": value })).into_response())
 }
 
-fn insert(session: &Session, key: DataKey<String>, parameters: &Parameters) -> Answer {
+fn insert(session: &Session, key: &DataKey<String>, parameters: &Parameters) -> Answer {
     store(session, key, text(parameters, "v")?)?;
     Ok("ok".into_response())
 }
 
-fn store(session: &Session, key: DataKey<String>, value: &str) -> Result<(), StatusCode> {
-    let inserted = session.insert(&key, &value.to_owned());
+fn store(session: &Session, key: &DataKey<String>, value: &str) -> Result<(), StatusCode> {
+    let inserted = session.insert(key, &value.to_owned());
     inserted.map_err(|_| StatusCode::PAYLOAD_TOO_LARGE)
 }
 
@@ -246,14 +241,14 @@ fn mark(session: &Session, parameters: &Parameters) -> Result<(), StatusCode> {
         "logout" => session.logout(),
         "put" => {
             let or = |name| parameters.get(name).map_or(name, String::as_str);
-            store(session, named(or("k"))?, or("v"))?;
+            store(session, &named(or("k"))?, or("v"))?;
         }
         _ => return Err(StatusCode::BAD_REQUEST),
     }
     Ok(())
 }
 
-fn text<'a>(parameters: &'a Parameters, name: &str) -> Result<&'a str, StatusCode> {
+pub(crate) fn text<'a>(parameters: &'a Parameters, name: &str) -> Result<&'a str, StatusCode> {
     let value = parameters.get(name).ok_or(StatusCode::BAD_REQUEST)?;
     Ok(value)
 }
@@ -275,7 +270,10 @@ where
     number.transpose().map_err(|_| StatusCode::BAD_REQUEST)
 }
 
-fn level(parameters: &Parameters, default: AssuranceLevel) -> Result<AssuranceLevel, StatusCode> {
+pub(crate) fn level(
+    parameters: &Parameters,
+    default: AssuranceLevel,
+) -> Result<AssuranceLevel, StatusCode> {
     match parameters.get("level") {
         Some(text) => parse_level(text),
         None => Ok(default),

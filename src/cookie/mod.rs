@@ -6,11 +6,13 @@ mod policy;
 pub(crate) mod request;
 pub(crate) mod response;
 pub(crate) mod token;
+mod transaction;
 
 pub use self::{
     attributes::SameSite,
     name::{CookieName, CookiePrefix},
     policy::{CookiePolicy, CookiePolicyBuilder},
+    transaction::TransactionCookie,
 };
 
 /// The most bytes that a cookie's name and value may have together

@@ -67,6 +67,11 @@ impl<T> DerivedSet<T> {
         (*id, value)
     }
 
+    /// What belongs to each key, the signing one first.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (KeyId, &T)> {
+        self.keys.iter().map(|(id, value)| (*id, value))
+    }
+
     /// What belongs to the key with this id, and whether that key is no longer the one that signs.
     pub(crate) fn find(&self, id: KeyId) -> Option<(&T, bool)> {
         let position = self.keys.iter().position(|(own, _)| *own == id)?;

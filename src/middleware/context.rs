@@ -5,10 +5,15 @@ use std::{future::Future, pin::Pin, sync::Arc};
 use http::Extensions;
 
 use super::{
-    keeper::{Admission, Finished, Keeper, Settling, Writes, judge, self_contained, stored},
+    keeper::{
+        Admission, Finished, Keeper, Settling, Writes, judge,
+        list::{List, at_once},
+        self_contained, stored,
+    },
     shared::Shared,
 };
 use crate::session::{
+    binding::Client,
     decide::{self, Outcome, Plan},
     handle::{AuthenticatedSession, Session},
     time::Timestamp,
@@ -43,6 +48,7 @@ pub(crate) struct RequestContext {
     held: Held,
     barred: bool,
     guest_came: bool,
+    client: Client,
 }
 
 /// A settlement that is done, or one that waits for a store.
@@ -61,6 +67,7 @@ impl RequestContext {
             held: admission.held.into(),
             barred: admission.barred,
             guest_came: admission.guest_came,
+            client: admission.client,
         }
     }
 
@@ -86,10 +93,11 @@ impl RequestContext {
     pub(crate) fn conclude(self, shared: &Arc<Shared>, outcome: Outcome) -> Conclusion {
         let marks = self.session.close();
         let live = self.session.live();
-        if marks.is_empty() && (live.is_none() || outcome == Outcome::Dropped) {
+        let admitted_at = self.session.admitted_at();
+        let is_due = |live| decide::is_due(live, admitted_at, shared.policy());
+        if marks.is_empty() && (outcome == Outcome::Dropped || !live.is_some_and(is_due)) {
             return Conclusion::Now(Ok(Writes::new()));
         }
-        let admitted_at = self.session.admitted_at();
         let finished = Finished {
             now: if marks.is_empty() {
                 admitted_at
@@ -100,6 +108,7 @@ impl RequestContext {
             outcome,
             barred: self.barred,
             guest_came: self.guest_came,
+            client: self.client,
         };
         let settled = decide::settle(&finished.settlement(live, shared));
         if settled.plan == Plan::Keep {
@@ -113,9 +122,16 @@ impl RequestContext {
                     shared, store, live, held, finished, settled,
                 )))
             }
-            (Keeper::SelfContained(list), Held::SelfContained(held)) => Conclusion::Now(
-                self_contained::settle(shared, list, live, held, &finished, settled),
-            ),
+            (Keeper::SelfContained(list @ List::Here(_)), Held::SelfContained(held)) => {
+                let settling = self_contained::settle(shared, list, live, held, &finished, settled);
+                Conclusion::Now(at_once(settling))
+            }
+            (Keeper::SelfContained(list @ List::Shared(_)), Held::SelfContained(held)) => {
+                let (shared, list, live) = (Arc::clone(shared), list.clone(), live.cloned());
+                Conclusion::Later(Box::pin(self_contained::settle_later(
+                    shared, list, live, held, finished, settled,
+                )))
+            }
             _ => unreachable!("the keeper that admitted the request is the one that settles it"),
         }
     }

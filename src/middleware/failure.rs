@@ -29,6 +29,8 @@ pub enum SessionErrorKind {
     Refused,
     /// The handler logged in a subject that is empty or longer than 255 bytes.
     InvalidSubject,
+    /// The subject of a login has as many sessions as the policy allows.
+    TooManySessions,
     /// The session does not fit a self-contained token.
     TooLarge,
     /// What was asked for needs a store.
@@ -42,12 +44,14 @@ impl SessionError {
         self.kind
     }
 
-    /// The status that tells a client as much as it should know: 401 for a refused elevation, 503 for a
+    /// The status that tells a client as much as it should know: 401 for a refused elevation, 409 for a
+    /// login over the limit of sessions, which the user can resolve by ending one of them, 503 for a
     /// failure that may pass, 500 for a mistake of the application.
     #[must_use]
     pub const fn status(&self) -> StatusCode {
         match self.kind {
             SessionErrorKind::Refused => StatusCode::UNAUTHORIZED,
+            SessionErrorKind::TooManySessions => StatusCode::CONFLICT,
             SessionErrorKind::InvalidSubject
             | SessionErrorKind::TooLarge
             | SessionErrorKind::NeedsStore => StatusCode::INTERNAL_SERVER_ERROR,
@@ -86,6 +90,7 @@ impl fmt::Display for SessionError {
             SessionErrorKind::Randomness => "the operating system gave no random bytes",
             SessionErrorKind::Refused => "the session ended or was rotated while it was elevated",
             SessionErrorKind::InvalidSubject => "the subject of a login has 1 to 255 bytes",
+            SessionErrorKind::TooManySessions => "the subject has as many sessions as allowed",
             SessionErrorKind::TooLarge => "the session does not fit a self-contained token",
             SessionErrorKind::NeedsStore => "self-contained tokens cannot do this: use a store",
         })

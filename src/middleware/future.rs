@@ -15,7 +15,7 @@ use tower_service::Service;
 use super::{
     context::{BoxSettling, Conclusion, RequestContext},
     failure::{FailureResponse, reply},
-    keeper::{Settling, stored::BoxLoad},
+    keeper::{BoxLoad, Settling},
     shared::Shared,
 };
 use crate::session::{decide::Outcome, time::Timestamp};
@@ -207,6 +207,7 @@ where
                     let answer = finish(this.shared, this.failure, answer, settled, read);
                     return Poll::Ready(answer);
                 }
+                #[expect(clippy::panic, reason = "a future's contract: never polled again")]
                 StateProj::Done => panic!("`ResponseFuture` polled after completion"),
             }
         }

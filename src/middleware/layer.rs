@@ -5,7 +5,10 @@ use std::{fmt, sync::Arc};
 use tower_layer::Layer;
 
 use super::{
+    client::ClientBinding,
+    control::Sessions,
     failure::EmptyFailure,
+    keeper::list::List,
     service::SessionService,
     shared::{Settings, Shared},
 };
@@ -13,7 +16,7 @@ use crate::{
     cookie::CookiePolicy,
     key::KeyRing,
     session::{event::Observer, policy::SessionPolicy, time::Clock},
-    store::SessionStore,
+    store::{SessionStore, revocation::RevocationList},
 };
 
 /// Gives every request a [`Session`](crate::Session) and carries out what its handler marks.
@@ -64,6 +67,14 @@ impl<F> SessionLayer<F> {
         self.with(|settings| settings.store = Some(store))
     }
 
+    /// Shares the list of ended self-contained tokens with other processes. With a store it means nothing.
+    ///
+    /// Every request with a token then asks the list, and fails if the list does: with 503, before the
+    /// handler.
+    pub fn with_revocations(self, list: impl RevocationList) -> Self {
+        self.with(|settings| settings.revocations = List::Shared(Arc::new(list)))
+    }
+
     /// Sets how long sessions live and when their tokens are renewed.
     pub fn with_policy(self, policy: SessionPolicy) -> Self {
         self.with(|settings| settings.policy = policy)
@@ -88,6 +99,19 @@ impl<F> SessionLayer<F> {
     /// Reads the time from `clock` instead of the operating system.
     pub fn with_clock(self, clock: impl Clock) -> Self {
         self.with(|settings| settings.clock = Arc::new(clock))
+    }
+
+    /// Notices when another client uses a session, see [`ClientBinding`].
+    pub fn with_binding(self, binding: ClientBinding) -> Self {
+        self.with(|settings| settings.binding = Some(binding))
+    }
+
+    /// A handle that lists and ends the sessions of this layer, for handlers and background jobs.
+    ///
+    /// Take it once the layer has all its settings: it goes by those that the layer has now.
+    #[must_use]
+    pub fn sessions(&self) -> Sessions {
+        Sessions::new(Arc::clone(&self.shared))
     }
 
     /// Makes the response where the handler's cannot stand with `failure`, see

@@ -1,7 +1,10 @@
 //! [`SessionLayer`](layer::SessionLayer) and what it is made of.
 
+pub(crate) mod client;
 pub(crate) mod clock;
 mod context;
+pub(crate) mod control;
+mod csrf;
 pub(crate) mod failure;
 pub(crate) mod future;
 pub(crate) mod keeper;

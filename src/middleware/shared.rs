@@ -2,9 +2,15 @@
 
 use std::sync::Arc;
 
-use http::HeaderMap;
+use http::{Extensions, HeaderMap, Request};
 
-use super::{clock::SystemClock, keeper::Keeper, observe::TracingObserver};
+use super::{
+    client::{ClientBinding, ClientReader},
+    clock::SystemClock,
+    csrf::CsrfKeys,
+    keeper::{Keeper, list::List},
+    observe::TracingObserver,
+};
 use crate::{
     cookie::{
         CookieKind, CookiePolicy,
@@ -14,8 +20,12 @@ use crate::{
     },
     key::KeyRing,
     session::{
+        authentication::Subject,
+        binding::Client,
+        csrf::CsrfToken,
         event::{EventKind, Observer, SessionEvent},
         handle::Environment,
+        id::Lineage,
         policy::SessionPolicy,
         time::{Clock, Timestamp},
     },
@@ -35,7 +45,8 @@ pub(crate) struct Settings {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) observer: Arc<dyn Observer>,
     pub(crate) store: Option<Arc<dyn SessionStore>>,
-    pub(crate) revocations: Arc<Revocations>,
+    pub(crate) revocations: List,
+    pub(crate) binding: Option<ClientBinding>,
 }
 
 impl Settings {
@@ -48,7 +59,8 @@ impl Settings {
             clock: Arc::new(SystemClock),
             observer: Arc::new(TracingObserver),
             store: None,
-            revocations: Arc::new(Revocations::new()),
+            revocations: List::Here(Arc::new(Revocations::new())),
+            binding: None,
         }
     }
 }
@@ -61,6 +73,8 @@ pub(crate) struct Shared {
     pub(crate) reader: CookieReader,
     pub(crate) writer: CookieWriter,
     pub(crate) keeper: Keeper,
+    csrf: CsrfKeys,
+    client: Option<ClientReader>,
     data_budget: usize,
 }
 
@@ -69,6 +83,7 @@ pub(crate) struct Shared {
 pub(crate) struct Arrival<T> {
     pub(crate) session: Option<Opened<T>>,
     pub(crate) guest: Option<Opened<T>>,
+    pub(crate) client: Client,
 }
 
 impl<T> Arrival<T> {
@@ -82,13 +97,17 @@ impl Shared {
         let tokens = TokenKeys::new(settings.keys.clone(), &settings.cookies, &settings.audience);
         let keeper = match &settings.store {
             Some(store) => Keeper::Stored(Arc::clone(store)),
-            None => Keeper::SelfContained(Arc::clone(&settings.revocations)),
+            None => Keeper::SelfContained(settings.revocations.clone()),
         };
         let (data_budget, lengths) = match keeper {
             Keeper::Stored(_) => (STORED_DATA, TokenKeys::reference_lengths()),
             Keeper::SelfContained(_) => (tokens.data_budget(), TokenKeys::self_contained_lengths()),
         };
+        let (keys, audience) = (&settings.keys, &*settings.audience);
+        let binding = settings.binding.clone();
         Self {
+            csrf: CsrfKeys::new(keys, &settings.cookies, audience),
+            client: binding.map(|binding| ClientReader::new(binding, keys, audience)),
             data_budget,
             reader: CookieReader::new(&settings.cookies, lengths),
             writer: CookieWriter::new(&settings.cookies),
@@ -109,19 +128,28 @@ impl Shared {
     /// Reads the cookies and tells of what is wrong with them.
     ///
     /// Where two valid session tokens came, nothing else counts either; two valid guest tokens count as none.
-    pub(crate) fn arrival<T>(
+    pub(crate) fn arrival<T, B>(
         &self,
-        headers: &HeaderMap,
+        request: &Request<B>,
         now: Timestamp,
         mut open: impl FnMut(&TokenKeys, CookieKind, &[u8]) -> Result<Opened<T>, Rejected>,
     ) -> Arrival<T> {
-        let found = self
-            .reader
-            .read(headers, |kind, value| open(&self.tokens, kind, value));
+        let found = self.reader.read(request.headers(), |kind, value| {
+            open(&self.tokens, kind, value)
+        });
         let planted = matches!(found.session, Presented::Several);
         let session = self.one(found.session, now);
         let guest = self.one(found.guest, now).filter(|_| !planted);
-        Arrival { session, guest }
+        Arrival {
+            session,
+            guest,
+            client: self.client(request.headers(), request.extensions()),
+        }
+    }
+
+    fn client(&self, headers: &HeaderMap, extensions: &Extensions) -> Client {
+        let reader = self.client.as_ref();
+        reader.map_or_else(Client::default, |reader| reader.read(headers, extensions))
     }
 
     fn one<T>(&self, presented: Presented<T>, now: Timestamp) -> Option<T> {
@@ -155,5 +183,13 @@ impl Environment for Shared {
 
     fn data_budget(&self) -> usize {
         self.data_budget
+    }
+
+    fn csrf_token(&self, lineage: Lineage, subject: Option<&Subject>) -> Option<CsrfToken> {
+        self.csrf.seal(lineage, subject)
+    }
+
+    fn csrf_holds(&self, lineage: Lineage, subject: Option<&Subject>, token: &[u8]) -> bool {
+        self.csrf.verify(lineage, subject, token)
     }
 }

@@ -1,10 +1,11 @@
 //! `admit` and `settle`: what a presented session is worth, and what becomes of it. Pure.
 
 use super::{
-    authentication::Subject,
+    authentication::{AssuranceLevel, Authentication, Subject},
     draft::{Draft, Rotation},
+    entries::Entries,
     event::EventKind,
-    id::SessionId,
+    id::{Lineage, SessionId},
     mark::Mark,
     policy::SessionPolicy,
     record::{Standing, State},
@@ -19,12 +20,29 @@ pub(crate) struct Live {
     pub(crate) hold: Hold,
     /// Whether its token was signed under an older key.
     pub(crate) stale_key: bool,
+    /// What its CSRF tokens are bound to.
+    pub(crate) lineage: Lineage,
+    /// Whether it counts as nobody's, since its client is not its own.
+    pub(crate) suspended: bool,
+    /// Whether its client changed and is to be taken for its own.
+    pub(crate) rebind: bool,
 }
 
 impl Live {
     pub(crate) fn subject(&self) -> Option<&Subject> {
         let who = self.state.authentication.as_ref()?;
         Some(&who.subject)
+    }
+
+    /// Who is logged in, as far as the request's client is concerned.
+    pub(crate) fn authentication(&self) -> Option<&Authentication> {
+        let who = self.state.authentication.as_ref();
+        who.filter(|_| !self.suspended)
+    }
+
+    /// The data, as far as the request's client is concerned.
+    pub(crate) fn entries(&self) -> Option<&Entries> {
+        (!self.suspended).then_some(&self.state.entries)
     }
 }
 
@@ -49,6 +67,7 @@ pub(crate) enum Dead {
     Revoked,
     Unknown,
     Mismatch,
+    OtherClient,
 }
 
 impl Dead {
@@ -66,6 +85,7 @@ impl Dead {
             Self::Revoked => EventKind::RevokedToken,
             Self::Unknown => EventKind::UnknownSession,
             Self::Mismatch => EventKind::TokenMismatch,
+            Self::OtherClient => EventKind::SessionEndedByBinding,
         }
     }
 }
@@ -86,7 +106,7 @@ pub(crate) fn admit(
         return Err(Dead::ExpiredAbsolute);
     }
     if policy
-        .idle_expiry(state.last_seen_at)
+        .idle_expiry(state.last_seen_at, state.persistent)
         .is_some_and(|end| now >= end)
     {
         return Err(Dead::ExpiredIdle);
@@ -96,6 +116,20 @@ pub(crate) fn admit(
         Standing::Grace => Ok(Hold::Grace),
         Standing::Superseded => Err(Dead::Superseded),
         Standing::Reused => Err(Dead::Reused),
+    }
+}
+
+/// Lowers a remembered session that went unused for the idle timeout, or whose last proof is older than
+/// the absolute timeout: what is left of it shows one factor.
+pub(crate) fn lower_remembered(state: &mut State, now: Timestamp, policy: &SessionPolicy) {
+    if !policy.remembers(state.persistent) {
+        return;
+    }
+    if let Some(who) = &mut state.authentication
+        && policy.has_lapsed(state.last_seen_at, who.authenticated_at, now)
+    {
+        who.level = who.level.min(AssuranceLevel::AAL1);
+        who.elevation = None;
     }
 }
 
@@ -118,7 +152,7 @@ pub(crate) struct Settlement<'a> {
     pub(crate) barred: bool,
     pub(crate) marks: &'a [(Timestamp, Mark)],
     pub(crate) outcome: Outcome,
-    /// Digests of the client's properties, for a session that begins now.
+    /// Digests of the client's properties, for a session that is written now; empty without a binding.
     pub(crate) binding: &'a [u8],
     pub(crate) now: Timestamp,
     pub(crate) policy: &'a SessionPolicy,
@@ -178,6 +212,27 @@ pub(crate) enum Verdict {
     Refused,
     /// It claims a login that cannot be: the failure reply takes its place.
     Unusable,
+}
+
+/// Whether a session that nobody marked is to be written all the same. Where it is not,
+/// [`settle`] keeps it as it is.
+pub(crate) fn is_due(live: &Live, now: Timestamp, policy: &SessionPolicy) -> bool {
+    live.stale_key
+        || live.rebind
+        || renewal_is_due(live, now, policy)
+        || touch_is_due(live, now, policy)
+}
+
+fn renewal_is_due(live: &Live, now: Timestamp, policy: &SessionPolicy) -> bool {
+    policy
+        .renewal_interval()
+        .is_some_and(|every| now.since(live.state.rotated_at) >= every)
+}
+
+fn touch_is_due(live: &Live, now: Timestamp, policy: &SessionPolicy) -> bool {
+    policy
+        .touch_interval()
+        .is_some_and(|every| now.since(live.state.last_seen_at) >= every)
 }
 
 /// Decides what becomes of the session after the handler.
@@ -241,6 +296,15 @@ fn plan(input: &Settlement<'_>, draft: Draft, events: &mut Vec<EventKind>) -> Pl
     let Some(live) = input.live.filter(|_| draft.continues) else {
         return begin_or_end(input, draft, events);
     };
+    if live.suspended {
+        if draft.rotation.is_some() {
+            events.push(EventKind::RenewalSkipped);
+        }
+        if !draft.entries.is_empty() {
+            events.push(EventKind::WriteOfSuspendedDropped);
+        }
+        return Plan::Keep;
+    }
     let policy = input.policy;
     let mut state = live.state.clone();
     let entries_changed = draft.entries != state.entries;
@@ -248,6 +312,9 @@ fn plan(input: &Settlement<'_>, draft: Draft, events: &mut Vec<EventKind>) -> Pl
     state.authentication = draft.authentication;
     state.entries = draft.entries;
     state.last_seen_at = input.now.max(live.state.last_seen_at);
+    if state.authentication.is_some() && !input.binding.is_empty() {
+        state.binding = input.binding.into();
+    }
 
     let privilege = draft
         .rotation
@@ -273,9 +340,7 @@ fn plan(input: &Settlement<'_>, draft: Draft, events: &mut Vec<EventKind>) -> Pl
         return Plan::Keep;
     }
     let asked = draft.rotation.is_some();
-    let due = policy
-        .renewal_interval()
-        .is_some_and(|every| input.now.since(live.state.rotated_at) >= every);
+    let due = renewal_is_due(live, input.now, policy);
     if (asked || due) && live.hold == Hold::Current {
         events.push(if asked {
             EventKind::Renewed
@@ -291,11 +356,9 @@ fn plan(input: &Settlement<'_>, draft: Draft, events: &mut Vec<EventKind>) -> Pl
     if asked {
         events.push(EventKind::RenewalSkipped);
     }
-    let touch_due = policy
-        .touch_interval()
-        .is_some_and(|every| input.now.since(live.state.last_seen_at) >= every);
     let resign = live.stale_key && live.hold == Hold::Current;
-    let touch = (touch_due || resign) && live.hold != Hold::Lost;
+    let touch_due = touch_is_due(live, input.now, policy);
+    let touch = (touch_due || resign || live.rebind) && live.hold != Hold::Lost;
     if !entries_changed && !touch {
         return Plan::Keep;
     }
@@ -331,6 +394,11 @@ fn begin_or_end(input: &Settlement<'_>, draft: Draft, events: &mut Vec<EventKind
     Plan::Start {
         end_first: draft.logged_out,
         state: State {
+            // A visitor's session has nothing that a thief would want.
+            binding: match draft.authentication {
+                Some(_) => input.binding.into(),
+                None => Box::default(),
+            },
             authentication: draft.authentication,
             created_at: now,
             last_seen_at: now,
@@ -338,7 +406,6 @@ fn begin_or_end(input: &Settlement<'_>, draft: Draft, events: &mut Vec<EventKind
             absolute_expiry: input.policy.absolute_expiry(now, draft.remembered),
             persistent: draft.remembered,
             label: draft.label,
-            binding: input.binding.into(),
             entries: draft.entries,
         },
     }

@@ -4,7 +4,7 @@
 use smol_str::SmolStr;
 
 use super::{
-    authentication::Authentication,
+    authentication::{Authentication, Subject},
     decide::Live,
     entries::{Entries, Entry},
     event::EventKind,
@@ -34,20 +34,24 @@ pub(crate) struct Draft {
     pub(crate) rotation: Option<Rotation>,
     /// Whether a login had no usable subject.
     pub(crate) unusable: bool,
+    /// Of a suspended session: whose it is and its data, for a login of the same subject.
+    set_aside: Option<(Subject, Entries)>,
 }
 
 impl Draft {
     pub(crate) fn of(live: Option<&Live>) -> Self {
-        let state = live.map(|live| &live.state);
+        let suspended = live.filter(|live| live.suspended);
         Self {
-            authentication: state.and_then(|state| state.authentication.clone()),
-            entries: state.map(|state| state.entries.clone()).unwrap_or_default(),
+            authentication: live.and_then(Live::authentication).cloned(),
+            entries: live.and_then(Live::entries).cloned().unwrap_or_default(),
             continues: live.is_some(),
             logged_out: false,
             remembered: false,
             label: None,
             rotation: None,
             unusable: false,
+            set_aside: suspended
+                .and_then(|live| Some((live.subject()?.clone(), live.state.entries.clone()))),
         }
     }
 
@@ -59,7 +63,13 @@ impl Draft {
                     self.unusable = true;
                     return Some(EventKind::LoginRefused);
                 }
-                let before = self.authentication.take().map(|who| who.subject);
+                let before = match self.set_aside.take() {
+                    Some((subject, entries)) => {
+                        self.entries = entries;
+                        Some(subject)
+                    }
+                    None => self.authentication.take().map(|who| who.subject),
+                };
                 let event = match &before {
                     None => {
                         self.entries = self.entries.carried();
@@ -133,6 +143,11 @@ impl Draft {
                 None
             }
         }
+    }
+
+    /// Whether the session goes on with what its CSRF tokens are bound to.
+    pub(crate) fn keeps_lineage(&self) -> bool {
+        self.continues && matches!(self.rotation, None | Some(Rotation::Renewed))
     }
 
     /// Whether there is a session at this point, the request's own or one begun by a mark.

@@ -108,12 +108,32 @@ kinds! {
     /// Something was marked after the response's head had left; it changed nothing.
     LateMark = "late_mark" at Warning,
 
+    /// A write was dropped because its session is suspended for the client that asked.
+    WriteOfSuspendedDropped = "write_of_suspended_dropped" at Warning,
+    /// A login was refused because its subject has as many sessions as the policy allows.
+    LoginOverLimit = "login_over_limit" at Warning,
+    /// A session was ended because its subject logged in once more than the policy allows at a time.
+    SessionEvicted = "session_evicted" at Info,
+
+    /// A session came from a client with another user agent.
+    ClientUserAgentChanged = "client_user_agent_changed" at Info,
+    /// A session came from a client in another network.
+    ClientAddressChanged = "client_address_changed" at Info,
+    /// A session came from a client with another proof, or with none.
+    ClientProofChanged = "client_proof_changed" at Warning,
+    /// A session counts as nobody's for a client that it does not belong to.
+    SessionSuspended = "session_suspended" at Warning,
+    /// A session was ended because another client used it.
+    SessionEndedByBinding = "session_ended_by_binding" at Alert,
+
     /// A new session's id was taken already; another was drawn.
     IdCollision = "id_collision" at Warning,
     /// The store failed to answer a load; the request was refused.
     StoreFailedLoad = "store_failed_load" at Alert,
     /// The store failed to carry out a write; the response was withheld.
     StoreFailedWrite = "store_failed_write" at Alert,
+    /// The store failed to list or to end sessions; some may be left.
+    StoreFailedControl = "store_failed_control" at Alert,
     /// A session was ended from outside its own requests.
     SessionRevoked = "session_revoked" at Info,
     /// All sessions of a subject, or all but one, were ended.
@@ -146,9 +166,9 @@ pub struct SessionEvent {
     pub kind: EventKind,
     /// When.
     pub at: Timestamp,
-    /// The session that it happened to, where one is known.
+    /// The session that it happened to, or that began, where one is known.
     pub session: Option<SessionId>,
-    /// The session that took its place, after a login.
+    /// The session or token id that took its place.
     pub successor: Option<SessionId>,
     /// Who was, or is now, logged in there.
     pub subject: Option<Subject>,

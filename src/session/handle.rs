@@ -14,12 +14,13 @@ use smol_str::SmolStr;
 
 use super::{
     authentication::{AssuranceLevel, Authentication, Subject},
+    csrf::{CsrfRejected, CsrfToken},
     data::{DataError, DataKey},
     decide::Live,
     draft::Draft,
     entries::{Entries, Entry},
     event::{EventKind, SessionEvent},
-    id::SessionId,
+    id::{Lineage, SessionId},
     mark::{Login, Mark},
     time::Timestamp,
 };
@@ -30,6 +31,9 @@ pub(crate) trait Environment: Send + Sync {
     fn observe(&self, event: &SessionEvent);
     /// How many bytes of entries a session may hold.
     fn data_budget(&self) -> usize;
+    /// A CSRF token for this lineage; none if the operating system gives no random bytes.
+    fn csrf_token(&self, lineage: Lineage, subject: Option<&Subject>) -> Option<CsrfToken>;
+    fn csrf_holds(&self, lineage: Lineage, subject: Option<&Subject>, token: &[u8]) -> bool;
 }
 
 /// The session of a request: reads it, and takes down what the handler says happened.
@@ -225,9 +229,64 @@ impl Session {
     #[must_use]
     pub fn authenticated(&self) -> Option<AuthenticatedSession> {
         self.touch_read();
-        let live = self.0.live.as_ref()?;
-        live.state.authentication.as_ref()?;
-        Some(AuthenticatedSession(self.clone()))
+        AuthenticatedSession::of(self)
+    }
+
+    /// Whether the session counts as nobody's because another client uses it, as
+    /// [`OnChange::Ask`](crate::OnChange::Ask) wants it: its user should be asked to log in again.
+    ///
+    /// What the handler puts into a suspended session is dropped, and a renewal is skipped. A login and a
+    /// logout work as ever; one of the same subject keeps the session's data.
+    #[must_use]
+    pub fn is_suspended(&self) -> bool {
+        self.touch_read();
+        self.0.live.as_ref().is_some_and(|live| live.suspended)
+    }
+
+    /// A CSRF token for a form or a script of this response.
+    ///
+    /// `None` where there is no session, a visitor without data for one: then there is nothing to ride
+    /// on. `None` too where the handler marked what changes the session's privilege, since the token would
+    /// not hold for the next request: redirect, and let the next page carry it. And `None` if the
+    /// operating system gives no random bytes.
+    #[must_use]
+    pub fn csrf_token(&self) -> Option<CsrfToken> {
+        let live = self.own()?;
+        let draft_keeps = |pending: &Pending| {
+            let draft = pending.draft.as_ref();
+            draft.is_none_or(Draft::keeps_lineage)
+        };
+        if !draft_keeps(&self.pending()) {
+            return None;
+        }
+        let environment = &self.0.environment;
+        environment.csrf_token(live.lineage, live.subject())
+    }
+
+    /// Checks a CSRF token that came with the request, in constant time.
+    ///
+    /// # Errors
+    ///
+    /// If it was not made for the session that the request came with, as it was since its last change of
+    /// privilege. Where there is no session, every token is refused.
+    pub fn check_csrf(&self, token: impl AsRef<[u8]>) -> Result<(), CsrfRejected> {
+        let live = self.own().ok_or(CsrfRejected(()))?;
+        let environment = &self.0.environment;
+        if environment.csrf_holds(live.lineage, live.subject(), token.as_ref()) {
+            Ok(())
+        } else {
+            Err(CsrfRejected(()))
+        }
+    }
+
+    /// Whether the request came with a session that its client may act for.
+    pub(crate) fn has_authority(&self) -> bool {
+        self.own().is_some()
+    }
+
+    fn own(&self) -> Option<&Live> {
+        self.touch_read();
+        self.0.live.as_ref().filter(|live| !live.suspended)
     }
 
     fn look<R>(&self, at: impl FnOnce(Option<&Authentication>, &Entries) -> R) -> R {
@@ -236,8 +295,10 @@ impl Session {
             return at(draft.authentication.as_ref(), &draft.entries);
         }
         match &self.0.live {
-            Some(live) => at(live.state.authentication.as_ref(), &live.state.entries),
-            None => at(None, &Entries::default()),
+            Some(live) if !live.suspended => {
+                at(live.state.authentication.as_ref(), &live.state.entries)
+            }
+            _ => at(None, &Entries::default()),
         }
     }
 
@@ -320,8 +381,7 @@ pub struct AuthenticatedSession(Session);
 
 impl AuthenticatedSession {
     pub(crate) fn of(session: &Session) -> Option<Self> {
-        let live = session.live()?;
-        live.state.authentication.as_ref()?;
+        session.live()?.authentication()?;
         Some(Self(session.clone()))
     }
 
@@ -353,6 +413,31 @@ impl AuthenticatedSession {
     #[must_use]
     pub fn created_at(&self) -> Timestamp {
         self.live().state.created_at
+    }
+
+    /// When the session ends at the latest.
+    #[must_use]
+    pub fn absolute_expiry(&self) -> Timestamp {
+        self.live().state.absolute_expiry
+    }
+
+    /// What the application called the session at its login.
+    #[must_use]
+    pub fn label(&self) -> Option<&str> {
+        self.live().state.label.as_deref()
+    }
+
+    /// How long ago the user last proved who they are, as of the request's arrival.
+    #[must_use]
+    pub fn age_of_proof(&self) -> Duration {
+        self.0.admitted_at().since(self.authenticated_at())
+    }
+
+    /// When the session was last used before this request, as exactly as the policy's
+    /// [touch interval](crate::SessionPolicy::touch_interval) tells. A self-contained token was issued then.
+    #[must_use]
+    pub fn last_seen_at(&self) -> Timestamp {
+        self.live().state.last_seen_at
     }
 
     /// The handle for marks and data.

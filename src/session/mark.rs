@@ -61,7 +61,10 @@ impl Login {
         self
     }
 
-    /// Asks the browser to keep the cookie when it closes.
+    /// Asks the browser to keep the cookie when it closes, for as long as the session can last.
+    ///
+    /// That is as long as any other's, or what [`SessionPolicy::remember_for`](crate::SessionPolicy::remember_for)
+    /// says; the cookie's lifetime never decides. Do so where the user asked for it.
     pub const fn remembered(mut self) -> Self {
         self.remembered = true;
         self
@@ -70,9 +73,11 @@ impl Login {
     /// Names the session in lists, so that a person recognises it; cut to 128 bytes.
     pub fn labelled(mut self, label: impl AsRef<str>) -> Self {
         let label = label.as_ref();
-        self.label = Some(SmolStr::new(
-            &label[..label.floor_char_boundary(Self::MAX_LABEL_LEN)],
-        ));
+        let mut end = label.len().min(Self::MAX_LABEL_LEN);
+        while !label.is_char_boundary(end) {
+            end -= 1;
+        }
+        self.label = Some(SmolStr::new(&label[..end]));
         self
     }
 }

@@ -1,7 +1,9 @@
 //! [`Session`]: the handle that collects what a handler says happened.
 
 pub(crate) mod authentication;
+pub(crate) mod binding;
 pub(crate) mod codec;
+pub(crate) mod csrf;
 pub(crate) mod data;
 pub(crate) mod decide;
 pub(crate) mod draft;
@@ -12,4 +14,6 @@ pub(crate) mod id;
 pub(crate) mod mark;
 pub(crate) mod policy;
 pub(crate) mod record;
+#[cfg(test)]
+mod tests;
 pub(crate) mod time;

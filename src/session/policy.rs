@@ -1,6 +1,6 @@
 //! [`SessionPolicy`]: how long sessions live and when their tokens are renewed.
 
-use std::time::Duration;
+use std::{num::NonZeroUsize, time::Duration};
 
 use super::time::Timestamp;
 use crate::error::ConfigError;
@@ -43,6 +43,7 @@ pub struct SessionPolicy {
     idle: Option<Duration>,
     absolute: Duration,
     remembered: Option<Duration>,
+    max_sessions: Option<(NonZeroUsize, AtLimit)>,
     renew_every: Option<Duration>,
     grace: Duration,
     on_reuse: TokenReuse,
@@ -59,6 +60,17 @@ pub enum TokenReuse {
     Report,
 }
 
+/// What happens at a login whose subject has as many sessions as they may have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum AtLimit {
+    /// The login succeeds, and the subject's oldest session ends.
+    #[default]
+    EndOldest,
+    /// The login is refused with 409, and the sessions that are there go on.
+    RefuseLogin,
+}
+
 impl SessionPolicy {
     /// The longest absolute timeout: 400 days, what browsers keep a cookie for at most
     /// (draft-ietf-httpbis-rfc6265bis, section 5.5).
@@ -69,6 +81,7 @@ impl SessionPolicy {
             idle,
             absolute,
             remembered: None,
+            max_sessions: None,
             renew_every: None,
             grace: Duration::from_secs(10),
             on_reuse: TokenReuse::EndSession,
@@ -169,10 +182,19 @@ impl SessionPolicy {
         self
     }
 
-    /// Lets a login ask to be remembered for this long instead of the absolute timeout.
+    /// Lets a [remembered](crate::Login::remembered) login last this long, used or not.
     ///
-    /// Without this setting a remembered login lasts no longer than any other; the browser only keeps its
-    /// cookie when it closes.
+    /// Without this setting a remembered login has the limits of any other; the browser only keeps its
+    /// cookie when it closes. With it, this time takes the place of the absolute timeout and there is no
+    /// idle timeout, but what such a session is worth falls: once it was not used for the idle timeout, or
+    /// its user's last proof is older than the absolute timeout, it is at
+    /// [`AAL1`](crate::AssuranceLevel::AAL1) at most, until its user proves more again
+    /// ([`elevate`](crate::Session::elevate)) or logs in.
+    ///
+    /// NIST SP 800-63B-4 asks for a new authentication after at most 30 days at AAL1, where an idle
+    /// timeout is optional (2.1.3), and after 24 hours or 1 hour of inactivity at AAL2 (2.2.3). So with 30
+    /// days here and [`aal2`](Self::aal2), both hold. It advises against session secrets that outlive the
+    /// browser (5.1): remember where the user asks for it, not by default.
     ///
     /// # Errors
     ///
@@ -180,6 +202,37 @@ impl SessionPolicy {
     pub fn remember_for(mut self, time: Duration) -> Result<Self, ConfigError> {
         self.remembered = Some(limit("remembered time", time)?);
         Ok(self)
+    }
+
+    /// Lets a subject have at most `count` sessions at a time; visitors are not counted.
+    ///
+    /// It takes a store: with self-contained tokens nobody knows how many there are, and every login
+    /// fails ([`NeedsStore`](crate::SessionErrorKind::NeedsStore)). Logging in again from a session takes
+    /// that session's place and is never over the limit. Logins at the same time end or refuse one more
+    /// session rather than one too few, as far as the store's list of a subject's sessions keeps up.
+    ///
+    /// # Errors
+    ///
+    /// If `count` is 0.
+    pub fn max_sessions(mut self, count: usize, at_limit: AtLimit) -> Result<Self, ConfigError> {
+        let count = NonZeroUsize::new(count).ok_or(ConfigError::Limit {
+            name: "number of sessions",
+            reason: "nobody could log in: choose at least 1, or leave it out",
+        })?;
+        self.max_sessions = Some((count, at_limit));
+        Ok(self)
+    }
+
+    /// How many sessions a subject may have at a time, and what happens then.
+    #[must_use]
+    pub fn session_limit(&self) -> Option<(usize, AtLimit)> {
+        self.max_sessions.map(|(count, at)| (count.get(), at))
+    }
+
+    /// How long a remembered login lasts, if it lasts longer than others.
+    #[must_use]
+    pub const fn remembered_timeout(&self) -> Option<Duration> {
+        self.remembered
     }
 
     /// The idle timeout, if there is one.
@@ -220,9 +273,26 @@ impl SessionPolicy {
         now.after(longest.unwrap_or(self.absolute))
     }
 
+    /// When the last session that begins at `now` ends.
+    pub(crate) fn last_expiry(&self, now: Timestamp) -> Timestamp {
+        now.after(self.remembered.unwrap_or_default().max(self.absolute))
+    }
+
+    /// Whether a session has the limits of a remembered one.
+    pub(crate) const fn remembers(&self, persistent: bool) -> bool {
+        persistent && self.remembered.is_some()
+    }
+
+    /// Whether a session would have ended by now if it were not remembered.
+    pub(crate) fn has_lapsed(&self, seen: Timestamp, proved: Timestamp, now: Timestamp) -> bool {
+        let idle = self.idle_expiry(seen, false).is_some_and(|end| now >= end);
+        idle || now >= proved.after(self.absolute)
+    }
+
     /// When a session last seen at `seen` ends unless it is used.
-    pub(crate) fn idle_expiry(&self, seen: Timestamp) -> Option<Timestamp> {
-        self.idle.map(|idle| seen.after(idle))
+    pub(crate) fn idle_expiry(&self, seen: Timestamp, persistent: bool) -> Option<Timestamp> {
+        let idle = self.idle.filter(|_| !self.remembers(persistent));
+        idle.map(|idle| seen.after(idle))
     }
 }
 

@@ -235,7 +235,7 @@ pub struct Record {
 impl Record {
     /// The record of a session that goes on with `state` under `policy`.
     pub(crate) fn of(state: State, proof: Proof, lineage: Lineage, policy: &SessionPolicy) -> Self {
-        let idle = policy.idle_expiry(state.last_seen_at);
+        let idle = policy.idle_expiry(state.last_seen_at, state.persistent);
         Self {
             expires_at: idle.map_or(state.absolute_expiry, |end| end.min(state.absolute_expiry)),
             state,
@@ -385,3 +385,117 @@ impl fmt::Display for RecordError {
 }
 
 impl Error for RecordError {}
+
+#[cfg(test)]
+mod tests {
+    use super::{Proof, Record, Standing, State};
+    use crate::session::{
+        authentication::{AssuranceLevel, Authentication, Elevation},
+        entries::{Entries, Entry},
+        id::{Lineage, Secret, SecretDigest},
+        policy::SessionPolicy,
+        time::Timestamp,
+    };
+
+    const SECRETS: [Secret; 4] = [
+        Secret::from_bytes([1; 16]),
+        Secret::from_bytes([2; 16]),
+        Secret::from_bytes([3; 16]),
+        Secret::from_bytes([4; 16]),
+    ];
+
+    const fn at(second: u64) -> Timestamp {
+        Timestamp::from_unix_seconds(1_800_000_000 + second)
+    }
+
+    fn full() -> Record {
+        let mut proof = Proof::new(SECRETS[0].digest());
+        proof.supersede(SECRETS[1].digest(), at(1));
+        proof.renew(SECRETS[2].digest(), at(2), at(12));
+        let state = State {
+            authentication: Some(Authentication {
+                subject: "alice".into(),
+                level: AssuranceLevel::AAL1,
+                authenticated_at: at(1),
+                elevation: Some(Elevation {
+                    level: AssuranceLevel::AAL3,
+                    until: Some(at(300)),
+                }),
+            }),
+            created_at: at(0),
+            last_seen_at: at(9),
+            rotated_at: at(2),
+            absolute_expiry: at(86_400),
+            persistent: true,
+            label: Some("Firefox on Linux".into()),
+            binding: [7; 32].into(),
+            entries: Entries::default().with(Entry {
+                name: "k",
+                value: b"\"v\"",
+                carried: true,
+            }),
+        };
+        Record::of(state, proof, Lineage([9; 8]), &SessionPolicy::aal2())
+    }
+
+    #[test]
+    fn a_record_is_read_back_from_its_bytes() {
+        let record = full();
+        assert_eq!(Record::decode(&record.encode()).unwrap(), record);
+        assert_eq!(record.expires_at(), at(9 + 3600));
+    }
+
+    #[test]
+    fn damaged_and_unknown_records_are_errors() {
+        let bytes = full().encode();
+        let without_data = bytes.len() - full().state.entries.len();
+        for len in (0..bytes.len()).filter(|len| *len != without_data) {
+            assert!(Record::decode(&bytes[..len]).is_err(), "{len}");
+        }
+        let mut newer = bytes.clone();
+        newer[0] = 2;
+        let told = Record::decode(&newer).unwrap_err().to_string();
+        assert!(told.contains("unknown schema version 2"), "{told}");
+        let longer = [&bytes[..], &[0]].concat();
+        assert!(Record::decode(&longer).is_err());
+    }
+
+    /// R29.
+    #[test]
+    fn a_store_keeps_digests_only() {
+        let bytes = full().encode();
+        for secret in &SECRETS {
+            assert!(!bytes.windows(16).any(|window| window == secret.as_bytes()));
+        }
+        // Presenting what is stored opens nothing.
+        let SecretDigest(stored) = SECRETS[2].digest();
+        let mut presented = [0; 16];
+        presented.copy_from_slice(&stored[..16]);
+        let presented = Secret::from_bytes(presented);
+        assert_eq!(full().proof.standing(&presented, at(9)), Standing::Reused);
+    }
+
+    /// R12: what each secret of a session's past is worth.
+    #[test]
+    fn a_secret_is_worth_what_replaced_it() {
+        let proof = full().proof;
+        for (secret, now, standing) in [
+            (2, 9, Standing::Current),
+            (1, 11, Standing::Grace),
+            (1, 12, Standing::Reused),
+            (0, 9, Standing::Superseded),
+            (3, 9, Standing::Reused),
+        ] {
+            assert_eq!(
+                proof.standing(&SECRETS[secret], at(now)),
+                standing,
+                "{secret} {now}"
+            );
+        }
+        let mut elevated = proof.clone();
+        elevated.supersede(SECRETS[3].digest(), at(5));
+        for old in &SECRETS[..3] {
+            assert_eq!(elevated.standing(old, at(6)), Standing::Superseded);
+        }
+    }
+}

@@ -10,7 +10,9 @@ mod error;
 mod firestore;
 mod memory;
 mod outcome;
-pub(crate) mod revocation;
+#[cfg(feature = "redis")]
+pub mod redis;
+pub mod revocation;
 mod shards;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod sql;
@@ -30,6 +32,8 @@ use crate::session::{
 pub use self::dynamodb::DynamoDbStore;
 #[cfg(feature = "firestore")]
 pub use self::firestore::FirestoreStore;
+#[cfg(feature = "redis")]
+pub use self::redis::{RedisRevocations, RedisStore};
 #[cfg(feature = "postgres")]
 pub use self::sql::PostgresStore;
 #[cfg(feature = "sqlite")]
@@ -87,6 +91,16 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
     ///
     /// If the store cannot say whether there is one, or holds bytes there that are not a record.
     fn load<'a>(&'a self, claim: &'a Claim, now: Timestamp) -> StoreFuture<'a, Option<Stored>>;
+
+    /// The record that [`load`](Self::load) would answer, where the store need not wait for it: one in
+    /// this process's own memory that is the authority itself, not a cache of it.
+    ///
+    /// `None` says nothing, and the layer asks `load`. That is all a store does that does not implement
+    /// this.
+    fn at_hand(&self, claim: &Claim, now: Timestamp) -> Option<Stored> {
+        let _ = (claim, now);
+        None
+    }
 
     /// Writes the record of a new session, unless there is one under that id, expired or not.
     ///
@@ -172,6 +186,10 @@ macro_rules! store_behind_a_pointer {
                 now: Timestamp,
             ) -> StoreFuture<'a, Option<Stored>> {
                 (**self).load(claim, now)
+            }
+
+            fn at_hand(&self, claim: &Claim, now: Timestamp) -> Option<Stored> {
+                (**self).at_hand(claim, now)
             }
 
             fn create<'a>(

@@ -1,14 +1,11 @@
 //! [`FaultyStore`]: a store that counts its calls and fails on demand.
 
-use std::{
-    error::Error,
-    fmt,
-    str::FromStr,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering::Relaxed},
-    },
+use std::sync::{
+    Arc, Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicU64, Ordering::Relaxed},
 };
+
+use super::operation::StoreOperation;
 
 use crate::{
     session::{
@@ -44,26 +41,6 @@ use crate::{
 pub struct FaultyStore<S> {
     inner: S,
     shared: Arc<Shared>,
-}
-
-/// Which calls are meant: those of one operation, or all that change something.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum StoreOperation {
-    /// [`SessionStore::load`].
-    Load,
-    /// [`SessionStore::create`].
-    Create,
-    /// [`SessionStore::replace`].
-    Replace,
-    /// [`SessionStore::remove`].
-    Remove,
-    /// [`SessionStore::sessions_of`].
-    SessionsOf,
-    /// [`SessionStore::remove_all_of`].
-    RemoveAllOf,
-    /// Any of create, replace, remove and `remove_all_of`.
-    Write,
 }
 
 #[derive(Debug, Default)]
@@ -228,66 +205,6 @@ where
     }
 }
 
-// ===== impl StoreOperation =====
-
-impl StoreOperation {
-    /// Every operation by itself, without [`Write`](Self::Write).
-    pub const EACH: [Self; 6] = [
-        Self::Load,
-        Self::Create,
-        Self::Replace,
-        Self::Remove,
-        Self::SessionsOf,
-        Self::RemoveAllOf,
-    ];
-
-    /// The operation's name, as its method is called; `write` for [`Write`](Self::Write).
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Load => "load",
-            Self::Create => "create",
-            Self::Replace => "replace",
-            Self::Remove => "remove",
-            Self::SessionsOf => "sessions_of",
-            Self::RemoveAllOf => "remove_all_of",
-            Self::Write => "write",
-        }
-    }
-
-    const fn is_write(self) -> bool {
-        !matches!(self, Self::Load | Self::SessionsOf)
-    }
-
-    fn includes(self, call: Self) -> bool {
-        self == call || self == Self::Write && call.is_write()
-    }
-}
-
-impl FromStr for StoreOperation {
-    type Err = UnknownOperation;
-
-    fn from_str(name: &str) -> Result<Self, Self::Err> {
-        let mut all = Self::EACH.into_iter().chain([Self::Write]);
-        all.find(|operation| operation.name() == name)
-            .ok_or(UnknownOperation(()))
-    }
-}
-
-/// A text that names no [`StoreOperation`].
-#[derive(Debug)]
-pub struct UnknownOperation(());
-
-impl fmt::Display for UnknownOperation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(
-            "an operation is load, create, replace, remove, sessions_of, remove_all_of or write",
-        )
-    }
-}
-
-impl Error for UnknownOperation {}
-
 #[cfg(test)]
 mod tests {
     use super::{FaultyStore, StoreOperation};
@@ -327,19 +244,5 @@ mod tests {
         store.fail(StoreOperation::Create, 0, 0);
         let created = store.create(&ID, &record, NOW).await.unwrap();
         assert_eq!(created, Created::Occupied);
-    }
-
-    #[test]
-    fn operations_are_read_back_from_their_names() {
-        for operation in StoreOperation::EACH
-            .into_iter()
-            .chain([StoreOperation::Write])
-        {
-            assert_eq!(
-                operation.name().parse::<StoreOperation>().unwrap(),
-                operation
-            );
-        }
-        assert!("drop".parse::<StoreOperation>().is_err());
     }
 }

@@ -3,12 +3,16 @@
 
 #![cfg(feature = "testing")]
 
+mod flawed;
+
 use std::time::SystemTime;
 
 use tower_session_guard::{
     MemoryStore,
-    testing::store_contract::{StoreContract, StoreUnderTest},
+    testing::store_contract::{CheckResult, StoreContract, StoreUnderTest, check_names},
 };
+
+use self::flawed::{Flaw, Flawed};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn the_store_in_memory_holds_the_contract() {
@@ -16,10 +20,177 @@ async fn the_store_in_memory_holds_the_contract() {
         let store = MemoryStore::new();
         StoreUnderTest::new(store.clone()).with_second_node(store)
     };
-    let report = StoreContract::new(SystemTime::now().into(), make)
-        .run()
-        .await;
+    let now = SystemTime::now().into();
+    let report = StoreContract::new(now, make).run().await;
     println!("memory: {report}");
     report.assert_held();
     assert_eq!(report.skipped(), 2, "{report}");
+}
+
+fn under_test(flaw: Flaw) -> StoreUnderTest {
+    let store = Flawed::new(flaw);
+    let engine = store.clone();
+    StoreUnderTest::new(store.clone())
+        .with_second_node(store.second_node())
+        .with_restart(move || {
+            engine.restart();
+            async {}
+        })
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_store_without_a_flaw_holds_the_contract() {
+    let make = || async { under_test(Flaw::Nothing) };
+    let now = SystemTime::now().into();
+    let report = StoreContract::new(now, make).run().await;
+    report.assert_held();
+    assert_eq!(report.skipped(), 0, "{report}");
+}
+
+/// Each flaw and a check that is there to find it.
+const FOUND_BY: &[(Flaw, &str)] = &[
+    (
+        Flaw::LoadCreates,
+        "an_unknown_id_is_nothing_and_stays_nothing",
+    ),
+    (Flaw::LosesLabels, "a_created_record_comes_back_whole"),
+    (Flaw::CreateOverwrites, "create_never_overwrites"),
+    (Flaw::CreateRaces, "one_of_16_creations_wins"),
+    (
+        Flaw::RefusedCreateUnindexes,
+        "a_refused_create_leaves_the_index_alone",
+    ),
+    (
+        Flaw::RefusedCreateIndexes,
+        "a_refused_create_leaves_the_index_alone",
+    ),
+    (
+        Flaw::WorksBeforeItIsPolled,
+        "a_future_that_is_never_polled_does_nothing",
+    ),
+    (Flaw::ReplaceIgnoresRevision, "a_stale_revision_conflicts"),
+    (
+        Flaw::ReplaceWritesNothing,
+        "replace_writes_over_the_revision_it_was_given",
+    ),
+    (Flaw::ReplaceUpserts, "replace_of_nothing_creates_nothing"),
+    (Flaw::ReplaceUpserts, "replace_of_a_removed_record_is_gone"),
+    (Flaw::ReplaceRaces, "one_of_16_rotations_wins"),
+    (Flaw::ReplaceRaces, "none_of_16_parallel_writes_is_lost"),
+    (
+        Flaw::ReplaceRaces,
+        "parallel_rotations_on_two_nodes_have_one_winner",
+    ),
+    (
+        Flaw::ReplaceRevives,
+        "a_write_never_revives_a_removed_session",
+    ),
+    (
+        Flaw::RevisionIsADigest,
+        "every_write_has_a_revision_of_its_own",
+    ),
+    (Flaw::RemoveKeepsRecord, "a_removed_record_is_gone_at_once"),
+    (Flaw::RemoveRaces, "one_of_16_removals_removes"),
+    (
+        Flaw::RemoveUnindexesSubject,
+        "a_removal_touches_nothing_else",
+    ),
+    (Flaw::CountsExpired, "live_records_counts_the_live_ones"),
+    (Flaw::ExpiredIsVisible, "an_expired_record_is_invisible"),
+    (Flaw::ExpiryIsInclusive, "an_expired_record_is_invisible"),
+    (Flaw::ExpiryByOwnClock, "an_expired_record_is_invisible"),
+    (
+        Flaw::ExpiryByOwnClock,
+        "nodes_with_skewed_clocks_share_sessions",
+    ),
+    (Flaw::ExpiredIsReplaced, "an_expired_record_is_not_replaced"),
+    (Flaw::ExpiredIsListed, "an_expired_record_is_not_listed"),
+    (
+        Flaw::CreateOverwrites,
+        "an_expired_id_never_shows_its_old_record",
+    ),
+    (
+        Flaw::ReadDestroysExpired,
+        "reading_with_a_fast_clock_destroys_nothing",
+    ),
+    (Flaw::FirstExpiryStays, "a_later_expiry_holds"),
+    (Flaw::FirstExpiryStays, "an_earlier_expiry_holds"),
+    (
+        Flaw::EngineDropsAtFirstExpiry,
+        "a_session_in_use_outlives_its_first_expiry",
+    ),
+    (Flaw::ExpiredIsVisible, "a_far_expiry_is_kept"),
+    (Flaw::ListsEverybody, "a_subjects_live_sessions_are_listed"),
+    (Flaw::ReplaceUnindexes, "the_list_follows_replaced_records"),
+    (Flaw::SubjectsLoseCase, "subjects_with_odd_names_stay_apart"),
+    (
+        Flaw::SubjectsLoseSpaces,
+        "subjects_with_odd_names_stay_apart",
+    ),
+    (Flaw::SubjectsEndAtNul, "subjects_with_odd_names_stay_apart"),
+    (
+        Flaw::ListsOnePage,
+        "a_subject_of_many_sessions_is_listed_whole",
+    ),
+    (
+        Flaw::IndexLosesParallelLogins,
+        "the_index_is_exact_after_parallel_logins_and_logouts",
+    ),
+    (
+        Flaw::IndexLosesParallelLogins,
+        "remove_all_of_ends_all_while_logins_run",
+    ),
+    (
+        Flaw::RevokesNothing,
+        "remove_all_of_ends_every_session_of_the_subject",
+    ),
+    (
+        Flaw::RevokesTheException,
+        "remove_all_of_spares_its_exception",
+    ),
+    (
+        Flaw::SparesAllForAForeignException,
+        "a_foreign_exception_spares_nothing",
+    ),
+    (
+        Flaw::RevokesOnlyUnchanged,
+        "remove_all_of_ends_sessions_that_are_being_written",
+    ),
+    (Flaw::BansRevoked, "a_revoked_subject_can_log_in_again"),
+    (Flaw::DropsLargeRecords, "large_data_comes_back"),
+    (Flaw::EmptyIsMissing, "empty_data_comes_back"),
+    (Flaw::LossyText, "any_bytes_come_back"),
+    (Flaw::IdsAreText, "ids_of_any_bytes_are_kept_apart"),
+    (Flaw::SecondNodeCaches, "two_nodes_see_each_other_at_once"),
+    (Flaw::SecondNodeCaches, "a_revocation_holds_on_every_node"),
+    (
+        Flaw::NeverReconnects,
+        "the_store_works_again_after_a_restart",
+    ),
+    (Flaw::RestartRevives, "a_restart_revives_nothing"),
+];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn every_flaw_is_found_by_the_check_that_is_there_for_it() {
+    let mut missed = Vec::new();
+    for &(flaw, name) in FOUND_BY {
+        let make = || async { under_test(flaw) };
+        let contract = StoreContract::new(SystemTime::now().into(), make);
+        let report = contract.run_where(|check| check == name).await;
+        let [check] = report.checks() else {
+            panic!("no check is called {name}");
+        };
+        if !matches!(check.result(), CheckResult::Broken(_)) {
+            missed.push((flaw, name));
+        }
+    }
+    assert!(missed.is_empty(), "not found: {missed:?}");
+}
+
+/// A check that no flaw can fail would prove nothing.
+#[test]
+fn every_check_has_a_flaw_that_it_finds() {
+    let is_idle = |check: &&str| FOUND_BY.iter().all(|(_, name)| name != check);
+    let idle: Vec<_> = check_names().filter(is_idle).collect();
+    assert!(idle.is_empty(), "{idle:?}");
 }

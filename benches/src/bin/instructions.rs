@@ -2,8 +2,8 @@
 //!
 //! Run with `cargo run --release --manifest-path benches/Cargo.toml --bin instructions`. It fails when a
 //! count exceeds its budget by more than the tolerance; `--update` writes new budgets, `--all` counts the
-//! alternatives too, without a budget. `--profile SUBJECT SCENARIO` runs a scenario over and over, for a
-//! profiler put around this program.
+//! alternatives too, without a budget. `--profile SUBJECT SCENARIO [BATCHES]` runs a scenario over and over, for
+//! a profiler put around this program.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -35,10 +35,11 @@ fn main() -> ExitCode {
         within_callgrind(name);
         return ExitCode::SUCCESS;
     }
-    if let [flag, name, scenario] = &args.rest[..]
+    if let [flag, name, scenario, batches @ ..] = &args.rest[..]
         && flag == "--profile"
     {
-        profile(name, scenario);
+        let batches = batches.first().map_or(100, |n| n.parse().expect("a number"));
+        profile(name, scenario, batches);
         return ExitCode::SUCCESS;
     }
     if Command::new("valgrind").arg("--version").output().is_err() {
@@ -124,7 +125,7 @@ fn within_callgrind(name: &str) {
 }
 
 /// One scenario over and over.
-fn profile(name: &str, scenario: &str) {
+fn profile(name: &str, scenario: &str, batches: usize) {
     let runtime = subject::runtime();
     let subject = subject::all(&runtime)
         .into_iter()
@@ -134,7 +135,7 @@ fn profile(name: &str, scenario: &str) {
         .into_iter()
         .find(|s| format!("{s:?}") == scenario);
     let scenario = scenario.expect("a scenario, S1 to S7");
-    for _ in 0..100 {
+    for _ in 0..batches {
         let mut batch = runner.batch(scenario, BATCH);
         measured(&mut *runner.subject, &mut batch);
     }

@@ -1,7 +1,8 @@
 //! Whole stacks in process: nanoseconds a request of every subject, in turns.
 //!
 //! Run with `cargo run --release --manifest-path benches/Cargo.toml --bin middleware`; `--smoke` for
-//! seconds, `--rounds N` for another number of samples.
+//! seconds, `--rounds N` for another number of samples, `--only NAME` for the subjects whose names hold
+//! this, which are not written down.
 
 use session_guard_benches::args::{Args, here};
 use session_guard_benches::machine::Machine;
@@ -16,8 +17,13 @@ fn main() {
     let args = Args::read();
     let rounds = args.number("--rounds", if args.smoke { 5 } else { 600 });
     let runtime = subject::runtime();
+    let only = args.rest.iter().skip_while(|a| *a != "--only").nth(1);
     let mut runners: Vec<_> = subject::all(&runtime)
         .into_iter()
+        .filter(|s| {
+            let name = s.label().name;
+            only.is_none_or(|only| name == "bare stack" || name.contains(only.as_str()))
+        })
         .map(Runner::new)
         .collect();
     runners.iter_mut().for_each(Runner::check);
@@ -30,7 +36,7 @@ fn main() {
         rows,
     };
     print(&run);
-    if !args.smoke {
+    if !args.smoke && only.is_none() {
         write(&here("results/middleware.json"), &run);
     }
 }

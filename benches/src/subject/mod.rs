@@ -5,7 +5,8 @@ use std::hint::black_box;
 use std::rc::Rc;
 
 use cookie::{Cookie, SameSite};
-use http::{Request, Response, StatusCode};
+use http::header::CONTENT_TYPE;
+use http::{HeaderValue, Request, Response, StatusCode};
 use serde::{Deserialize, Serialize};
 use tokio::runtime::Runtime;
 use tower_service::Service;
@@ -125,9 +126,12 @@ pub fn runtime() -> Rc<Runtime> {
     Rc::new(runtime.expect("a runtime"))
 }
 
-/// The answer of every handler: a short body, and whether somebody is logged in as the status.
+/// The answer of every handler: a short body with its type, as every framework sends one, and whether
+/// somebody is logged in as the status.
 fn answer(somebody: bool) -> Response<Body> {
     let mut response = Response::new(Body::from("ok"));
+    let plain = HeaderValue::from_static("text/plain; charset=utf-8");
+    response.headers_mut().insert(CONTENT_TYPE, plain);
     if !somebody {
         *response.status_mut() = StatusCode::UNAUTHORIZED;
     }

@@ -2,12 +2,13 @@
 
 use http::{
     HeaderMap, HeaderValue,
-    header::{CACHE_CONTROL, HeaderName, VARY},
+    header::{CACHE_CONTROL, Entry, HeaderName, VARY},
 };
 
 use super::{header_value, trim};
 
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+const COOKIE: HeaderValue = HeaderValue::from_static("Cookie");
 
 /// Makes every cache that looks at a directive forget the response.
 ///
@@ -50,8 +51,15 @@ fn is_targeted_cache_control(name: &HeaderName) -> bool {
 
 /// Says that the response depends on the `Cookie` field.
 pub(super) fn vary_by_cookie(headers: &mut HeaderMap) {
+    let mut fields = match headers.entry(VARY) {
+        Entry::Vacant(none) => {
+            none.insert(COOKIE);
+            return;
+        }
+        Entry::Occupied(fields) => fields,
+    };
     let mut merged = Vec::new();
-    for field in headers.get_all(VARY) {
+    for field in fields.iter() {
         for name in list(field.as_bytes()) {
             if name == b"*" || name.eq_ignore_ascii_case(b"cookie") {
                 return;
@@ -60,12 +68,8 @@ pub(super) fn vary_by_cookie(headers: &mut HeaderMap) {
             merged.extend_from_slice(b", ");
         }
     }
-    if merged.is_empty() {
-        headers.insert(VARY, HeaderValue::from_static("Cookie"));
-    } else {
-        merged.extend_from_slice(b"Cookie");
-        headers.insert(VARY, header_value(merged));
-    }
+    merged.extend_from_slice(COOKIE.as_bytes());
+    fields.insert_mult(header_value(merged));
 }
 
 /// The elements of a comma-separated field; a comma within quotes does not separate.

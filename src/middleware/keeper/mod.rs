@@ -1,29 +1,38 @@
 //! [`Keeper`]: where sessions are kept, in a store or in the token itself; the only place a plan meets a store.
 
+mod limit;
+pub(crate) mod list;
 pub(crate) mod self_contained;
 pub(crate) mod stored;
 
-use std::sync::Arc;
+use std::{future::Future, pin::Pin, sync::Arc};
 
 use http::HeaderValue;
 
-use super::{failure::SessionError, shared::Shared};
+use self::list::List;
+use super::{
+    context::Held,
+    failure::{SessionError, SessionErrorKind},
+    shared::Shared,
+};
 use crate::{
     cookie::CookieKind,
     session::{
-        decide::{Dead, Live, Outcome, Settlement, Verdict},
+        authentication::Subject,
+        binding::{Client, OnChange},
+        decide::{Dead, Live, Outcome, Settlement, Verdict, lower_remembered},
         event::{EventKind, SessionEvent},
         id::SessionId,
         mark::Mark,
         time::Timestamp,
     },
-    store::{SessionStore, revocation::Revocations},
+    store::SessionStore,
 };
 
 /// Where sessions are kept.
 #[derive(Debug)]
 pub(crate) enum Keeper {
-    SelfContained(Arc<Revocations>),
+    SelfContained(List),
     Stored(Arc<dyn SessionStore>),
 }
 
@@ -36,6 +45,27 @@ pub(crate) struct Admission<H> {
     pub(crate) barred: bool,
     /// Whether a valid guest token came, alive or not.
     pub(crate) guest_came: bool,
+    pub(crate) client: Client,
+}
+
+/// An admission that waits for a store or for a shared list; it owns all it needs.
+pub(crate) type BoxLoad =
+    Pin<Box<dyn Future<Output = Result<Admission<Held>, SessionError>> + Send>>;
+
+impl<H> Admission<H> {
+    /// The same for a request of any keeper.
+    pub(crate) fn held_as<T>(self) -> Admission<T>
+    where
+        H: Into<T>,
+    {
+        Admission {
+            live: self.live,
+            held: self.held.into(),
+            barred: self.barred,
+            guest_came: self.guest_came,
+            client: self.client,
+        }
+    }
 }
 
 impl<H> Admission<H>
@@ -43,12 +73,13 @@ where
     H: Default,
 {
     /// Of a request without any token of ours.
-    pub(crate) fn visitor() -> Self {
+    pub(crate) fn visitor(client: Client) -> Self {
         Self {
             live: None,
             held: H::default(),
             barred: false,
             guest_came: false,
+            client,
         }
     }
 }
@@ -60,6 +91,7 @@ pub(crate) struct Finished {
     pub(crate) outcome: Outcome,
     pub(crate) barred: bool,
     pub(crate) guest_came: bool,
+    pub(crate) client: Client,
     pub(crate) now: Timestamp,
 }
 
@@ -74,7 +106,7 @@ impl Finished {
             barred: self.barred,
             marks: &self.marks,
             outcome: self.outcome,
-            binding: &[],
+            binding: self.client.current(),
             now: self.now,
             policy: shared.policy(),
         }
@@ -107,10 +139,52 @@ pub(crate) fn judge(verdict: Verdict, writes: Writes) -> Settling {
 }
 
 impl Shared {
+    /// What an admitted session is worth to its client by now; `OtherClient` where it is to end.
+    fn appraise(&self, live: &mut Live, client: &Client, now: Timestamp) -> Result<(), Dead> {
+        lower_remembered(&mut live.state, now, self.policy());
+        if live.state.authentication.is_none() {
+            return Ok(());
+        }
+        let difference = client.differs_from(&live.state.binding);
+        for part in difference.changed {
+            self.tell_of(part.event(), live, now);
+        }
+        match difference.reaction {
+            None => {}
+            Some(OnChange::Tell) => live.rebind = true,
+            Some(OnChange::Ask) => {
+                live.suspended = true;
+                self.tell_of(EventKind::SessionSuspended, live, now);
+            }
+            Some(OnChange::End) => return Err(Dead::OtherClient),
+        }
+        Ok(())
+    }
+
+    /// Tells what happened to a session.
+    fn tell_of(&self, kind: EventKind, live: &Live, now: Timestamp) {
+        let event = SessionEvent::new(kind, now).of(live.id);
+        self.tell(&event.by(live.subject().cloned()));
+    }
+
     /// Tells that a well-signed token opened nothing.
     pub(crate) fn tell_dead(&self, id: SessionId, live: Option<&Live>, dead: Dead, now: Timestamp) {
         let subject = live.and_then(Live::subject).cloned();
         self.tell(&SessionEvent::new(dead.event(), now).of(id).by(subject));
+    }
+
+    /// Tells that a settlement failed, if it was for the store or the shared list.
+    pub(crate) fn tell_failed_write(
+        &self,
+        error: &SessionError,
+        live: Option<&Live>,
+        now: Timestamp,
+    ) {
+        if error.kind() == SessionErrorKind::Store {
+            let event = SessionEvent::new(EventKind::StoreFailedWrite, now);
+            let session = live.map(|live| live.id);
+            self.tell(&SessionEvent { session, ..event });
+        }
     }
 
     /// Tells what happened to a session that a request held, and which session took its place.
@@ -118,7 +192,7 @@ impl Shared {
         &self,
         kinds: &[EventKind],
         live: Option<&Live>,
-        successor: Option<(SessionId, Option<&crate::session::authentication::Subject>)>,
+        successor: Option<(SessionId, Option<&Subject>)>,
         now: Timestamp,
     ) {
         for kind in kinds {
@@ -128,7 +202,11 @@ impl Shared {
             if let Some((id, subject)) = successor
                 && *kind != EventKind::LoggedOut
             {
-                event.successor = Some(id);
+                // A session that began from nothing is what the event is about.
+                match event.session {
+                    Some(_) => event.successor = Some(id),
+                    None => event.session = Some(id),
+                }
                 event.subject = subject.cloned();
             }
             self.tell(&event);

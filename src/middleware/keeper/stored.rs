@@ -1,8 +1,10 @@
 //! Sessions in a store: the token is a reference, the record is the authority.
 
-use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
-use super::{Admission, Finished, Settling, Writes, judge, kind_of};
+use http::HeaderValue;
+
+use super::{Admission, BoxLoad, Finished, Settling, Writes, judge, kind_of};
 use crate::{
     cookie::{CookieKind, token::Opened},
     middleware::{
@@ -11,10 +13,13 @@ use crate::{
         shared::{Arrival, Shared},
     },
     session::{
+        authentication::Subject,
+        binding::Client,
         decide::{self, Dead, Hold, Live, Outcome, Plan, Save, Settled, Verdict},
         draft::Rotation,
         event::{EventKind, SessionEvent},
-        id::{Claim, Fresh, SessionId},
+        id::{Claim, Fresh, Lineage, Secret, SessionId},
+        mark::Mark,
         policy::TokenReuse,
         record::{Proof, Record, Standing, State},
         time::Timestamp,
@@ -31,21 +36,19 @@ const DRAWS: u32 = 4;
 /// What a request holds of a store, beside the session itself.
 #[derive(Debug, Default)]
 pub(crate) struct Held {
-    kept: Option<Kept>,
+    kept: Option<Box<Kept>>,
     /// The guest token that came beside a session's.
     beside: Option<Claim>,
 }
 
+/// What a record holds beside the session's state, and what opened it.
 #[derive(Debug)]
 struct Kept {
     claim: Claim,
     revision: Revision,
-    record: Record,
+    proof: Proof,
+    lineage: Lineage,
 }
-
-/// An admission that waits for a store; it owns all it needs.
-pub(crate) type BoxLoad =
-    Pin<Box<dyn Future<Output = Result<Admission<Held>, SessionError>> + Send>>;
 
 /// Asks the store for what the tokens claim, and tells if it fails.
 pub(crate) fn load(
@@ -59,8 +62,74 @@ pub(crate) fn load(
         if admission.is_err() {
             shared.tell(&SessionEvent::new(EventKind::StoreFailedLoad, now));
         }
-        admission
+        Ok(admission?.held_as())
     })
+}
+
+/// The admission where the store has the session at hand and it opens: nothing is asked, ended or told.
+/// Everything else is [`load`]'s to find out.
+pub(crate) fn at_hand(
+    shared: &Shared,
+    store: &dyn SessionStore,
+    arrival: &Arrival<Claim>,
+    now: Timestamp,
+) -> Option<Admission<Held>> {
+    if !arrival.client.is_unbound() {
+        return None;
+    }
+    let token = arrival.session.as_ref().or(arrival.guest.as_ref())?;
+    let beside = arrival.session.as_ref().and(arrival.guest.as_ref());
+    let kind = kind_of(arrival.session.is_some());
+    let stored = store.at_hand(&token.value, now)?;
+    let (mut live, kept, verdict) = weigh(shared, token, stored, kind, now);
+    live.hold = verdict.ok()?;
+    decide::lower_remembered(&mut live.state, now, shared.policy());
+    Some(Admission {
+        live: Some(live),
+        held: Held {
+            kept: Some(kept),
+            beside: beside.map(|guest| guest.value.clone()),
+        },
+        barred: false,
+        guest_came: arrival.guest.is_some(),
+        client: Client::default(),
+    })
+}
+
+/// What a stored session is worth to the bearer of this token.
+fn weigh(
+    shared: &Shared,
+    token: &Opened<Claim>,
+    Stored { record, revision }: Stored,
+    kind: CookieKind,
+    now: Timestamp,
+) -> (Live, Box<Kept>, Result<Hold, Dead>) {
+    let Record {
+        state,
+        proof,
+        lineage,
+        ..
+    } = record;
+    let claim = token.value.clone();
+    let standing = proof.standing(claim.secret(), now);
+    let authenticated = kind == CookieKind::Session;
+    let verdict = decide::admit(&state, standing, authenticated, now, shared.policy());
+    let live = Live {
+        id: *claim.id(),
+        state,
+        hold: Hold::Lost,
+        stale_key: token.stale_key,
+        lineage,
+        suspended: false,
+        rebind: false,
+    };
+    let kept = Kept {
+        claim,
+        revision,
+        proof,
+        lineage,
+    };
+    (live, Box::new(kept), verdict)
 }
 
 async fn admit(
@@ -70,10 +139,11 @@ async fn admit(
     now: Timestamp,
 ) -> Result<Admission<Held>, SessionError> {
     let guest_came = arrival.guest.is_some();
+    let client = arrival.client;
     let mut barred = false;
     let mut beside = arrival.guest;
     if let Some(token) = arrival.session {
-        match open(shared, store, &token, CookieKind::Session, now).await? {
+        match open(shared, store, &token, CookieKind::Session, &client, now).await? {
             Ok((live, kept)) => {
                 let beside = beside.map(|guest| guest.value);
                 return Ok(Admission {
@@ -84,6 +154,7 @@ async fn admit(
                     },
                     barred,
                     guest_came,
+                    client,
                 });
             }
             Err(dead) => barred = dead.is_retired(),
@@ -94,9 +165,19 @@ async fn admit(
         held: Held::default(),
         barred,
         guest_came,
+        client,
     };
     if let Some(token) = beside.take() {
-        match open(shared, store, &token, CookieKind::Guest, now).await? {
+        match open(
+            shared,
+            store,
+            &token,
+            CookieKind::Guest,
+            &admission.client,
+            now,
+        )
+        .await?
+        {
             Ok((live, kept)) => {
                 admission.live = Some(live);
                 admission.held.kept = Some(kept);
@@ -112,31 +193,23 @@ async fn open(
     store: &dyn SessionStore,
     token: &Opened<Claim>,
     kind: CookieKind,
+    client: &Client,
     now: Timestamp,
-) -> Result<Result<(Live, Kept), Dead>, StoreError> {
-    let claim = &token.value;
-    let id = *claim.id();
-    let Some(Stored { record, revision }) = store.load(claim, now).await? else {
+) -> Result<Result<(Live, Box<Kept>), Dead>, StoreError> {
+    let id = *token.value.id();
+    let Some(stored) = store.load(&token.value, now).await? else {
         shared.tell_dead(id, None, Dead::Unknown, now);
         return Ok(Err(Dead::Unknown));
     };
-    let mut live = Live {
-        id,
-        state: record.state.clone(),
-        hold: Hold::Lost,
-        stale_key: token.stale_key,
-    };
-    let standing = record.proof.standing(claim.secret(), now);
-    let authenticated = kind == CookieKind::Session;
-    match decide::admit(&record.state, standing, authenticated, now, shared.policy()) {
+    let (mut live, kept, verdict) = weigh(shared, token, stored, kind, now);
+    match verdict {
         Ok(hold) => {
             live.hold = hold;
-            let claim = claim.clone();
-            let kept = Kept {
-                claim,
-                revision,
-                record,
-            };
+            if let Err(dead) = shared.appraise(&mut live, client, now) {
+                let _: Removed = store.remove(&id).await?;
+                shared.tell_dead(id, Some(&live), dead, now);
+                return Ok(Err(dead));
+            }
             Ok(Ok((live, kept)))
         }
         Err(dead) => {
@@ -173,12 +246,8 @@ pub(crate) async fn settle(
         Ok(verdict) => judge(verdict, task.writes),
         Err(error) => Err(error),
     };
-    if let Err(error) = &result
-        && error.kind() == SessionErrorKind::Store
-    {
-        let event = SessionEvent::new(EventKind::StoreFailedWrite, task.finished.now);
-        let session = task.live.as_ref().map(|live| live.id);
-        shared.tell(&SessionEvent { session, ..event });
+    if let Err(error) = &result {
+        shared.tell_failed_write(error, task.live.as_ref(), task.finished.now);
     }
     result
 }
@@ -189,12 +258,12 @@ enum Attempt {
     Conflict,
 }
 
-struct Settle<'a> {
-    shared: &'a Shared,
-    store: &'a dyn SessionStore,
-    live: Option<Live>,
+pub(super) struct Settle<'a> {
+    pub(super) shared: &'a Shared,
+    pub(super) store: &'a dyn SessionStore,
+    pub(super) live: Option<Live>,
     held: Held,
-    finished: Finished,
+    pub(super) finished: Finished,
     writes: Writes,
 }
 
@@ -228,12 +297,8 @@ impl Settle<'_> {
                     return Ok(Attempt::Done(verdict));
                 };
                 let id = live.id;
-                let record = Record::of(
-                    state,
-                    kept.record.proof.clone(),
-                    kept.record.lineage,
-                    self.shared.policy(),
-                );
+                let proof = kept.proof.clone();
+                let record = Record::of(state, proof, kept.lineage, self.shared.policy());
                 let claim = kept.claim.clone();
                 match self.replace(&id, kept.revision, &record).await? {
                     Replaced::Replaced(_) => {
@@ -253,8 +318,8 @@ impl Settle<'_> {
                 };
                 let id = live.id;
                 let Fresh { id: other, secret } = random::fresh()?;
-                let mut proof = kept.record.proof.clone();
-                let mut lineage = kept.record.lineage;
+                let mut proof = kept.proof.clone();
+                let mut lineage = kept.lineage;
                 let now = self.finished.now;
                 if how == Rotation::Renewed {
                     let grace = self.shared.policy().grace_time();
@@ -277,13 +342,18 @@ impl Settle<'_> {
                 if end_first {
                     self.end_all().await?;
                 }
+                let subject = state.authentication.as_ref().map(|who| &who.subject);
+                self.refuse_over_limit(subject).await?;
                 let fresh = self.create(&state).await?;
                 if !end_first && let Err(error) = self.end_all().await {
                     // Nobody will ever hold the new session; whether it can be taken back is not vital.
                     let _ = self.store.remove(&fresh.id).await;
                     return Err(error);
                 }
-                let subject = state.authentication.as_ref().map(|who| &who.subject);
+                if let Err(error) = self.keep_limit(subject, &fresh.id).await {
+                    let _ = self.store.remove(&fresh.id).await;
+                    return Err(error);
+                }
                 self.tell(&events, Some((fresh.id, subject)));
                 let authenticated = subject.is_some();
                 if authenticated && self.finished.guest_came {
@@ -356,20 +426,22 @@ impl Settle<'_> {
         let Some(stored) = self.store.load(&kept.claim, now).await? else {
             return Ok(false);
         };
-        live.hold = match stored.record.proof.standing(kept.claim.secret(), now) {
+        let Stored { record, revision } = stored;
+        live.hold = match record.proof.standing(kept.claim.secret(), now) {
             Standing::Current => Hold::Current,
             Standing::Grace => Hold::Grace,
             Standing::Superseded | Standing::Reused => Hold::Lost,
         };
-        live.state = stored.record.state.clone();
-        kept.record = stored.record;
-        kept.revision = stored.revision;
+        live.state = record.state;
+        decide::lower_remembered(&mut live.state, now, self.shared.policy());
+        kept.proof = record.proof;
+        kept.lineage = record.lineage;
+        kept.revision = revision;
         Ok(true)
     }
 
     /// The session ended while the handler ran: nothing brings it back.
     fn gone(&self) -> Verdict {
-        use crate::session::mark::Mark;
         let marked =
             |test: fn(&Mark) -> bool| self.finished.marks.iter().any(|(_, mark)| test(mark));
         if self.finished.outcome == Outcome::Answered
@@ -394,7 +466,7 @@ impl Settle<'_> {
         self.store.replace(id, revision, record, now).await
     }
 
-    fn issue(&mut self, state: &State, id: &SessionId, secret: &crate::session::id::Secret) {
+    fn issue(&mut self, state: &State, id: &SessionId, secret: &Secret) {
         let kind = kind_of(state.authentication.is_some());
         let token = self
             .shared
@@ -410,16 +482,12 @@ impl Settle<'_> {
         self.write(kind, value);
     }
 
-    fn write(&mut self, kind: CookieKind, value: http::HeaderValue) {
+    fn write(&mut self, kind: CookieKind, value: HeaderValue) {
         self.writes.retain(|(other, _)| *other != kind);
         self.writes.push((kind, value));
     }
 
-    fn tell(
-        &self,
-        events: &[EventKind],
-        successor: Option<(SessionId, Option<&crate::session::authentication::Subject>)>,
-    ) {
+    fn tell(&self, events: &[EventKind], successor: Option<(SessionId, Option<&Subject>)>) {
         self.shared
             .tell_all(events, self.live.as_ref(), successor, self.finished.now);
     }

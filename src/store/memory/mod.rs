@@ -2,7 +2,11 @@
 
 mod capacity;
 mod index;
+mod part;
 mod table;
+#[cfg(test)]
+#[cfg(feature = "testing")]
+mod tests;
 
 use std::{fmt, sync::Arc};
 
@@ -195,6 +199,10 @@ impl Inner {
 impl SessionStore for MemoryStore {
     fn load<'a>(&'a self, claim: &'a Claim, now: Timestamp) -> StoreFuture<'a, Option<Stored>> {
         Box::pin(async move { self.0.table.load(claim.id(), now) })
+    }
+
+    fn at_hand(&self, claim: &Claim, now: Timestamp) -> Option<Stored> {
+        self.0.table.load(claim.id(), now).ok().flatten()
     }
 
     fn create<'a>(

@@ -1,27 +1,21 @@
 //! [`Table`]: the records by id, and in the order of their expiry.
 
-use std::{
-    collections::{BTreeSet, HashMap},
-    sync::atomic::{AtomicU64, Ordering::Relaxed},
-};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use super::super::{
-    Created, Replaced, Revision, StoreError, StoreErrorKind, Stored,
-    shards::{self, BuildIdHasher, Shards, hash_of},
+use super::{
+    super::{
+        Created, Replaced, Revision, StoreError, StoreErrorKind, Stored,
+        shards::{self, Shards, hash_of},
+    },
+    part::{Departed, LAST_MOMENT, Order, Part},
 };
 use crate::session::{authentication::Subject, id::SessionId, record::Record, time::Timestamp};
 
 /// How many expired records one write clears away: more than it adds.
 const CLEARED_PER_WRITE: usize = 2;
 
-/// In place of a moment: there is no record.
-const NONE: u64 = u64::MAX;
-
-/// The latest moment that can be told from [`NONE`].
-const LAST_MOMENT: Timestamp = Timestamp::from_unix_millis(NONE - 1);
-
-/// A record that went away, and whose it was.
-pub(super) type Departed = (SessionId, Option<Subject>);
+/// In place of a moment: there is no record. A record that never expires has the moment before.
+const NONE: u64 = LAST_MOMENT.as_unix_millis() + 1;
 
 #[derive(Debug)]
 pub(super) struct Table {
@@ -29,27 +23,6 @@ pub(super) struct Table {
     /// Per part, when its first visitor's and its first member's record expire: read without a lock to
     /// choose who goes. They may be out of date; whoever acts on one checks under the lock.
     soonest: Box<[Soonest]>,
-}
-
-/// Ids in the order in which their records expire.
-type Order = BTreeSet<(Timestamp, SessionId)>;
-
-#[derive(Debug, Default)]
-struct Part {
-    by_id: HashMap<SessionId, Slot, BuildIdHasher>,
-    visitors: Order,
-    members: Order,
-    /// The last revision given: never the same twice under one id, even after its removal.
-    revision: u64,
-}
-
-/// A record is kept encoded: a third of its size in memory, and the same bytes as in any other store.
-#[derive(Debug)]
-struct Slot {
-    bytes: Box<[u8]>,
-    revision: Revision,
-    expires_at: Timestamp,
-    is_member: bool,
 }
 
 #[derive(Debug)]
@@ -221,51 +194,6 @@ impl Table {
         let result = change(&mut part);
         self.soonest[position].follow(&part);
         result
-    }
-}
-
-impl Part {
-    fn put(&mut self, id: &SessionId, record: &Record) -> Revision {
-        self.revision += 1;
-        let slot = Slot {
-            bytes: record.encode().into_boxed_slice(),
-            revision: Revision::new(self.revision),
-            expires_at: record.expires_at().min(LAST_MOMENT),
-            is_member: record.subject().is_some(),
-        };
-        self.order(slot.is_member).insert((slot.expires_at, *id));
-        self.by_id.insert(*id, slot);
-        Revision::new(self.revision)
-    }
-
-    fn take(&mut self, id: &SessionId) -> Option<Slot> {
-        let slot = self.by_id.remove(id)?;
-        self.order(slot.is_member).remove(&(slot.expires_at, *id));
-        Some(slot)
-    }
-
-    /// Removes the first record of its kind to expire, if that is at `until` or before.
-    fn take_first(&mut self, is_member: bool, until: Timestamp) -> Option<Departed> {
-        let &(expires_at, id) = self.order(is_member).first()?;
-        if until < expires_at {
-            return None;
-        }
-        let slot = self.take(&id)?;
-        Some((id, slot.subject()))
-    }
-
-    fn order(&mut self, is_member: bool) -> &mut Order {
-        if is_member {
-            &mut self.members
-        } else {
-            &mut self.visitors
-        }
-    }
-}
-
-impl Slot {
-    fn subject(&self) -> Option<Subject> {
-        Record::decode(&self.bytes).ok()?.subject().cloned()
     }
 }
 

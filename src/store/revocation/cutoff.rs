@@ -11,7 +11,7 @@ use std::{
 
 use super::expiry::Expiry;
 use crate::{
-    session::{authentication::Subject, time::Timestamp},
+    session::{authentication::Subject, id::SessionId, time::Timestamp},
     store::shards::Shards,
 };
 
@@ -29,6 +29,8 @@ pub(super) struct Cutoffs {
 #[derive(Clone, Copy, Debug)]
 struct Cutoff {
     at: Timestamp,
+    /// The session that asked for it, which goes on.
+    spared: Option<SessionId>,
     /// When the last token issued until then expires.
     until: Timestamp,
 }
@@ -51,11 +53,24 @@ impl Cutoffs {
         self.find(subject).map(|cutoff| cutoff.at)
     }
 
-    /// Moves a subject's cut-off to `at`; never back.
-    pub(super) fn raise(&self, subject: &Subject, at: Timestamp, until: Timestamp) {
+    /// Whether the token of this id, issued to `subject` at `issued_at`, has ended.
+    pub(super) fn ends(&self, subject: &Subject, id: &SessionId, issued_at: Timestamp) -> bool {
+        let cutoff = self.find(subject);
+        cutoff.is_some_and(|cutoff| issued_at <= cutoff.at && cutoff.spared != Some(*id))
+    }
+
+    /// Moves a subject's cut-off to `at`, never back, and spares one session alone.
+    pub(super) fn raise(
+        &self,
+        subject: &Subject,
+        at: Timestamp,
+        spared: Option<SessionId>,
+        until: Timestamp,
+    ) {
         let before = self.find(subject);
         let raised = Cutoff {
             at: before.map_or(at, |before| at.max(before.at)),
+            spared,
             until: before.map_or(until, |before| until.max(before.until)),
         };
         if before.is_none() {

@@ -1,11 +1,16 @@
-//! [`Revocations`]: which self-contained tokens no longer hold, although their MAC does.
+//! [`RevocationList`]: which self-contained tokens no longer hold, although their MAC does.
 //!
 //! A self-contained token is believed for what it says, so what ended since must be remembered until the
-//! token would have expired by itself. The list lives in this process: another process knows nothing of it.
+//! token would have expired by itself: in this process, of which another one knows nothing, or in a list that
+//! they share.
 
 mod cutoff;
 mod expiry;
+mod list;
+mod memory;
 mod retired;
+#[cfg(test)]
+mod tests;
 
 use std::{
     fmt,
@@ -14,6 +19,10 @@ use std::{
 };
 
 use self::{cutoff::Cutoffs, retired::Retired};
+pub use self::{
+    list::{IssuedToken, RevocationList},
+    memory::MemoryRevocations,
+};
 use crate::session::{authentication::Subject, id::SessionId, time::Timestamp};
 
 /// For how long after its token's expiry an entry stays, so that a clock set back by less revives none.
@@ -32,13 +41,14 @@ pub(crate) struct Revocations {
 
 #[derive(Debug, Default)]
 struct Writer {
-    /// The latest moment at which a token was replaced: its successor was issued then.
+    /// The latest moment at which a token was replaced or issued anew, so that one was issued then.
     latest: Timestamp,
 }
 
 /// What a token is worth that this server issued and that has not expired.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Status {
+#[non_exhaustive]
+pub enum Status {
     /// It is its session's token.
     Good,
     /// A renewal replaced it moments ago; it still opens the session.
@@ -53,7 +63,8 @@ pub(crate) enum Status {
 
 /// Why a token no longer holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Retirement {
+#[non_exhaustive]
+pub enum Retirement {
     /// A logout or a revocation: the session ends, whatever its token is by now.
     Ended,
     /// A login put another session in its place: the session ends as after a logout, but a late request
@@ -61,11 +72,16 @@ pub(crate) enum Retirement {
     Superseded,
     /// An elevation or a step-down replaced it by `successor`, the same session: only while the token
     /// itself still holds.
-    Elevated { successor: SessionId },
+    Elevated {
+        /// The session's next token.
+        successor: SessionId,
+    },
     /// A renewal replaced it by `successor`, the same session: only while the token itself holds, and
     /// not in another renewal's grace time. It works until `grace_until`.
     Renewed {
+        /// The session's next token.
         successor: SessionId,
+        /// When the token itself stops working.
         grace_until: Timestamp,
     },
 }
@@ -87,7 +103,7 @@ impl Revocations {
         issued_at: Timestamp,
         now: Timestamp,
     ) -> Status {
-        if self.is_cut_off(subject, issued_at) {
+        if self.is_cut_off(subject, id, issued_at) {
             return Status::Ended;
         }
         self.retired.status(id, now)
@@ -115,7 +131,8 @@ impl Revocations {
     /// changes and nothing may be issued.
     ///
     /// For an elevation, a step-down and a renewal, whose successor would otherwise slip past an
-    /// [`end_subject`](Self::end_subject) at the same time.
+    /// [`end_subject`](Self::end_subject) at the same time. Tells when the successor is to be issued: at
+    /// `now`, or just after a cut-off that spared this token.
     pub(crate) fn retire_of(
         &self,
         id: &SessionId,
@@ -124,9 +141,35 @@ impl Revocations {
         how: Retirement,
         until: Timestamp,
         now: Timestamp,
+    ) -> Option<Timestamp> {
+        let mut writer = self.writing();
+        if self.is_cut_off(subject, id, issued_at)
+            || !self.retire_under(&mut writer, id, how, until, now)
+        {
+            return None;
+        }
+        let issue = subject.map_or(now, |subject| self.not_cut_off(subject, now));
+        // A cut-off that comes next is to end the successor too.
+        writer.latest = writer.latest.max(issue);
+        Some(issue)
+    }
+
+    /// Whether the token of this id may leave again under the same id, issued at `now`: only while it is
+    /// good. Asked right before, so that an [`end_subject`](Self::end_subject) at the same time either
+    /// refuses it here or ends what leaves.
+    pub(crate) fn may_reissue(
+        &self,
+        id: &SessionId,
+        subject: Option<&Subject>,
+        issued_at: Timestamp,
+        now: Timestamp,
     ) -> bool {
         let mut writer = self.writing();
-        !self.is_cut_off(subject, issued_at) && self.retire_under(&mut writer, id, how, until, now)
+        let may = self.status(id, subject, issued_at, now) == Status::Good;
+        if may {
+            writer.latest = writer.latest.max(now);
+        }
+        may
     }
 
     fn retire_under(
@@ -162,7 +205,7 @@ impl Revocations {
     /// whose token was issued until this call was made, should this server's clock say that it is earlier.
     ///
     /// `until` is when the last such token expires. What is issued to the subject from now on must be
-    /// issued after [`cutoff`](Self::cutoff).
+    /// issued at its [`issue_time`](Self::issue_time).
     pub(crate) fn end_subject(
         &self,
         subject: &Subject,
@@ -172,7 +215,29 @@ impl Revocations {
         let writer = self.writing();
         let cutoff = writer.latest.max(issued_before);
         let until = until.after(cutoff.since(issued_before));
-        self.cutoffs.raise(subject, cutoff, until);
+        self.cutoffs.raise(subject, cutoff, None, until);
+    }
+
+    /// The same, but for the session of the token of this id, which was issued at `issued_at`; false, and
+    /// nothing changes, if that token no longer holds: what ended stays ended.
+    pub(crate) fn end_others(
+        &self,
+        subject: &Subject,
+        id: &SessionId,
+        issued_at: Timestamp,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> bool {
+        let writer = self.writing();
+        let standing = self.status(id, Some(subject), issued_at, now);
+        if !matches!(standing, Status::Good | Status::Grace) {
+            return false;
+        }
+        let spared = self.retired.last_of(id);
+        let cutoff = writer.latest.max(now);
+        let until = until.after(cutoff.since(now));
+        self.cutoffs.raise(subject, cutoff, Some(spared), until);
+        true
     }
 
     /// The moment up to which everything issued to `subject` has ended, if there is one.
@@ -180,14 +245,28 @@ impl Revocations {
         self.cutoffs.of(subject)
     }
 
+    /// When a token of a new login of `subject` is to be issued: at `now`, or just after what ended. Asked
+    /// right before, so that an [`end_subject`](Self::end_subject) that comes next ends it.
+    pub(crate) fn issue_time(&self, subject: &Subject, now: Timestamp) -> Timestamp {
+        let mut writer = self.writing();
+        let issue = self.not_cut_off(subject, now);
+        writer.latest = writer.latest.max(issue);
+        issue
+    }
+
+    fn not_cut_off(&self, subject: &Subject, now: Timestamp) -> Timestamp {
+        let after = self.cutoff(subject);
+        let after = after.map(|cutoff| cutoff.after(Duration::from_millis(1)));
+        after.map_or(now, |after| after.max(now))
+    }
+
     /// How many entries there are: retired tokens and subjects.
     pub(crate) fn len(&self) -> usize {
         self.retired.len() + self.cutoffs.len()
     }
 
-    fn is_cut_off(&self, subject: Option<&Subject>, issued_at: Timestamp) -> bool {
-        let cutoff = subject.and_then(|subject| self.cutoffs.of(subject));
-        cutoff.is_some_and(|cutoff| issued_at <= cutoff)
+    fn is_cut_off(&self, subject: Option<&Subject>, id: &SessionId, issued_at: Timestamp) -> bool {
+        subject.is_some_and(|subject| self.cutoffs.ends(subject, id, issued_at))
     }
 
     fn clear_away(&self, now: Timestamp) {

@@ -90,6 +90,17 @@ impl Retired {
         }
     }
 
+    /// The token that a session has by now, of which this is one.
+    pub(super) fn last_of(&self, id: &SessionId) -> SessionId {
+        let mut id = *id;
+        while let Some(Retirement::Elevated { successor } | Retirement::Renewed { successor, .. }) =
+            self.find(&id).map(|entry| entry.how)
+        {
+            id = successor;
+        }
+        id
+    }
+
     /// Puts `successor` in the place of a token that is good or in its grace time.
     pub(super) fn elevate(
         &self,

@@ -48,15 +48,10 @@ where
     if found == expected {
         return Ok(());
     }
-    let short = |value: &T| {
+    let [found, expected] = [found, expected].map(|value| {
         let text = format!("{value:?}");
-        let cut = text
-            .char_indices()
-            .nth(600)
-            .map_or(text.len(), |(at, _)| at);
-        text[..cut].to_owned()
-    };
-    let (found, expected) = (short(&found), short(&expected));
+        text.chars().take(600).collect::<String>()
+    });
     Err(Failure::Broken(format!(
         "{what}: expected {expected}, found {found}"
     )))
@@ -152,7 +147,12 @@ impl Context {
         id: &SessionId,
         now: Timestamp,
     ) -> Result<Option<Stored>, Failure> {
-        Ok(self.store().load(&claim(id), now).await?)
+        let claim = claim(id);
+        let loaded = self.store().load(&claim, now).await?;
+        if let Some(at_hand) = self.store().at_hand(&claim, now) {
+            expect("at_hand", Some(at_hand), loaded.clone())?;
+        }
+        Ok(loaded)
     }
 
     /// Loads the record and fails unless it is this one at this revision.

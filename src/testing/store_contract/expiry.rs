@@ -160,6 +160,20 @@ pub(super) async fn nodes_with_skewed_clocks_share_sessions(c: Context) -> Resul
         .other_node()
         .load(&claim(&id), c.now().after(skew))
         .await?;
-    let expected = Some(Stored::new(changed, revision));
-    expect("load by the node ahead", seen, expected)
+    let expected = Some(Stored::new(changed.clone(), revision));
+    expect("load by the node ahead", seen, expected)?;
+    let seen = c
+        .other_node()
+        .load(&claim(&id), changed.expires_at())
+        .await?;
+    expect("load by the node ahead, at the expiry", seen, None)?;
+    let longer = changed.expires_at().after(skew);
+    let extended = c.visitor().expires_at(longer).build();
+    let revision = c.replace_now(&id, revision, &extended).await?;
+    let seen = c
+        .other_node()
+        .load(&claim(&id), changed.expires_at())
+        .await?;
+    let expected = Some(Stored::new(extended, revision));
+    expect("load by the node ahead, extended meanwhile", seen, expected)
 }

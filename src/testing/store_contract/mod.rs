@@ -146,6 +146,11 @@ const CHECKS: &[Check] = checks! {
         a_restart_revives_nothing;
 };
 
+/// The names of all checks, in the order in which they run.
+pub fn check_names() -> impl Iterator<Item = &'static str> {
+    CHECKS.iter().map(|check| check.name)
+}
+
 impl<M, F> StoreContract<M>
 where
     M: Fn() -> F,

@@ -34,10 +34,15 @@ pub(super) async fn two_nodes_see_each_other_at_once(c: Context) -> Result<(), F
             stale,
             Replaced::Conflict,
         )?;
+        let record = c.member(&alice).entry("changed", "2").build();
+        let third = c.replace_now(&id, second, &record).await?;
+        let seen = other.load(&claim(&id), c.now()).await?;
+        let expected = Some(Stored::new(record, third));
+        expect("load on the other node", seen, expected)?;
         let removed = other.remove(&id).await?;
         expect("remove on the other node", removed, Removed::Removed)?;
         c.expect_nothing(&id).await?;
-        let gone = c.replace(&id, second, &changed).await?;
+        let gone = c.replace(&id, third, &changed).await?;
         expect("replace of what the other removed", gone, Replaced::Gone)?;
     }
     Ok(())

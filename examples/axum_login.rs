@@ -1,0 +1,41 @@
+//! A small site with everything around a login: two factors, sudo mode, a guarded transfer, and the page
+//! "your sessions". No script, and the cookies of production on plain HTTP at localhost.
+//!
+//! Run with `cargo run --example axum_login --features axum` and open the address that it prints.
+//! `ADDR` sets another one than `127.0.0.1:3000`; `SESSION_KEYS` keeps logins over a restart where the
+//! sessions are in a store that does.
+
+#[path = "axum_login/app.rs"]
+mod app;
+
+use std::{env, error::Error, net::SocketAddr, sync::Arc};
+
+use axum::extract::ConnectInfo;
+use tokio::net::TcpListener;
+use tower_session_guard::{ClientBinding, KeyRing, MemoryStore, SessionLayer, SystemClock};
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    tracing_subscriber::fmt::init();
+    let keys = match env::var_os("SESSION_KEYS") {
+        Some(_) => KeyRing::from_env("SESSION_KEYS")?,
+        None => KeyRing::generate()?,
+    };
+    // Tells of a session that comes from another kind of browser or another network; logs nobody out.
+    let binding = ClientBinding::recommended().peer(|extensions| {
+        let ConnectInfo(peer) = extensions.get::<ConnectInfo<SocketAddr>>()?;
+        Some(peer.ip())
+    });
+    let sessions = SessionLayer::new(keys)
+        .with_store(MemoryStore::new())
+        .with_policy(app::policy()?)
+        .with_binding(binding);
+
+    let address = env::var("ADDR").unwrap_or_else(|_| "127.0.0.1:3000".to_owned());
+    let listener = TcpListener::bind(&address).await?;
+    println!("open http://localhost:{}", listener.local_addr()?.port());
+    let app = app::router(sessions, Arc::new(SystemClock));
+    let app = app.into_make_service_with_connect_info::<SocketAddr>();
+    axum::serve(listener, app).await?;
+    Ok(())
+}

@@ -1,0 +1,79 @@
+//! The site as a router: what `main` serves and the tests call.
+
+mod account;
+mod form;
+mod login;
+mod page;
+mod transfer;
+mod users;
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    Router,
+    http::{HeaderName, HeaderValue, header},
+    response::Response,
+    routing::{get, post},
+};
+use tower_http::csrf::CsrfLayer as SameOriginLayer;
+use tower_session_guard::{AtLimit, Clock, ConfigError, SessionLayer, SessionPolicy, Sessions};
+
+/// What every handler can get at.
+#[derive(Clone)]
+pub(crate) struct Site {
+    sessions: Sessions,
+    clock: Arc<dyn Clock>,
+}
+
+/// A day at most and an hour unused, a month where the user asks for it, and five sessions each.
+pub(crate) fn policy() -> Result<SessionPolicy, ConfigError> {
+    let month = Duration::from_secs(30 * 24 * 3600);
+    SessionPolicy::aal2()
+        .remember_for(month)?
+        .max_sessions(5, AtLimit::EndOldest)
+}
+
+pub(crate) fn router(sessions: SessionLayer, clock: Arc<dyn Clock>) -> Router {
+    let site = Site {
+        sessions: sessions.sessions(),
+        clock,
+    };
+    let public = Router::new()
+        .route("/", get(account::home))
+        .route("/login", get(login::form).post(login::login))
+        .route("/style.css", get(page::style));
+    let members = Router::new()
+        .route("/step-up", get(login::step_up_form).post(login::step_up))
+        .route("/step-down", post(login::step_down))
+        .route("/logout", post(login::logout))
+        .route("/sessions", get(account::sessions))
+        .route("/sessions/end", post(account::end))
+        .route("/sessions/end-others", post(account::end_others))
+        .layer(login::members());
+    let strong = Router::new()
+        .route("/transfer", get(transfer::form).post(transfer::transfer))
+        .layer(login::step_up_of_the_last_ten_minutes());
+    public
+        .merge(members)
+        .merge(strong)
+        .with_state(site)
+        .layer(sessions)
+        // Outermost: no other site makes a browser log in here, or do anything else.
+        .layer(SameOriginLayer::new())
+        .layer(axum::middleware::map_response(secure))
+}
+
+/// No script, no frame around us, and no copy in the browser's history cache.
+async fn secure(mut response: Response) -> Response {
+    const CSP: &str = "default-src 'none'; style-src 'self'; form-action 'self'; \
+                       frame-ancestors 'none'; base-uri 'none'";
+    let headers = response.headers_mut();
+    let mut set = |name: HeaderName, value| {
+        headers.insert(name, HeaderValue::from_static(value));
+    };
+    set(header::CONTENT_SECURITY_POLICY, CSP);
+    set(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
+    set(header::REFERRER_POLICY, "same-origin");
+    set(header::CACHE_CONTROL, "no-store");
+    response
+}

@@ -1,0 +1,136 @@
+//! The routes around a session: the guard, the sessions of an account, CSRF tokens.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    Json, Router,
+    body::Body,
+    extract::{Query, Request, State},
+    http::{Response, StatusCode},
+    response::IntoResponse,
+    routing::{get, post},
+};
+use serde_json::{Value, json};
+use tower::{Layer, ServiceExt, service_fn};
+use tower_session_guard::{
+    AssuranceLevel, AuthenticatedSession, CsrfRejected, RequireAuthentication, Session,
+    SessionError, SessionErrorKind, SessionId, Subject,
+};
+
+use crate::{
+    config::Testbed,
+    routes::{Parameters, level, number, text},
+};
+
+pub(crate) fn router() -> Router<Arc<Testbed>> {
+    Router::new()
+        .route("/guarded", get(guarded))
+        .route("/sessions", get(sessions))
+        .route("/revoke-others", post(revoke_others))
+        .route("/revoke", post(revoke))
+        .route("/revoke-user", post(revoke_user))
+        .route("/csrf", get(csrf))
+        .route("/csrf-check", post(csrf_check))
+}
+
+/// A guard made for this request, since its requirement comes with the request.
+async fn guarded(
+    Query(parameters): Query<Parameters>,
+    request: Request,
+) -> Result<Response<Body>, StatusCode> {
+    let level = level(&parameters, AssuranceLevel::AAL1)?;
+    let mut guard = RequireAuthentication::at_least(level);
+    if let Some(seconds) = number(&parameters, "within")? {
+        guard = guard.within(Duration::from_secs(seconds));
+    }
+    let welcome = service_fn(async |_: Request| Ok("welcome".into_response()));
+    guard.layer(welcome).oneshot(request).await
+}
+
+async fn sessions(
+    user: AuthenticatedSession,
+    State(testbed): State<Arc<Testbed>>,
+) -> Result<Json<Value>, StatusCode> {
+    let list = match testbed.control.list(user.subject()).await {
+        Ok(list) => list,
+        // Nobody knows of the others.
+        Err(error) if error.kind() == SessionErrorKind::NeedsStore => {
+            let own = json!([{
+                "id": user.id().to_string(),
+                "current": true,
+                "created_at": user.created_at().as_unix_seconds(),
+                "last_seen_at": user.last_seen_at().as_unix_seconds(),
+            }]);
+            return Ok(Json(own));
+        }
+        Err(error) => return Err(error.status()),
+    };
+    let list = list.into_iter().map(|session| {
+        json!({
+            "id": session.id.to_string(),
+            "current": session.id == user.id(),
+            "created_at": session.created_at.as_unix_seconds(),
+            "last_seen_at": session.last_seen_at.as_unix_seconds(),
+            "level": session.level.map_or(0, AssuranceLevel::get),
+            "label": session.label,
+        })
+    });
+    Ok(Json(list.collect()))
+}
+
+async fn revoke_others(
+    user: AuthenticatedSession,
+    State(testbed): State<Arc<Testbed>>,
+) -> Result<Json<Value>, StatusCode> {
+    revoked(testbed.control.end_others(&user).await)
+}
+
+async fn revoke(
+    user: AuthenticatedSession,
+    State(testbed): State<Arc<Testbed>>,
+    Query(parameters): Query<Parameters>,
+) -> Result<Json<Value>, StatusCode> {
+    let id: SessionId = text(&parameters, "id")?
+        .parse()
+        .map_err(|_| StatusCode::NOT_FOUND)?;
+    let ended = match testbed.control.end(user.subject(), &id).await {
+        Err(error) if error.kind() == SessionErrorKind::NeedsStore && id == user.id() => {
+            user.session().logout();
+            true
+        }
+        Err(error) if error.kind() == SessionErrorKind::NeedsStore => false,
+        ended => ended.map_err(|error| error.status())?,
+    };
+    if ended {
+        Ok(Json(json!({ "revoked": 1 })))
+    } else {
+        Err(StatusCode::NOT_FOUND)
+    }
+}
+
+async fn revoke_user(
+    State(testbed): State<Arc<Testbed>>,
+    Query(parameters): Query<Parameters>,
+) -> Result<Json<Value>, StatusCode> {
+    let user = Subject::from(text(&parameters, "user")?);
+    revoked(testbed.control.end_all(&user).await)
+}
+
+/// With self-contained tokens nobody can count; the number is 0 then.
+fn revoked(ended: Result<Option<usize>, SessionError>) -> Result<Json<Value>, StatusCode> {
+    let ended = ended.map_err(|error| error.status())?;
+    Ok(Json(json!({ "revoked": ended.unwrap_or(0) })))
+}
+
+async fn csrf(session: Session) -> Json<Value> {
+    let token = session.csrf_token().map(|token| token.to_string());
+    Json(json!({ "token": token }))
+}
+
+async fn csrf_check(
+    session: Session,
+    Query(parameters): Query<Parameters>,
+) -> Result<&'static str, CsrfRejected> {
+    session.check_csrf(parameters.get("token").map_or("", String::as_str))?;
+    Ok("ok")
+}

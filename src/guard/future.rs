@@ -1,0 +1,72 @@
+//! [`GuardFuture`]: the inner service's response, or the refusal.
+
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use http::Response;
+use pin_project_lite::pin_project;
+
+pin_project! {
+    /// The response of a guarded service: the inner one's, or the refusal, which is ready at once.
+    pub struct GuardFuture<Fut, B> {
+        #[pin]
+        state: State<Fut, B>,
+    }
+}
+
+pin_project! {
+    #[project = StateProj]
+    enum State<Fut, B> {
+        Inner {
+            #[pin]
+            future: Fut,
+        },
+        Refused {
+            response: Option<Response<B>>,
+        },
+    }
+}
+
+impl<Fut, B> GuardFuture<Fut, B> {
+    pub(super) const fn inner(future: Fut) -> Self {
+        Self {
+            state: State::Inner { future },
+        }
+    }
+
+    pub(super) const fn refused(response: Response<B>) -> Self {
+        Self {
+            state: State::Refused {
+                response: Some(response),
+            },
+        }
+    }
+}
+
+impl<Fut, B, E> Future for GuardFuture<Fut, B>
+where
+    Fut: Future<Output = Result<Response<B>, E>>,
+{
+    type Output = Fut::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match self.project().state.project() {
+            StateProj::Inner { future } => future.poll(cx),
+            StateProj::Refused { response } => match response.take() {
+                Some(response) => Poll::Ready(Ok(response)),
+                #[expect(clippy::panic, reason = "a future's contract: never polled again")]
+                None => panic!("`GuardFuture` polled after completion"),
+            },
+        }
+    }
+}
+
+impl<Fut, B> fmt::Debug for GuardFuture<Fut, B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GuardFuture").finish_non_exhaustive()
+    }
+}

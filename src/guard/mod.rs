@@ -1,0 +1,10 @@
+//! [`RequireAuthentication`](layer::RequireAuthentication) and [`CsrfLayer`](csrf::CsrfLayer): refuse
+//! requests before their handler runs.
+
+pub(crate) mod csrf;
+pub(crate) mod future;
+pub(crate) mod layer;
+pub(crate) mod refusal;
+pub(crate) mod requirement;
+pub(crate) mod return_path;
+pub(crate) mod service;

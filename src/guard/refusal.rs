@@ -1,0 +1,133 @@
+//! [`Refusal`] and [`RefusalResponse`]: why a request was refused, and what is answered.
+
+use std::{error::Error, fmt, time::Duration};
+
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header, request::Parts};
+
+use crate::session::{authentication::AssuranceLevel, csrf::CsrfRejected};
+
+/// Why a guard did not let a request through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// Nobody is logged in.
+    NotAuthenticated,
+    /// The user is logged in below the level that the route needs.
+    InsufficientLevel {
+        /// The level that the route needs.
+        required: AssuranceLevel,
+    },
+    /// The user proved who they are longer ago than the route allows.
+    ProofTooOld {
+        /// How long ago it may be.
+        within: Duration,
+    },
+    /// The request carries no CSRF token of its session.
+    Csrf(CsrfRejected),
+    /// The route is not within a [`SessionLayer`](crate::SessionLayer): a mistake of the application.
+    MissingSessionLayer,
+}
+
+impl Refusal {
+    /// The status: 401 where nobody is logged in, 403 where more is needed, 500 without a session layer.
+    #[must_use]
+    pub const fn status(&self) -> StatusCode {
+        match self {
+            Self::NotAuthenticated => StatusCode::UNAUTHORIZED,
+            Self::InsufficientLevel { .. } | Self::ProofTooOld { .. } | Self::Csrf(_) => {
+                StatusCode::FORBIDDEN
+            }
+            Self::MissingSessionLayer => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// The `WWW-Authenticate` challenge, where logging in, or doing so more strongly, would help.
+    ///
+    /// A 401 has to carry one (RFC 9110, section 15.5.2). No scheme is registered for session cookies;
+    /// this one is called `Cookie`, which no browser answers with a dialogue. Where the level or the age
+    /// falls short, it has the error code and the parameters of RFC 9470, section 3: `acr_values` is the
+    /// level's number, `max_age` is in seconds.
+    #[must_use]
+    pub fn challenge(&self) -> Option<HeaderValue> {
+        const STEP_UP: &str = "Cookie error=\"insufficient_user_authentication\"";
+        let text = match self {
+            Self::NotAuthenticated => return Some(HeaderValue::from_static("Cookie")),
+            Self::InsufficientLevel { required } => format!("{STEP_UP}, acr_values=\"{required}\""),
+            Self::ProofTooOld { within } => {
+                format!("{STEP_UP}, max_age=\"{}\"", within.as_secs())
+            }
+            Self::Csrf(_) | Self::MissingSessionLayer => return None,
+        };
+        HeaderValue::try_from(text).ok()
+    }
+
+    /// Whether a login, or a stronger one, would let the user through.
+    #[must_use]
+    pub const fn asks_for_login(&self) -> bool {
+        !matches!(self, Self::Csrf(_) | Self::MissingSessionLayer)
+    }
+
+    /// The refusal's own headers.
+    pub(crate) fn write_to(&self, headers: &mut HeaderMap) {
+        if let Some(challenge) = self.challenge() {
+            headers.insert(header::WWW_AUTHENTICATE, challenge);
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotAuthenticated => f.write_str("nobody is logged in"),
+            Self::InsufficientLevel { required } => {
+                write!(f, "the user is logged in below level {required}")
+            }
+            Self::ProofTooOld { within } => write!(
+                f,
+                "the user's last proof is older than {} seconds",
+                within.as_secs()
+            ),
+            Self::Csrf(rejected) => rejected.fmt(f),
+            Self::MissingSessionLayer => {
+                f.write_str("the route is not within a SessionLayer: add the layer around it")
+            }
+        }
+    }
+}
+
+impl Error for Refusal {}
+
+/// Makes the response to a refused request.
+///
+/// A closure from `&Refusal` and `&Parts` (the request without its body) to a response is one. It can
+/// redirect to a login page with a [`ReturnPath`](crate::ReturnPath), answer JSON, or do as htmx wants.
+pub trait RefusalResponse<B> {
+    /// The response to a request that was refused for this reason.
+    fn respond(&self, refusal: &Refusal, request: &Parts) -> Response<B>;
+}
+
+/// Answers with the refusal's [status](Refusal::status) and [challenge](Refusal::challenge), and an empty
+/// body.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct EmptyRefusal;
+
+impl<B> RefusalResponse<B> for EmptyRefusal
+where
+    B: Default,
+{
+    fn respond(&self, refusal: &Refusal, _: &Parts) -> Response<B> {
+        let mut response = Response::new(B::default());
+        *response.status_mut() = refusal.status();
+        refusal.write_to(response.headers_mut());
+        response
+    }
+}
+
+impl<F, B> RefusalResponse<B> for F
+where
+    F: Fn(&Refusal, &Parts) -> Response<B>,
+{
+    fn respond(&self, refusal: &Refusal, request: &Parts) -> Response<B> {
+        self(refusal, request)
+    }
+}

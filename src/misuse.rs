@@ -1,0 +1,68 @@
+//! Misuse that must not compile. Each block is a test.
+//!
+//! Nobody but the layer makes a logged-in session (R18):
+//!
+//! ```compile_fail,E0423
+//! let forged = |session: tower_session_guard::Session| tower_session_guard::AuthenticatedSession(session);
+//! ```
+//!
+//! Nobody but the cookie reader makes a claim:
+//!
+//! ```compile_fail,E0624
+//! let id = tower_session_guard::SessionId::from_bytes([0; 16]);
+//! let forged = |secret| tower_session_guard::Claim::new(id, secret);
+//! ```
+//!
+//! There is no way to set who is logged in but a login, which rotates (R18):
+//!
+//! ```compile_fail,E0599
+//! fn set(session: &tower_session_guard::Session) {
+//!     session.set_subject("alice");
+//! }
+//! ```
+//!
+//! Nobody logs in at level 0:
+//!
+//! ```compile_fail,E0308
+//! fn log_in(session: &tower_session_guard::Session) {
+//!     session.login(tower_session_guard::Login::new("alice").at_level(0));
+//! }
+//! ```
+//!
+//! A key's type is its value's type:
+//!
+//! ```compile_fail,E0308
+//! const COUNT: tower_session_guard::DataKey<u32> = tower_session_guard::DataKey::new("count");
+//! fn put(session: &tower_session_guard::Session) {
+//!     let _ = session.insert(&COUNT, &"many");
+//! }
+//! ```
+//!
+//! A key's name has 1 to 255 bytes, seen at compile time:
+//!
+//! ```compile_fail,E0080
+//! const NAMELESS: tower_session_guard::DataKey<u32> = tower_session_guard::DataKey::new("");
+//! let _ = NAMELESS;
+//! ```
+//!
+//! A store's answer is looked at: the layer treats an unread one as an error.
+//!
+//! ```compile_fail
+//! #![deny(unused_must_use)]
+//! use tower_session_guard::{Record, SessionId, SessionStore, Timestamp, store::StoreError};
+//! async fn create(store: &dyn SessionStore, id: &SessionId, record: &Record) -> Result<(), StoreError> {
+//!     store.create(id, record, Timestamp::default()).await?;
+//!     Ok(())
+//! }
+//! ```
+//!
+//! The same, looked at, compiles:
+//!
+//! ```
+//! #![deny(unused_must_use)]
+//! use tower_session_guard::{Record, SessionId, SessionStore, Timestamp, store::{Created, StoreError}};
+//! async fn create(store: &dyn SessionStore, id: &SessionId, record: &Record) -> Result<bool, StoreError> {
+//!     let created = store.create(id, record, Timestamp::default()).await?;
+//!     Ok(matches!(created, Created::Created(_)))
+//! }
+//! ```

@@ -1,0 +1,10 @@
+//! Evidence that the middleware holds under attack, races and faults: the whole service over a store whose
+//! every call is a point at which another request may go first, a fault may strike, or a rule be broken.
+//!
+//! Nothing here runs on a runtime: futures are polled by hand, so that every run can be repeated.
+
+mod drops;
+mod faults;
+mod interleavings;
+mod store;
+mod world;

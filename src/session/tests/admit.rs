@@ -1,0 +1,92 @@
+//! `admit`: what a session is worth, by its kind, its age and the standing of the secret.
+
+use super::notation::{NOW, live};
+use crate::session::{
+    decide::{Dead, Hold, admit},
+    policy::SessionPolicy,
+    record::Standing,
+    time::Timestamp,
+};
+use std::time::Duration;
+
+const CURRENT: Standing = Standing::Current;
+
+#[track_caller]
+fn check(who: &str, standing: Standing, under_session_name: bool, expected: Result<Hold, Dead>) {
+    let state = live(who).unwrap().state;
+    let policy = SessionPolicy::default();
+    assert_eq!(
+        admit(&state, standing, under_session_name, NOW, &policy),
+        expected
+    );
+}
+
+#[test]
+fn only_the_secret_of_now_or_of_a_grace_time_opens_a_session() {
+    check("alice@1", Standing::Current, true, Ok(Hold::Current));
+    check("alice@1", Standing::Grace, true, Ok(Hold::Grace));
+    check("alice@1", Standing::Superseded, true, Err(Dead::Superseded));
+    check("alice@1", Standing::Reused, true, Err(Dead::Reused));
+    check("guest", Standing::Current, false, Ok(Hold::Current));
+    check("guest", Standing::Reused, false, Err(Dead::Reused));
+}
+
+/// R08.
+#[test]
+fn a_session_opens_only_under_its_own_kind_of_cookie() {
+    for standing in [Standing::Current, Standing::Grace, Standing::Superseded] {
+        check("guest", standing, true, Err(Dead::Mismatch));
+        check("alice@2", standing, false, Err(Dead::Mismatch));
+    }
+}
+
+#[track_caller]
+fn check_at(now: Timestamp, policy: &SessionPolicy, expected: Result<Hold, Dead>) {
+    let state = live("alice@1").unwrap().state;
+    assert_eq!(admit(&state, CURRENT, true, now, policy), expected);
+}
+
+/// R60, R61, R65: to the millisecond.
+#[test]
+fn limits_end_a_session_at_their_moment_and_the_absolute_one_first() {
+    let idle = SessionPolicy::default()
+        .idle(Duration::from_secs(60))
+        .unwrap();
+    let seen = live("alice@1").unwrap().state.last_seen_at;
+    let last = |end: Timestamp| Timestamp::from_unix_millis(end.as_unix_millis() - 1);
+    let idle_end = seen.after(Duration::from_secs(60));
+    check_at(last(idle_end), &idle, Ok(Hold::Current));
+    check_at(idle_end, &idle, Err(Dead::ExpiredIdle));
+
+    let never_idle = SessionPolicy::default().without_idle();
+    let end = live("alice@1").unwrap().state.absolute_expiry;
+    check_at(last(end), &never_idle, Ok(Hold::Current));
+    check_at(end, &never_idle, Err(Dead::ExpiredAbsolute));
+    check_at(end, &idle, Err(Dead::ExpiredAbsolute));
+}
+
+#[test]
+fn an_expired_session_does_not_tell_what_became_of_its_token() {
+    let state = live("alice@1").unwrap().state;
+    let policy = SessionPolicy::default();
+    let late = state.absolute_expiry;
+    for standing in [Standing::Superseded, Standing::Reused, Standing::Grace] {
+        let dead = admit(&state, standing, true, late, &policy);
+        assert_eq!(dead, Err(Dead::ExpiredAbsolute));
+    }
+}
+
+#[test]
+fn only_a_session_that_goes_on_has_retired_tokens() {
+    for (dead, retired) in [
+        (Dead::ExpiredIdle, false),
+        (Dead::ExpiredAbsolute, false),
+        (Dead::Superseded, true),
+        (Dead::Reused, true),
+        (Dead::Revoked, false),
+        (Dead::Unknown, false),
+        (Dead::Mismatch, false),
+    ] {
+        assert_eq!(dead.is_retired(), retired, "{dead:?}");
+    }
+}

@@ -1,0 +1,137 @@
+//! `Draft`: what a handler sees of its marks, in order.
+
+use std::time::Duration;
+
+use super::notation::{NOW, describe, live, marks};
+use crate::session::{
+    authentication::AssuranceLevel,
+    draft::{Draft, Rotation},
+    mark::{Login, Mark},
+};
+
+fn draft(who: &str, text: &str) -> Draft {
+    let mut draft = Draft::of(live(who).as_ref());
+    for (at, mark) in marks(text) {
+        draft.apply(&mark, at);
+    }
+    draft
+}
+
+/// What reads see, whether the session goes on, and how its token is replaced.
+#[track_caller]
+fn check(who: &str, text: &str, sees: &str, continues: bool, rotation: Option<Rotation>) {
+    let draft = draft(who, text);
+    let seen = describe(draft.authentication.as_ref(), &draft.entries);
+    assert_eq!(
+        (&*seen, draft.continues, draft.rotation),
+        (sees, continues, rotation)
+    );
+}
+
+const UP: Option<Rotation> = Some(Rotation::Elevated);
+const DOWN: Option<Rotation> = Some(Rotation::SteppedDown);
+const ANEW: Option<Rotation> = Some(Rotation::Renewed);
+
+/// R01, R02, R04, R07.
+#[test]
+fn a_login_never_goes_on_under_the_old_session() {
+    check("nobody", "login:alice", "alice@1", false, None);
+    check("guest", "login:alice", "alice@1 c*=2", false, None);
+    check("alice@1", "login:alice", "alice@1 c*=2 k=1", false, None);
+    check("alice@2", "login:alice", "alice@1 c*=2 k=1", false, None);
+    check("alice@1", "login:bob", "bob@1", false, None);
+    check("alice@1", "login:bob login:alice", "alice@1", false, None);
+    check("guest", "login:alice login:alice", "alice@1 c*=2", false, None);
+    check("alice@1", "elevate:2 login:alice", "alice@1 c*=2 k=1", false, None);
+    check("alice@1", "login:alice elevate:2", "alice@2 c*=2 k=1", false, UP);
+    check("guest", "put:x:3 login:alice", "alice@1 c*=2", false, None);
+    check("guest", "login:alice put:x:3", "alice@1 c*=2 x=3", false, None);
+}
+
+/// R03.
+#[test]
+fn a_change_of_level_replaces_the_token() {
+    check("alice@1", "elevate:2", "alice@2 c*=2 k=1", true, UP);
+    check("alice@2", "elevate:1", "alice@2 c*=2 k=1", true, UP);
+    check("alice@2", "step-down", "alice@1 c*=2 k=1", true, DOWN);
+    check("alice@1", "step-down", "alice@1 c*=2 k=1", true, DOWN);
+    check("alice@1", "elevate:2 step-down", "alice@1 c*=2 k=1", true, DOWN);
+    check("alice@2", "step-down elevate:3", "alice@3 c*=2 k=1", true, UP);
+    check("guest", "elevate:2", "guest c*=2 k=1", true, None);
+    check("nobody", "elevate:2", "guest", false, None);
+    check("guest", "step-down", "guest c*=2 k=1", true, None);
+}
+
+/// R12: no grace comes into a change of privilege through a renewal beside it.
+#[test]
+fn a_renewal_never_softens_a_change_of_privilege() {
+    check("alice@1", "renew", "alice@1 c*=2 k=1", true, ANEW);
+    check("alice@1", "renew elevate:2", "alice@2 c*=2 k=1", true, UP);
+    check("alice@1", "elevate:2 renew", "alice@2 c*=2 k=1", true, UP);
+    check("alice@2", "step-down renew", "alice@1 c*=2 k=1", true, DOWN);
+    check("alice@2", "renew step-down", "alice@1 c*=2 k=1", true, DOWN);
+    check("guest", "renew", "guest c*=2 k=1", true, ANEW);
+    check("nobody", "renew", "guest", false, None);
+}
+
+/// R05.
+#[test]
+fn nothing_of_a_session_survives_its_logout() {
+    check("alice@2", "logout", "guest", false, None);
+    check("guest", "logout", "guest", false, None);
+    check("alice@1", "put:x:3 logout", "guest", false, None);
+    check("alice@1", "logout put:x:3", "guest x=3", false, None);
+    check("alice@1", "elevate:2 logout", "guest", false, None);
+    check("alice@1", "logout elevate:2", "guest", false, None);
+    check("guest", "logout login:alice", "alice@1", false, None);
+    check("alice@1", "logout login:alice", "alice@1", false, None);
+    assert!(draft("alice@1", "logout login:alice").logged_out);
+    assert!(!draft("alice@1", "login:alice").logged_out);
+}
+
+#[test]
+fn data_changes_under_the_same_token() {
+    check("alice@1", "put:k:9", "alice@1 c*=2 k=9", true, None);
+    check("alice@1", "remove:k", "alice@1 c*=2", true, None);
+    check("guest", "put:c:9", "guest c=9 k=1", true, None);
+    check("nobody", "put:x:1", "guest x=1", false, None);
+    check("nobody", "put:x:1 remove:x", "guest", false, None);
+    assert!(!draft("nobody", "put:x:1 remove:x").exists());
+}
+
+#[test]
+fn an_elevation_for_a_time_falls_back_by_itself() {
+    let who = draft("alice@1", "elevate:2:60").authentication.unwrap();
+    let last = NOW.after(Duration::from_millis(59_999));
+    assert_eq!(who.level_at(last), AssuranceLevel::AAL2);
+    let over = NOW.after(Duration::from_secs(60));
+    assert_eq!(who.level_at(over), AssuranceLevel::AAL1);
+}
+
+#[test]
+fn a_login_cannot_claim_a_proof_in_the_future() {
+    let later = NOW.after(Duration::from_secs(1));
+    let earlier = super::notation::seconds_ago(50);
+    for (claimed, kept) in [(later, NOW), (earlier, earlier)] {
+        let mut draft = Draft::of(None);
+        draft.apply(
+            &Mark::Login(Login::new("alice").authenticated_at(claimed)),
+            NOW,
+        );
+        assert_eq!(draft.authentication.unwrap().authenticated_at, kept);
+    }
+}
+
+#[test]
+fn a_login_without_a_usable_subject_makes_the_draft_unusable() {
+    for subject in [String::new(), "x".repeat(256)] {
+        let mut draft = Draft::of(live("alice@1").as_ref());
+        draft.apply(&Mark::Login(Login::new(subject)), NOW);
+        assert!(draft.unusable && draft.continues);
+        draft.apply(&Mark::Logout, NOW);
+        assert!(draft.unusable, "a logout does not make up for it");
+    }
+    let mut longest = Draft::of(None);
+    longest.apply(&Mark::Login(Login::new("x".repeat(255))), NOW);
+    assert!(!longest.unusable);
+}

@@ -1,0 +1,9 @@
+//! Tables over the pure part: every row of what marks do, by session held, outcome and order.
+
+mod admit;
+// A row is one line.
+#[rustfmt::skip]
+mod draft;
+mod notation;
+#[rustfmt::skip]
+mod settle;

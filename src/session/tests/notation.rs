@@ -1,0 +1,163 @@
+//! Sessions, marks and plans as short texts, so that a table's row is one line.
+
+use std::time::Duration;
+
+use smol_str::SmolStr;
+
+use crate::session::{
+    authentication::{AssuranceLevel, Authentication, Elevation, Subject},
+    decide::{Hold, Live, Plan, Settled, Verdict},
+    entries::{Entries, Entry},
+    id::SessionId,
+    mark::{Login, Mark},
+    record::State,
+    time::Timestamp,
+};
+
+pub(super) const NOW: Timestamp = Timestamp::from_unix_seconds(1_800_000_000);
+
+pub(super) fn seconds_ago(seconds: u64) -> Timestamp {
+    Timestamp::from_unix_seconds(NOW.as_unix_seconds() - seconds)
+}
+
+/// `nobody`, `guest` or `alice@2`, each perhaps with ` in grace`, ` lost`, ` stale` (signed under an older
+/// key), ` suspended` (for this client), ` moved` (its client is to be taken for its own) or ` idle` (last seen long enough ago for a touch). Everybody has the data `k=1` and `c=2`, the
+/// latter carried.
+pub(super) fn live(text: &str) -> Option<Live> {
+    let mut words = text.split(' ');
+    let who = words.next().unwrap();
+    let words: Vec<_> = words.collect();
+    let has = |word| words.contains(&word);
+    let seen = seconds_ago(if has("idle") { 600 } else { 5 });
+    let authentication = match who.split_once('@') {
+        Some((subject, level)) => Some(authentication(subject, level.parse().unwrap())),
+        None if who == "guest" => None,
+        None => return None,
+    };
+    let id = SessionId::from_bytes([1; SessionId::LEN]);
+    Some(Live {
+        id,
+        lineage: id.lineage(),
+        suspended: has("suspended"),
+        rebind: has("moved"),
+        state: State {
+            authentication,
+            created_at: seconds_ago(900),
+            last_seen_at: seen,
+            rotated_at: seconds_ago(900),
+            absolute_expiry: NOW.after(Duration::from_secs(3600)),
+            persistent: false,
+            label: None,
+            binding: Box::default(),
+            entries: entries(&[("k", "1", false), ("c", "2", true)]),
+        },
+        hold: match () {
+            () if has("grace") => Hold::Grace,
+            () if has("lost") => Hold::Lost,
+            () => Hold::Current,
+        },
+        stale_key: has("stale"),
+    })
+}
+
+/// Logged in at level 1, elevated if `level` is higher.
+pub(super) fn authentication(subject: &str, level: u8) -> Authentication {
+    let level = AssuranceLevel::new(level).unwrap();
+    Authentication {
+        subject: Subject::from(subject),
+        level: AssuranceLevel::AAL1,
+        authenticated_at: seconds_ago(900),
+        elevation: (level > AssuranceLevel::AAL1).then_some(Elevation { level, until: None }),
+    }
+}
+
+fn entries(list: &[(&str, &str, bool)]) -> Entries {
+    let entry = |entries: Entries, (name, value, carried): &(&str, &str, bool)| {
+        entries.with(Entry {
+            name,
+            value: value.as_bytes(),
+            carried: *carried,
+        })
+    };
+    list.iter().fold(Entries::default(), entry)
+}
+
+/// `login:bob`, `elevate:3`, `elevate:3:60`, `step-down`, `renew`, `logout`, `put:k:v`, `carried:k:v` and
+/// `remove:k`, separated by spaces; all made now.
+pub(super) fn marks(text: &str) -> Vec<(Timestamp, Mark)> {
+    text.split_whitespace()
+        .map(|word| (NOW, mark(word)))
+        .collect()
+}
+
+fn mark(text: &str) -> Mark {
+    let insert = |name: &str, value: &str, carried| Mark::Insert {
+        name: SmolStr::new(name),
+        value: value.as_bytes().into(),
+        carried,
+    };
+    let level = |text: &str| AssuranceLevel::new(text.parse().unwrap()).unwrap();
+    match text.split(':').collect::<Vec<_>>()[..] {
+        ["login", who] => Mark::Login(Login::new(who)),
+        ["elevate", to] => Mark::Elevate {
+            level: level(to),
+            lasting: None,
+        },
+        ["elevate", to, seconds] => Mark::Elevate {
+            level: level(to),
+            lasting: Some(Duration::from_secs(seconds.parse().unwrap())),
+        },
+        ["step-down"] => Mark::StepDown,
+        ["renew"] => Mark::Renew,
+        ["logout"] => Mark::Logout,
+        ["put", name, value] => insert(name, value, false),
+        ["carried", name, value] => insert(name, value, true),
+        ["remove", name] => Mark::Remove {
+            name: SmolStr::new(name),
+        },
+        _ => panic!("{text}"),
+    }
+}
+
+/// `rotate elevated alice@2 k=1 c=2; elevated`: the plan, then the events, then a verdict other than that
+/// the answer stands.
+pub(super) fn show(settled: &Settled) -> String {
+    let plan = match &settled.plan {
+        Plan::Keep => "keep".to_owned(),
+        Plan::End => "end".to_owned(),
+        Plan::Save { state, why, resign } => {
+            let resign = if *resign { " resign" } else { "" };
+            format!("save {why:?}{resign} {}", state_text(state))
+        }
+        Plan::Rotate { state, how } => format!("rotate {how:?} {}", state_text(state)),
+        Plan::Start { state, end_first } => {
+            let first = if *end_first { " afterwards" } else { "" };
+            format!("start{first} {}", state_text(state))
+        }
+    };
+    let events: Vec<_> = settled.events.iter().map(|kind| kind.as_str()).collect();
+    let verdict = match settled.verdict {
+        Verdict::Stands => "",
+        Verdict::Refused => "; refused",
+        Verdict::Unusable => "; unusable",
+    };
+    let text = format!("{plan}; {}{verdict}", events.join(" ")).to_lowercase();
+    text.trim_end_matches("; ").to_owned()
+}
+
+pub(super) fn state_text(state: &State) -> String {
+    describe(state.authentication.as_ref(), &state.entries)
+}
+
+/// `alice@2 c=2 k=1`, or `guest` in place of a name.
+pub(super) fn describe(who: Option<&Authentication>, entries: &Entries) -> String {
+    let who = who.map_or("guest".to_owned(), |who| {
+        format!("{}@{}", who.subject, who.level_at(NOW))
+    });
+    let entries = entries.iter().map(|entry| {
+        let value = String::from_utf8_lossy(entry.value);
+        let star = if entry.carried { "*" } else { "" };
+        format!(" {}{star}={value}", entry.name)
+    });
+    std::iter::once(who).chain(entries).collect()
+}

@@ -1,0 +1,235 @@
+//! `settle`: every row of what marks do, by outcome, and by how firmly the request still holds its session.
+
+use super::notation::{NOW, live, marks, show};
+use crate::session::{
+    decide::{Outcome, Plan, Settled, Settlement, settle},
+    mark::{Login, Mark},
+    policy::SessionPolicy,
+};
+use std::time::Duration;
+
+use Outcome::{Answered, Dropped, ServerError};
+
+fn settled(who: &str, text: &str, outcome: Outcome, policy: &SessionPolicy) -> Settled {
+    settle(&Settlement {
+        live: live(who).as_ref(),
+        barred: who == "retired",
+        marks: &marks(text),
+        outcome,
+        binding: &[],
+        now: NOW,
+        policy,
+    })
+}
+
+/// With the default policy, whose idle touch is due after a minute and which renews nothing.
+#[track_caller]
+fn check(who: &str, text: &str, outcome: Outcome, expected: &str) {
+    let policy = SessionPolicy::default();
+    assert_eq!(show(&settled(who, text, outcome, &policy)), expected);
+}
+
+/// R01, R02, R04, R07.
+#[test]
+fn a_login_starts_a_new_session() {
+    check("nobody", "login:alice", Answered, "start alice@1; logged_in");
+    check("retired", "login:alice", Answered, "start alice@1; logged_in");
+    check("guest", "login:alice", Answered, "start alice@1 c*=2; logged_in");
+    check("alice@1", "login:alice", Answered, "start alice@1 c*=2 k=1; reauthenticated");
+    check("alice@1", "login:bob", Answered, "start bob@1; subject_switched");
+    check("alice@1 lost", "login:alice", Answered, "start alice@1 c*=2 k=1; reauthenticated");
+    check("alice@1 grace", "login:bob", Answered, "start bob@1; subject_switched");
+    check("guest", "login:alice elevate:2", Answered, "start alice@2 c*=2; logged_in elevated");
+    check("alice@1 lost", "login:bob elevate:2", Answered, "start bob@2; subject_switched elevated");
+    check("alice@1", "logout login:bob", Answered, "start afterwards bob@1; logged_out logged_in");
+}
+
+/// R10: what raises privilege needs an answer below 500.
+#[test]
+fn a_login_whose_handler_failed_is_dropped() {
+    check("guest", "login:alice", ServerError, "keep; login_dropped");
+    check("guest", "login:alice", Dropped, "keep; login_dropped");
+    check("alice@1", "login:bob put:x:1", ServerError, "keep; login_dropped data_dropped");
+    check("alice@1", "logout login:bob", ServerError, "end; logged_out login_dropped");
+    check("alice@1", "logout login:bob", Dropped, "end; logged_out login_dropped");
+    check("alice@1", "login:bob logout", Dropped, "end; login_dropped logged_out");
+}
+
+/// R03.
+#[test]
+fn an_elevation_and_a_step_down_replace_the_token() {
+    check("alice@1", "elevate:2", Answered, "rotate elevated alice@2 c*=2 k=1; elevated");
+    check("alice@1 grace", "elevate:2", Answered, "rotate elevated alice@2 c*=2 k=1; elevated");
+    check("alice@2", "step-down", Answered, "rotate steppeddown alice@1 c*=2 k=1; stepped_down");
+    check("alice@1", "step-down", Answered, "rotate steppeddown alice@1 c*=2 k=1; stepped_down");
+    check("alice@1", "elevate:2 put:x:1", Answered, "rotate elevated alice@2 c*=2 k=1 x=1; elevated");
+    check("alice@1", "renew elevate:2", Answered, "rotate elevated alice@2 c*=2 k=1; elevated");
+    check("guest", "elevate:2", Answered, "keep; elevation_of_nobody");
+    check("nobody", "elevate:2", Answered, "keep; elevation_of_nobody");
+    check("nobody", "step-down", Answered, "keep; elevation_of_nobody");
+    check("alice@1", "elevate:2", ServerError, "keep; elevation_dropped");
+    check("alice@1", "elevate:2", Dropped, "keep; elevation_dropped");
+}
+
+/// R11: of several elevations of one token, those that come too late are refused.
+#[test]
+fn an_elevation_of_a_lost_token_is_refused() {
+    check("alice@1 lost", "elevate:2", Answered, "keep; elevation_refused; refused");
+    check("alice@1 lost", "put:x:1 elevate:2", Answered, "keep; elevation_refused; refused");
+    check("alice@1 lost", "elevate:2 logout", Answered, "end; elevated logged_out");
+    check("alice@2 lost", "step-down elevate:2", Answered, "save lower alice@1 c*=2 k=1; elevation_refused; refused");
+    check("alice@1 lost", "elevate:2", ServerError, "keep; elevation_dropped");
+}
+
+/// Invariant 4: what lowers privilege is carried out whatever happens to the response.
+#[test]
+fn what_lowers_privilege_happens_whatever_becomes_of_the_response() {
+    check("alice@2", "step-down", ServerError, "rotate steppeddown alice@1 c*=2 k=1; stepped_down");
+    check("alice@2", "step-down", Dropped, "save lower alice@1 c*=2 k=1; stepped_down");
+    check("alice@2 lost", "step-down", Answered, "save lower alice@1 c*=2 k=1; stepped_down");
+    check("alice@1", "step-down", Dropped, "keep; stepped_down");
+    check("alice@1 lost", "step-down", Answered, "keep; stepped_down");
+    check("alice@1 lost", "step-down put:x:1", Answered, "save lower alice@1 c*=2 k=1 x=1; stepped_down");
+    for who in ["alice@2", "alice@2 lost", "alice@2 grace", "guest"] {
+        for outcome in [Answered, ServerError, Dropped] {
+            check(who, "logout", outcome, "end; logged_out");
+        }
+    }
+    check("nobody", "logout", Answered, "end");
+    check("retired", "logout", Answered, "end");
+}
+
+/// R12.
+#[test]
+fn a_renewal_needs_the_token_of_now() {
+    check("alice@1", "renew", Answered, "rotate renewed alice@1 c*=2 k=1; renewed");
+    check("alice@1", "renew", ServerError, "rotate renewed alice@1 c*=2 k=1; renewed");
+    check("alice@1", "renew", Dropped, "keep; data_dropped");
+    check("alice@1 grace", "renew", Answered, "keep; renewal_skipped");
+    check("alice@1 lost", "renew", Answered, "keep; renewal_skipped");
+    check("alice@1 grace", "renew put:x:1", Answered, "save data alice@1 c*=2 k=1 x=1; renewal_skipped");
+    check("guest", "renew", Answered, "rotate renewed guest c*=2 k=1; renewed");
+    check("nobody", "renew", Answered, "keep; renewal_of_nobody");
+}
+
+/// R16, R17.
+#[test]
+fn data_is_saved_under_the_same_token_and_begins_a_session_only_for_a_visitor() {
+    check("alice@1", "put:x:1", Answered, "save data alice@1 c*=2 k=1 x=1");
+    check("alice@1 lost", "put:x:1", Answered, "save data alice@1 c*=2 k=1 x=1");
+    check("alice@1", "remove:k", Answered, "save data alice@1 c*=2");
+    check("alice@1", "remove:absent", Answered, "keep");
+    check("alice@1", "put:k:1", Answered, "keep");
+    check("alice@1", "put:x:1", ServerError, "keep; data_dropped");
+    check("alice@1", "put:x:1 put:y:2", Dropped, "keep; data_dropped");
+    check("nobody", "put:x:1", Answered, "start guest x=1; created");
+    check("nobody", "remove:x", Answered, "keep");
+    check("nobody", "put:x:1 remove:x", Answered, "keep");
+    check("retired", "put:x:1", Answered, "keep; write_of_retired_dropped");
+    check("alice@1", "logout put:x:1", Answered, "start afterwards guest x=1; logged_out created");
+    check("alice@1", "logout put:x:1", ServerError, "end; logged_out data_dropped");
+}
+
+/// R26, R60.
+#[test]
+fn unasked_a_session_is_touched_or_signed_again_at_most() {
+    check("alice@1", "", Answered, "keep");
+    check("alice@1 idle", "", Answered, "save touch alice@1 c*=2 k=1");
+    check("alice@1 idle grace", "", Answered, "save touch alice@1 c*=2 k=1");
+    check("alice@1 idle lost", "", Answered, "keep");
+    check("alice@1 idle", "", ServerError, "save touch alice@1 c*=2 k=1");
+    check("alice@1 idle", "", Dropped, "keep");
+    check("alice@1 stale", "", Answered, "save touch resign alice@1 c*=2 k=1; resigned");
+    check("alice@1 stale grace", "", Answered, "keep");
+    check("alice@1 stale", "put:x:1", Answered, "save data resign alice@1 c*=2 k=1 x=1; resigned");
+    check("alice@1 stale lost", "put:x:1", Answered, "save data alice@1 c*=2 k=1 x=1");
+}
+
+/// R93: a session that is suspended for this client can be ended and logged into, and nothing else.
+#[test]
+fn a_suspended_session_is_nobodys() {
+    check("alice@2 suspended", "", Answered, "keep");
+    check("alice@2 suspended idle stale", "", Answered, "keep");
+    check("alice@2 suspended", "put:x:1", Answered, "keep; write_of_suspended_dropped");
+    check("alice@2 suspended", "renew", Answered, "keep; renewal_skipped");
+    check("alice@2 suspended", "elevate:3", Answered, "keep; elevation_of_nobody");
+    check("alice@2 suspended", "logout", Answered, "end; logged_out");
+    check("alice@2 suspended", "login:bob", Answered, "start bob@1; subject_switched");
+    check("alice@1 moved", "", Answered, "save touch alice@1 c*=2 k=1");
+    check("alice@1 moved lost", "", Answered, "keep");
+}
+
+#[test]
+fn the_policy_renews_a_token_of_some_age() {
+    let every = |seconds| {
+        SessionPolicy::default()
+            .renew_every(Duration::from_secs(seconds))
+            .unwrap()
+    };
+    #[track_caller]
+    fn check(policy: &SessionPolicy, who: &str, text: &str, outcome: Outcome, expected: &str) {
+        assert_eq!(show(&settled(who, text, outcome, policy)), expected);
+    }
+    let (due, not_due) = (every(900), every(901));
+    let renewed = "rotate renewed alice@1 c*=2 k=1; renewed_by_policy";
+    check(&due, "alice@1", "", Answered, renewed);
+    check(&due, "alice@1", "", Dropped, "keep");
+    check(&due, "alice@1 grace", "", Answered, "keep");
+    check(&due, "alice@1", "renew", Answered, "rotate renewed alice@1 c*=2 k=1; renewed");
+    check(&due, "alice@1", "elevate:2", Answered, "rotate elevated alice@2 c*=2 k=1; elevated");
+    check(&not_due, "alice@1", "", Answered, "keep");
+}
+
+/// R61, R62: an elevation restarts nothing but the time of authentication; a login restarts everything.
+#[test]
+fn only_a_login_moves_the_absolute_limit() {
+    let policy = SessionPolicy::default();
+    let before = live("alice@1").unwrap().state;
+    for text in ["elevate:2", "step-down", "renew"] {
+        let Plan::Rotate { state, .. } = settled("alice@1", text, Answered, &policy).plan else {
+            panic!("{text}");
+        };
+        assert_eq!(state.absolute_expiry, before.absolute_expiry, "{text}");
+        assert_eq!(state.created_at, before.created_at, "{text}");
+        assert_eq!((state.rotated_at, state.last_seen_at), (NOW, NOW), "{text}");
+        let proved = state.authentication.unwrap().authenticated_at;
+        let expected = if text == "elevate:2" {
+            NOW
+        } else {
+            before.authentication.as_ref().unwrap().authenticated_at
+        };
+        assert_eq!(proved, expected, "{text}");
+    }
+    let Plan::Start { state, .. } = settled("alice@1", "login:alice", Answered, &policy).plan
+    else {
+        panic!();
+    };
+    assert_eq!(state.absolute_expiry, NOW.after(policy.absolute_timeout()));
+    assert_eq!((state.created_at, state.last_seen_at), (NOW, NOW));
+}
+
+/// A login whose subject cannot be is no login at all, and the answer that claims it is withheld.
+#[test]
+fn a_login_of_no_usable_subject_changes_nothing_but_what_lowers() {
+    let policy = SessionPolicy::default();
+    let alice = live("alice@1");
+    for (before, outcome, expected) in [
+        ("", Answered, "keep; login_refused; unusable"),
+        ("logout", Answered, "end; login_refused; unusable"),
+        ("put:x:1", Answered, "keep; login_refused; unusable"),
+        ("", ServerError, "keep; login_dropped"),
+    ] {
+        let mut list = marks(before);
+        list.push((NOW, Mark::Login(Login::new(""))));
+        let input = Settlement {
+            live: alice.as_ref(),
+            barred: false,
+            marks: &list,
+            outcome,
+            binding: &[],
+            now: NOW,
+            policy: &policy,
+        };
+        assert_eq!(show(&settle(&input)), expected);
+    }
+}

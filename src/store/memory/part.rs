@@ -1,0 +1,78 @@
+//! [`Part`]: a part of the table, by id and in the order of expiry.
+
+use std::collections::{BTreeSet, HashMap};
+
+use super::super::{Revision, shards::BuildIdHasher};
+use crate::session::{authentication::Subject, id::SessionId, record::Record, time::Timestamp};
+
+/// The latest moment at which a record expires here: one is left over that means none.
+pub(super) const LAST_MOMENT: Timestamp = Timestamp::from_unix_millis(u64::MAX - 1);
+
+/// A record that went away, and whose it was.
+pub(super) type Departed = (SessionId, Option<Subject>);
+
+/// Ids in the order in which their records expire.
+pub(super) type Order = BTreeSet<(Timestamp, SessionId)>;
+
+#[derive(Debug, Default)]
+pub(super) struct Part {
+    pub(super) by_id: HashMap<SessionId, Slot, BuildIdHasher>,
+    pub(super) visitors: Order,
+    pub(super) members: Order,
+    /// The last revision given: never the same twice under one id, even after its removal.
+    revision: u64,
+}
+
+/// A record is kept encoded: a third of its size in memory, and the same bytes as in any other store.
+#[derive(Debug)]
+pub(super) struct Slot {
+    pub(super) bytes: Box<[u8]>,
+    pub(super) revision: Revision,
+    pub(super) expires_at: Timestamp,
+    is_member: bool,
+}
+
+impl Part {
+    pub(super) fn put(&mut self, id: &SessionId, record: &Record) -> Revision {
+        self.revision += 1;
+        let slot = Slot {
+            bytes: record.encode().into_boxed_slice(),
+            revision: Revision::new(self.revision),
+            expires_at: record.expires_at().min(LAST_MOMENT),
+            is_member: record.subject().is_some(),
+        };
+        self.order(slot.is_member).insert((slot.expires_at, *id));
+        self.by_id.insert(*id, slot);
+        Revision::new(self.revision)
+    }
+
+    pub(super) fn take(&mut self, id: &SessionId) -> Option<Slot> {
+        let slot = self.by_id.remove(id)?;
+        self.order(slot.is_member).remove(&(slot.expires_at, *id));
+        Some(slot)
+    }
+
+    /// Removes the first record of its kind to expire, if that is at `until` or before.
+    pub(super) fn take_first(&mut self, is_member: bool, until: Timestamp) -> Option<Departed> {
+        let &(expires_at, id) = self.order(is_member).first()?;
+        if until < expires_at {
+            return None;
+        }
+        let slot = self.take(&id)?;
+        Some((id, slot.subject()))
+    }
+
+    fn order(&mut self, is_member: bool) -> &mut Order {
+        if is_member {
+            &mut self.members
+        } else {
+            &mut self.visitors
+        }
+    }
+}
+
+impl Slot {
+    pub(super) fn subject(&self) -> Option<Subject> {
+        Record::decode(&self.bytes).ok()?.subject().cloned()
+    }
+}

@@ -1,0 +1,103 @@
+//! [`Link`]: how commands reach the server that has the primary copy.
+
+use std::{error::Error, fmt, future::Future, io, pin::Pin, sync::Arc};
+
+use redis::{
+    Cmd, ErrorKind, RedisError, RedisResult, ServerErrorKind, Value,
+    aio::{ConnectionLike, ConnectionManager},
+    cluster_async::ClusterConnection,
+};
+
+use super::dial::Dialled;
+
+/// A connection, or what makes one.
+pub(super) enum Link {
+    Dialled(Dialled),
+    Managed(ConnectionManager),
+    Cluster(ClusterConnection),
+    Lent(Arc<dyn Lend>),
+}
+
+impl Link {
+    /// Sends a command and waits for its answer.
+    ///
+    /// A command that met a broken connection is sent once more, on a new one: it may then be carried out
+    /// twice, so every command here must be one that does no more the second time.
+    pub(super) async fn run(&self, command: &Cmd) -> RedisResult<Value> {
+        match self.attempt(command).await {
+            Err(error) if is_worth_another(&error) => self.attempt(command).await,
+            result => result,
+        }
+    }
+
+    async fn attempt(&self, command: &Cmd) -> RedisResult<Value> {
+        let answer = match self {
+            Self::Dialled(dialled) => dialled.run(command).await,
+            Self::Managed(manager) => manager.clone().req_packed_command(command).await,
+            Self::Cluster(cluster) => cluster.clone().req_packed_command(command).await,
+            Self::Lent(lender) => lender.run(command).await,
+        };
+        answer.and_then(Value::extract_error)
+    }
+
+    /// Which connection is in use, for [`suspect`](Self::suspect).
+    pub(super) fn generation(&self) -> u64 {
+        match self {
+            Self::Dialled(dialled) => dialled.generation(),
+            Self::Managed(_) | Self::Cluster(_) | Self::Lent(_) => 0,
+        }
+    }
+
+    /// Says that a command got no answer in time: the connection may be dead without anybody knowing.
+    pub(super) fn suspect(&self, generation: u64) {
+        if let Self::Dialled(dialled) = self {
+            dialled.hang_up(generation);
+        }
+    }
+}
+
+/// Whether the failure was the connection's, so that another may do better.
+fn is_worth_another(error: &RedisError) -> bool {
+    error.is_io_error()
+        || matches!(
+            error.kind(),
+            ErrorKind::Server(ServerErrorKind::ReadOnly | ServerErrorKind::MasterDown)
+        )
+}
+
+impl fmt::Debug for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // An address may have a password in it.
+        f.write_str(match self {
+            Self::Dialled(_) => "Dialled",
+            Self::Managed(_) => "ConnectionManager",
+            Self::Cluster(_) => "ClusterConnection",
+            Self::Lent(_) => "Pool",
+        })
+    }
+}
+
+type BoxAnswer<'a> = Pin<Box<dyn Future<Output = RedisResult<Value>> + Send + 'a>>;
+
+/// Lends a connection for one command.
+pub(super) trait Lend: Send + Sync {
+    fn run<'a>(&'a self, command: &'a Cmd) -> BoxAnswer<'a>;
+}
+
+/// What lends connections of a pool.
+pub(super) struct Pool<P>(pub(super) P);
+
+impl<P, F, C, E> Lend for Pool<P>
+where
+    P: Fn() -> F + Send + Sync,
+    F: Future<Output = Result<C, E>> + Send,
+    C: ConnectionLike + Send,
+    E: Error + Send + Sync + 'static,
+{
+    fn run<'a>(&'a self, command: &'a Cmd) -> BoxAnswer<'a> {
+        Box::pin(async move {
+            let mut connection = (self.0)().await.map_err(io::Error::other)?;
+            connection.req_packed_command(command).await
+        })
+    }
+}

@@ -1,0 +1,210 @@
+//! The stage on which checks play: who logs in, what the session rides on, and what shows who is there.
+
+mod rehearsal;
+
+use std::sync::Arc;
+
+use super::browser::{Exchange, Snapshot};
+use super::plan::Plan;
+use super::script::{Flow, Probe, Step};
+use super::world::World;
+use super::{AuditError, Browser, Place};
+
+pub(super) struct Scene {
+    pub(super) plan: Plan,
+    pub(super) login: Flow,
+    pub(super) probe: Probe,
+    pub(super) world: Arc<World>,
+    /// Where the probe goes: a session cookie is one that goes there too.
+    pub(super) place: Place,
+    /// Names of the cookies without which the user is not logged in, learnt by leaving each out.
+    pub(super) cookies: Vec<Vec<u8>>,
+    /// Names of picked values that the probe sends: the session of an application that uses bearer tokens.
+    pub(super) variables: Vec<String>,
+    marks: Vec<Mark>,
+}
+
+/// How the probe's answer shows one account.
+#[derive(Clone, PartialEq, Eq)]
+enum Mark {
+    Exactly(String),
+    Contains(String),
+    Anybody,
+}
+
+/// One value that the session rides on.
+pub(super) struct Identifier {
+    pub(super) name: String,
+    pub(super) value: Vec<u8>,
+}
+
+impl Scene {
+    // ===== browsers =====
+
+    pub(super) fn fresh(&self) -> Browser {
+        self.from(&Snapshot::default())
+    }
+
+    pub(super) fn from(&self, kept: &Snapshot) -> Browser {
+        Browser::new(Arc::clone(&self.world), kept.clone())
+    }
+
+    /// A browser that has called up what a visitor calls up before logging in.
+    pub(super) async fn visitor(&self) -> Result<Browser, AuditError> {
+        let browser = self.fresh();
+        self.visit(&browser).await?;
+        Ok(browser)
+    }
+
+    pub(super) async fn visit(&self, browser: &Browser) -> Result<(), AuditError> {
+        for step in self.pages() {
+            browser.send(&step).await?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn pages(&self) -> Vec<Step> {
+        let mut pages = vec![Step {
+            picks: Vec::new(),
+            ..self.probe.step.clone()
+        }];
+        pages.extend(self.plan.visit.iter().cloned());
+        pages.extend(self.login.opening());
+        pages
+    }
+
+    /// A fresh browser in which the account has logged in.
+    pub(super) async fn user(&self, account: usize) -> Result<Browser, AuditError> {
+        let browser = self.fresh();
+        if self.try_login(&browser, account).await? {
+            return Ok(browser);
+        }
+        Err(AuditError::LoginFailed(
+            "a login that worked before does not any more".to_owned(),
+        ))
+    }
+
+    /// Logs in; says whether the probe then shows the account. A step that the application refused is a no.
+    pub(super) async fn try_login(
+        &self,
+        browser: &Browser,
+        account: usize,
+    ) -> Result<bool, AuditError> {
+        if !allowed(self.login.run(browser, &self.plan.accounts[account]).await)? {
+            return Ok(false);
+        }
+        Ok(self.shows(browser.who(&self.probe).await?.as_deref(), account))
+    }
+
+    // ===== seeing =====
+
+    /// Whether what the probe said is this account.
+    pub(super) fn shows(&self, who: Option<&str>, account: usize) -> bool {
+        who.is_some_and(|who| match &self.marks[account] {
+            Mark::Exactly(text) => who == text,
+            Mark::Contains(text) => who.contains(text.as_str()),
+            Mark::Anybody => true,
+        })
+    }
+
+    /// Whether the two accounts can be told apart.
+    pub(super) fn tells_apart(&self) -> bool {
+        self.marks.len() > 1 && self.marks[0] != Mark::Anybody
+    }
+
+    /// Whether somebody with these cookies and values, in a browser of their own, is logged in as the account.
+    pub(super) async fn reaches(
+        &self,
+        kept: &Snapshot,
+        account: usize,
+    ) -> Result<bool, AuditError> {
+        let who = self.from(kept).who(&self.probe).await;
+        match who {
+            Ok(who) => Ok(self.shows(who.as_deref(), account)),
+            Err(AuditError::Transport(_)) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// As [`Scene::reaches`], with these bytes as the `Cookie` field.
+    pub(super) async fn reaches_with(
+        &self,
+        browser: &Browser,
+        cookie: &[u8],
+        account: usize,
+    ) -> Result<bool, AuditError> {
+        match browser.who_with(&self.probe, cookie).await {
+            Ok(who) => Ok(self.shows(who.as_deref(), account)),
+            Err(AuditError::Transport(_)) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// What the session rides on, as this browser holds it.
+    pub(super) fn identifiers(&self, kept: &Snapshot) -> Vec<Identifier> {
+        let cookies = kept.jar.matching(&self.place);
+        let mut found: Vec<_> = cookies
+            .into_iter()
+            .filter(|cookie| self.cookies.contains(&cookie.name))
+            .map(|cookie| Identifier {
+                name: String::from_utf8_lossy(&cookie.name).into_owned(),
+                value: cookie.value.clone(),
+            })
+            .collect();
+        for name in &self.variables {
+            if let Some(value) = kept.variables.get(name) {
+                found.push(Identifier {
+                    name: name.clone(),
+                    value: value.clone().into_bytes(),
+                });
+            }
+        }
+        found
+    }
+
+    /// The identifiers that are in both, with the same value.
+    pub(super) fn kept(&self, before: &Snapshot, after: &Snapshot) -> Vec<Identifier> {
+        let before = self.identifiers(before);
+        let mut kept = self.identifiers(after);
+        kept.retain(|id| {
+            before
+                .iter()
+                .any(|old| old.name == id.name && old.value == id.value)
+        });
+        kept
+    }
+
+    /// Whether the response gives a session cookie a value.
+    pub(super) fn sets_cookie(&self, exchange: &Exchange) -> bool {
+        exchange.answer.set_cookies().any(|field| {
+            super::jar::read(field).is_ok_and(|cookie| {
+                self.cookies.contains(&cookie.name)
+                    && !cookie.value.is_empty()
+                    && !cookie.is_removal
+            })
+        })
+    }
+
+    /// An identifier for the report: its name and a digest.
+    pub(super) fn show(&self, id: &Identifier) -> String {
+        format!("{} = {}", id.name, self.world.secrets.show(&id.value))
+    }
+
+    pub(super) fn show_all(&self, ids: &[Identifier]) -> String {
+        ids.iter()
+            .map(|id| self.show(id))
+            .collect::<Vec<_>>()
+            .join(", ")
+    }
+}
+
+/// A refusal by the application is an answer too; only what stops the audit is an error.
+pub(super) fn allowed<T>(result: Result<T, AuditError>) -> Result<bool, AuditError> {
+    match result {
+        Ok(_) => Ok(true),
+        Err(AuditError::Step(_) | AuditError::LoginFailed(_) | AuditError::Transport(_)) => {
+            Ok(false)
+        }
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,361 @@
+//! The example site, used as a browser uses it.
+
+#![cfg(all(feature = "axum", feature = "testing"))]
+
+#[path = "../examples/axum_login/app.rs"]
+#[allow(unreachable_pub, reason = "an example's modules")]
+mod app;
+mod common;
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use axum::{
+    Router,
+    body::Body,
+    http::{Request, StatusCode, header},
+};
+use common::{Answer, SESSION, clock, keys};
+use tower::ServiceExt;
+use tower_session_guard::{
+    MemoryStore, SessionLayer,
+    testing::{
+        FixationAudit, ManualClock,
+        audit::{Account, Outcome, Pick, Probe, Step},
+    },
+};
+
+/// A browser with a jar of cookies, which sends its own pages' forms.
+#[derive(Clone)]
+struct Browser {
+    app: Router,
+    jar: BTreeMap<String, String>,
+    agent: &'static str,
+}
+
+fn site(clock: &ManualClock) -> Browser {
+    let sessions = SessionLayer::new(keys())
+        .with_store(MemoryStore::new())
+        .with_clock(clock.clone())
+        .with_policy(app::policy().unwrap());
+    Browser {
+        app: app::router(sessions, Arc::new(clock.clone())),
+        jar: BTreeMap::new(),
+        agent: "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
+    }
+}
+
+impl Browser {
+    async fn send(&mut self, method: &str, path: &str, form: &str, site: &str) -> Answer {
+        let mut request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(header::USER_AGENT, self.agent)
+            .header("sec-fetch-site", site);
+        if method == "POST" {
+            let form = "application/x-www-form-urlencoded";
+            request = request.header(header::CONTENT_TYPE, form);
+        }
+        for (name, value) in &self.jar {
+            request = request.header(header::COOKIE, format!("{name}={value}"));
+        }
+        let request = request.body(Body::from(form.to_owned())).unwrap();
+        let answer = self.app.clone().oneshot(request).await.unwrap();
+        let answer = common::collect(answer).await;
+        match answer.cookie(SESSION) {
+            Some(gone) if gone.is_empty() => drop(self.jar.remove(SESSION)),
+            Some(value) => drop(self.jar.insert(SESSION.to_owned(), value)),
+            None => {}
+        }
+        answer
+    }
+
+    async fn get(&mut self, path: &str) -> Answer {
+        self.send("GET", path, "", "same-origin").await
+    }
+
+    async fn post(&mut self, path: &str, form: &str) -> Answer {
+        self.send("POST", path, form, "same-origin").await
+    }
+
+    async fn login(&mut self, user: &str) {
+        let form = format!("name={user}&password=demo");
+        let answer = self.post("/login", &form).await;
+        assert_eq!(answer.status, StatusCode::SEE_OTHER, "{}", answer.body);
+    }
+
+    /// The token in the forms of a page.
+    async fn csrf(&mut self, path: &str) -> String {
+        hidden(&self.get(path).await.body, "csrf").unwrap()
+    }
+
+    async fn step_up(&mut self) -> Answer {
+        let csrf = self.csrf("/step-up").await;
+        let form = format!("csrf={csrf}&code=123456&next=/transfer");
+        self.post("/step-up", &form).await
+    }
+}
+
+fn hidden(page: &str, name: &str) -> Option<String> {
+    let (_, value) = page.split_once(&format!("name=\"{name}\""))?;
+    let (_, value) = value.split_once("value=\"")?;
+    Some(value.split('"').next()?.to_owned())
+}
+
+#[track_caller]
+fn leads_to(answer: &Answer, location: &str) {
+    assert_eq!(answer.status, StatusCode::SEE_OTHER);
+    assert_eq!(answer.headers[header::LOCATION], location);
+}
+
+/// R17.
+#[tokio::test]
+async fn looking_around_leaves_no_cookie() {
+    let mut visitor = site(&clock());
+    for path in ["/", "/login", "/style.css", "/transfer"] {
+        assert!(visitor.get(path).await.sets_nothing(), "{path}");
+    }
+}
+
+/// R01, R07, R18.
+#[tokio::test]
+async fn a_login_leads_back_to_the_page_that_asked_for_it() {
+    let mut browser = site(&clock());
+    leads_to(&browser.get("/sessions").await, "/login?next=%2Fsessions");
+    let page = browser.get("/login?next=%2Fsessions").await;
+    let next = hidden(&page.body, "next").unwrap();
+    let wrong = browser
+        .post("/login", &format!("name=alice&password=x&next={next}"))
+        .await;
+    assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(wrong.sets_nothing());
+    let right = browser
+        .post("/login", &format!("name=alice&password=demo&next={next}"))
+        .await;
+    leads_to(&right, "/sessions");
+    assert!(browser.get("/").await.body.contains("Your account"));
+}
+
+#[tokio::test]
+async fn a_login_leads_nowhere_else() {
+    for next in [
+        "//evil.example",
+        "https://evil.example",
+        "/%5Cevil.example",
+        "%2F%09%2Fevil.example",
+    ] {
+        let mut browser = site(&clock());
+        let page = browser.get(&format!("/login?next={next}")).await;
+        assert!(!page.body.contains("evil"), "{next}");
+        let form = format!("name=alice&password=demo&next={next}");
+        leads_to(&browser.post("/login", &form).await, "/");
+    }
+}
+
+/// R82, A03.
+#[tokio::test]
+async fn no_other_site_logs_a_browser_in() {
+    let mut browser = site(&clock());
+    for other in ["cross-site", "same-site"] {
+        let answer = browser
+            .send("POST", "/login", "name=bob&password=demo", other)
+            .await;
+        assert_eq!(answer.status, StatusCode::FORBIDDEN);
+        assert!(browser.jar.is_empty());
+    }
+}
+
+/// R03, R64: step-up before a transfer, and sudo mode that ends by itself.
+#[tokio::test]
+async fn a_transfer_needs_a_second_factor_that_still_counts() {
+    let clock = clock();
+    let mut browser = site(&clock);
+    browser.login("alice").await;
+    leads_to(&browser.get("/transfer").await, "/step-up?next=%2Ftransfer");
+    let csrf = browser.csrf("/").await;
+    let form = format!("csrf={csrf}&to=bob&amount=5");
+    leads_to(
+        &browser.post("/transfer", &form).await,
+        "/step-up?next=%2Ftransfer",
+    );
+
+    leads_to(&browser.step_up().await, "/transfer");
+    let csrf = browser.csrf("/transfer").await;
+    let form = format!("csrf={csrf}&to=bob&amount=5");
+    leads_to(&browser.post("/transfer", &form).await, "/");
+    assert!(browser.get("/").await.body.contains("<li>5 to bob</li>"));
+
+    clock.advance(Duration::from_secs(601));
+    leads_to(&browser.get("/transfer").await, "/step-up?next=%2Ftransfer");
+    assert!(browser.get("/").await.body.contains("level 2"));
+    clock.advance(Duration::from_secs(300));
+    assert!(browser.get("/").await.body.contains("level 1"));
+}
+
+/// R80, R81: no form does anything without its session's token.
+#[tokio::test]
+async fn every_form_needs_its_token() {
+    let mut browser = site(&clock());
+    browser.login("alice").await;
+    let stale = browser.csrf("/").await;
+    browser.step_up().await;
+    let mut other = Browser {
+        jar: BTreeMap::new(),
+        ..browser.clone()
+    };
+    other.login("alice").await;
+    let others = other.csrf("/").await;
+    for path in [
+        "/step-up",
+        "/step-down",
+        "/logout",
+        "/sessions/end",
+        "/sessions/end-others",
+        "/transfer",
+    ] {
+        for csrf in ["", &stale, &others] {
+            let form = format!("csrf={csrf}&code=123456&id=x&to=bob&amount=5");
+            let answer = browser.post(path, &form).await;
+            assert_eq!(answer.status, StatusCode::FORBIDDEN, "{path} {csrf}");
+        }
+        let answer = browser.post(path, "code=123456&id=x&to=bob&amount=5").await;
+        assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{path}");
+    }
+    assert!(
+        browser.get("/").await.body.contains("level 2"),
+        "nothing happened"
+    );
+    assert!(other.get("/").await.body.contains("Your account"));
+}
+
+/// R67, R69: the page "your sessions".
+#[tokio::test]
+async fn a_user_sees_and_ends_their_sessions() {
+    let mut laptop = site(&clock());
+    laptop.login("alice").await;
+    let mut phone = Browser {
+        jar: BTreeMap::new(),
+        agent: "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) Version/18.0 Safari/604.1",
+        ..laptop.clone()
+    };
+    phone.login("alice").await;
+    let mut bob = Browser {
+        jar: BTreeMap::new(),
+        ..laptop.clone()
+    };
+    bob.login("bob").await;
+
+    let page = laptop.get("/sessions").await.body;
+    assert!(page.contains("Firefox on Linux") && page.contains("Safari on iPhone"));
+    assert_eq!(page.matches("this one").count(), 1);
+    assert_eq!(page.matches("/sessions/end\"").count(), 1);
+    let id = hidden(&page, "id").unwrap();
+    let csrf = hidden(&page, "csrf").unwrap();
+
+    let bobs = bob.csrf("/").await;
+    let answer = bob
+        .post("/sessions/end", &format!("csrf={bobs}&id={id}"))
+        .await;
+    assert_eq!(answer.status, StatusCode::NOT_FOUND);
+    assert!(phone.get("/").await.body.contains("Your account"));
+
+    let form = format!("csrf={csrf}&id={id}");
+    leads_to(&laptop.post("/sessions/end", &form).await, "/sessions");
+    assert!(phone.get("/").await.body.contains("Nobody is logged in"));
+
+    phone.login("alice").await;
+    leads_to(
+        &laptop
+            .post("/sessions/end-others", &format!("csrf={csrf}"))
+            .await,
+        "/sessions",
+    );
+    assert!(phone.get("/").await.body.contains("Nobody is logged in"));
+    assert!(laptop.get("/").await.body.contains("Your account"));
+    assert!(bob.get("/").await.body.contains("Your account"));
+}
+
+/// R05.
+#[tokio::test]
+async fn a_logout_leaves_nothing_behind() {
+    let mut browser = site(&clock());
+    browser.login("alice").await;
+    let before = browser.clone();
+    let csrf = browser.csrf("/").await;
+    leads_to(&browser.post("/logout", &format!("csrf={csrf}")).await, "/");
+    assert!(browser.jar.is_empty());
+    let mut replayed = before;
+    assert!(replayed.get("/").await.body.contains("Nobody is logged in"));
+}
+
+/// R46.
+#[tokio::test]
+async fn only_who_asks_is_remembered() {
+    let clock = clock();
+    let mut browser = site(&clock);
+    let form = "name=alice&password=demo&remember=yes";
+    let answer = browser.post("/login", form).await;
+    let set = answer.headers[header::SET_COOKIE].to_str().unwrap();
+    assert!(set.ends_with("; Max-Age=2592000"));
+    clock.advance(Duration::from_secs(7 * 24 * 3600));
+    assert!(browser.get("/").await.body.contains("Your account"));
+    browser.jar.clear();
+    browser.login("alice").await;
+    clock.advance(Duration::from_secs(3600));
+    assert!(browser.get("/").await.body.contains("Nobody is logged in"));
+}
+
+#[tokio::test]
+async fn what_users_write_is_text() {
+    let mut browser = site(&clock());
+    browser.login("alice").await;
+    browser.step_up().await;
+    let csrf = browser.csrf("/transfer").await;
+    let form = format!("csrf={csrf}&to=%3Cscript%3E%22%27%26&amount=1");
+    browser.post("/transfer", &form).await;
+    let page = browser.get("/").await.body;
+    assert!(page.contains("1 to &lt;script&gt;&quot;&#39;&amp;"));
+    assert!(!page.contains("<script"));
+}
+
+/// R01–R05, R08, R13, R32, R40–R43, R51, R52, R82; A01–A05, A07–A11, A19–A24, A37, A38, A43.
+#[tokio::test]
+async fn the_fixation_audit_finds_nothing() {
+    let csrf = |page: &str| Step::get(page).picking(Pick::field("csrf"));
+    let report = FixationAudit::of(site(&clock()).app)
+        .account(Account::new("alice", "demo"))
+        .account(Account::new("bob", "demo"))
+        .login(
+            Step::post("/login")
+                .field("name", "{username}")
+                .field("password", "{password}")
+                .expecting(303),
+        )
+        .logged_in(Probe::get("/").text("Your account"))
+        .elevate([
+            csrf("/step-up"),
+            Step::post("/step-up")
+                .field("csrf", "{csrf}")
+                .field("code", "123456"),
+        ])
+        .elevated(Probe::get("/transfer").status(200))
+        .logout([
+            csrf("/"),
+            Step::post("/logout").field("csrf", "{csrf}").expecting(303),
+        ])
+        .run()
+        .await
+        .unwrap();
+    report.assert_clean();
+    // Guests have no data and no CSRF token here, and no token is a JSON Web Token.
+    let left = report.verdicts().iter().filter_map(|verdict| {
+        matches!(verdict.outcome, Outcome::NotJudged(_)).then_some(verdict.check.id)
+    });
+    let expected = [
+        "data-survives-login",
+        "data-survives-switch",
+        "csrf-survives-login",
+        "token-not-verified",
+        "token-lifetime",
+    ];
+    assert_eq!(left.collect::<Vec<_>>(), expected);
+}

@@ -1,0 +1,65 @@
+//! Cookies whose names or bytes are not what they seem.
+
+use super::{LOGGED_OUT, SWAPPED, evil};
+use crate::{
+    site::Target,
+    stage::{Outcome, Stage},
+};
+
+/// Names that a lenient reader folds into `name`.
+fn spellings(name: &str) -> Vec<String> {
+    let mut spellings: Vec<_> = ["=", "==", " ", "\u{a0}", "\u{85}", "\u{2028}", "\u{3000}"]
+        .iter()
+        .chain(&["x=y,", "x=y, ", "\"", ".", "$", "%20"])
+        .map(|before| format!("{before}{name}"))
+        .collect();
+    let (first, rest) = name.split_at(2);
+    let escaped: String = first.bytes().map(|byte| format!("%{byte:02X}")).collect();
+    spellings.push(format!("{escaped}{rest}"));
+    spellings.push(name.to_uppercase());
+    spellings.push(name.replacen("__", "..", 1) + " ");
+    spellings.push(name.replacen("__", "_%5F", 1) + "\u{a0}");
+    spellings
+}
+
+/// A sibling host sets the attacker's own session under names that resemble ours.
+pub async fn odd_names(stage: &mut Stage, target: Target) -> Outcome {
+    let token = stage.attackers_token(target).await;
+    let spellings = spellings(target.session);
+    let cookies = spellings
+        .iter()
+        .map(|name| format!("{name}={token}; Domain={}; Path=/; Secure", target.host).into_bytes());
+    let cookies: Vec<_> = cookies.collect();
+    stage.set(&evil(target), &cookies).await;
+    let visit = stage.whoami(target).await;
+    // One by one, as the browser spelled them: two that are believed could hide each other.
+    let mut count = 0;
+    let mut believed = visit.who.starts_with("mallory");
+    for field in visit.cookie.split(|byte| *byte == b';') {
+        let field = field.strip_prefix(b" ").unwrap_or(field);
+        if field.ends_with(token.as_bytes()) {
+            count += 1;
+            believed |= stage.replay(target, field).await != "nobody";
+        }
+    }
+    // The genuine cookie is found among them.
+    stage.post(target, "/login?user=alice").await;
+    let seen = stage.whoami(target).await;
+    believed |= seen.who.starts_with("mallory");
+    assert!(believed || seen.who == "alice@1", "{seen:?}");
+    Outcome {
+        arrived: format!("{count} of {} delivered", spellings.len()),
+        harm: believed.then_some(SWAPPED),
+    }
+}
+
+/// A sibling host sets a cookie of its own whose bytes are not text.
+pub async fn bad_byte_beside_ours(stage: &mut Stage, target: Target) -> Outcome {
+    stage.post(target, "/login?user=alice").await;
+    let mut cookie = b"odd=\x80\xfe\xff; Path=/; Secure; Domain=".to_vec();
+    cookie.extend(target.host.bytes());
+    stage.set(&evil(target), &[cookie]).await;
+    let seen = stage.whoami(target).await;
+    let harm = (seen.who != "alice@1").then_some(LOGGED_OUT);
+    Outcome::planted(seen.cookie.iter().any(|byte| !byte.is_ascii()), harm)
+}

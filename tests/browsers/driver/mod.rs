@@ -1,0 +1,207 @@
+//! Drives Chromium and Firefox, headless, each with a fresh profile.
+
+mod marionette;
+mod process;
+mod webdriver;
+
+use std::{fmt, fs, future::Future, process::Command, time::Duration};
+
+use serde_json::{Value, json};
+use tokio::time::{Instant, sleep, timeout};
+
+use marionette::Marionette;
+use process::{Process, on_path};
+use webdriver::WebDriver;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Engine {
+    Chromium,
+    Firefox,
+}
+
+impl fmt::Display for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
+    }
+}
+
+/// No request of the browser leaves this machine, and nothing asks for a user.
+const CHROMIUM: &[&str] = &[
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-dev-shm-usage",
+    "--no-first-run",
+    "--no-proxy-server",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-extensions",
+];
+
+/// Marionette sets most of what an automated Firefox needs by itself.
+const FIREFOX: &str = r#"
+user_pref("marionette.port", 0);
+user_pref("network.proxy.type", 0);
+user_pref("datareporting.policy.dataSubmissionEnabled", false);
+user_pref("app.normandy.enabled", false);
+user_pref("services.settings.server", "data:,#remote-settings-dummy/v1");
+user_pref("browser.shell.checkDefaultBrowser", false);
+"#;
+
+/// One of the browser's tabs.
+#[derive(Debug)]
+pub struct Tab(String);
+
+/// A running browser. Ends when it is dropped.
+#[derive(Debug)]
+pub struct Browser {
+    wire: Wire,
+    /// As the browser tells it.
+    pub version: String,
+    _process: Process,
+}
+
+#[derive(Debug)]
+enum Wire {
+    WebDriver(WebDriver),
+    Marionette(Marionette),
+}
+
+impl Browser {
+    /// Starts the engine's browser.
+    ///
+    /// # Errors
+    ///
+    /// What is missing, where it is not installed. One that is installed and does not start is a
+    /// failure.
+    pub async fn start(engine: Engine) -> Result<Self, &'static str> {
+        match engine {
+            Engine::Chromium => within(Self::chromium()).await,
+            Engine::Firefox => within(Self::firefox()).await,
+        }
+    }
+
+    async fn chromium() -> Result<Self, &'static str> {
+        let browsers = ["chromium", "chromium-browser", "google-chrome"];
+        let binary = on_path(&browsers).ok_or("no Chromium on the search path")?;
+        let driver = on_path(&["chromedriver"]).ok_or("no Chromium driver on the search path")?;
+        let mut process = Process::new();
+        process.start(Command::new(driver).arg("--port=0"));
+        let port = process.find("output", |text| {
+            let (_, rest) = text.split_once("started successfully on port ")?;
+            rest.split_once('.')?.0.parse().ok()
+        });
+        let port = port.await;
+        let profile = process.folder().join("profile");
+        let profile = format!("--user-data-dir={}", profile.display());
+        let flags: Vec<_> = CHROMIUM.iter().copied().chain([&*profile]).collect();
+        let options = json!({ "goog:chromeOptions": { "binary": binary, "args": flags } });
+        let (driver, granted) = WebDriver::begin(port, options).await;
+        process.browser = granted["goog:processID"].as_u64();
+        Ok(Self {
+            wire: Wire::WebDriver(driver),
+            version: version(&granted),
+            _process: process,
+        })
+    }
+
+    async fn firefox() -> Result<Self, &'static str> {
+        let binary = on_path(&["firefox-esr", "firefox"]).ok_or("no Firefox on the search path")?;
+        let mut process = Process::new();
+        let profile = process.folder().join("profile");
+        fs::create_dir(&profile).unwrap();
+        fs::write(profile.join("user.js"), FIREFOX).unwrap();
+        let mut command = Command::new(binary);
+        command
+            .args(["--headless", "--marionette", "--no-remote", "--profile"])
+            .arg(profile);
+        process.start(&mut command);
+        let port = process.find("profile/MarionetteActivePort", |text| text.parse().ok());
+        let port = port.await;
+        let (marionette, granted) = Marionette::begin(port).await;
+        Ok(Self {
+            wire: Wire::Marionette(marionette),
+            version: version(&granted),
+            _process: process,
+        })
+    }
+
+    /// Goes to a page as a user does who types its address, and waits until it is loaded.
+    pub async fn open(&mut self, url: &str) {
+        let to = json!({ "url": url });
+        self.command("/url", "WebDriver:Navigate", &to).await;
+    }
+
+    /// What the script returns at once.
+    pub async fn run(&mut self, script: &str) -> Value {
+        let call = json!({ "script": script, "args": [] });
+        let answer = self.command("/execute/sync", "WebDriver:ExecuteScript", &call);
+        let mut answer = answer.await;
+        match self.wire {
+            Wire::WebDriver(_) => answer,
+            Wire::Marionette(_) => answer["value"].take(),
+        }
+    }
+
+    /// Waits until the page's title begins with `beginning`, and tells the title.
+    pub async fn title(&mut self, beginning: &str) -> String {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        loop {
+            let title = self.run("return document.title").await;
+            let title = title.as_str().unwrap();
+            if title.starts_with(beginning) {
+                return title.to_owned();
+            }
+            assert!(Instant::now() < deadline, "no {beginning:?}: {title:?}");
+            sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// The tab in use.
+    pub async fn tab(&mut self) -> Tab {
+        let answer = match &mut self.wire {
+            Wire::WebDriver(driver) => within(driver.get("/window")).await,
+            Wire::Marionette(marionette) => {
+                let asked = json!({});
+                let answer = within(marionette.send("WebDriver:GetWindowHandle", &asked));
+                answer.await["value"].take()
+            }
+        };
+        Tab(answer.as_str().unwrap().to_owned())
+    }
+
+    /// Opens a tab and goes on in it.
+    pub async fn new_tab(&mut self) -> Tab {
+        let wanted = json!({ "type": "tab" });
+        let made = self.command("/window/new", "WebDriver:NewWindow", &wanted);
+        let tab = Tab(made.await["handle"].as_str().unwrap().to_owned());
+        self.switch(&tab).await;
+        tab
+    }
+
+    /// Goes on in another tab.
+    pub async fn switch(&mut self, tab: &Tab) {
+        let to = json!({ "handle": tab.0 });
+        self.command("/window", "WebDriver:SwitchToWindow", &to)
+            .await;
+    }
+
+    async fn command(&mut self, path: &str, name: &str, parameters: &Value) -> Value {
+        match &mut self.wire {
+            Wire::WebDriver(driver) => within(driver.post(path, parameters)).await,
+            Wire::Marionette(marionette) => within(marionette.send(name, parameters)).await,
+        }
+    }
+}
+
+fn version(granted: &Value) -> String {
+    granted["browserVersion"].as_str().unwrap().to_owned()
+}
+
+/// No wait for a browser lasts longer than this.
+async fn within<T>(work: impl Future<Output = T>) -> T {
+    let done = timeout(Duration::from_secs(40), work).await;
+    done.expect("the browser answers in time")
+}

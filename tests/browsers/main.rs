@@ -1,0 +1,68 @@
+//! Attacks on sessions, in real browsers.
+#![allow(unreachable_pub, reason = "a test binary has no outside")]
+
+mod attacks;
+mod driver;
+mod report;
+mod site;
+mod stage;
+
+use driver::Engine;
+
+/// An attack, and the tests that play it in each browser.
+macro_rules! attacks {
+    ($($name:ident: $module:ident, $rows:literal;)*) => {
+        /// Every attack's name and the rows of the list of attacks and requirements that it shows.
+        const ATTACKS: &[(&str, &str)] = &[$((stringify!($name), $rows)),*];
+
+        mod chromium {
+            $(#[tokio::test]
+            async fn $name() {
+                play!($name, $module, Chromium);
+            })*
+        }
+
+        mod firefox {
+            $(#[tokio::test]
+            async fn $name() {
+                play!($name, $module, Firefox);
+            })*
+        }
+    };
+}
+
+macro_rules! play {
+    ($name:ident, $module:ident, $engine:ident) => {
+        let engine = crate::Engine::$engine;
+        let Some(mut trial) = crate::report::Trial::begin(stringify!($name), engine).await else {
+            return;
+        };
+        for target in [
+            crate::site::UNPROTECTED,
+            crate::site::STORED,
+            crate::site::SEALED,
+        ] {
+            let outcome = crate::attacks::$module::$name(&mut trial.stage, target).await;
+            trial.judge(target, outcome);
+        }
+        trial.end();
+    };
+}
+
+attacks! {
+    sibling_domain_cookie: planting, "A01";
+    longer_path: planting, "A03, A04, A05";
+    script_before_the_login: planting, "A01, A43";
+    partitioned_twin: planting, "A08b";
+    overflow_of_the_jar: planting, "A13";
+    odd_names: names, "A06–A12";
+    bad_byte_beside_ours: names, "A44";
+    login_by_a_cross_site_form: forgery, "A03, R82";
+    login_by_a_siblings_fetch: forgery, "A03, R82";
+    late_answer_to_a_visitor: races, "A23, R15";
+    two_tabs_log_in_at_once: races, "A25, R11";
+    logout_with_the_page_open: races, "A24, A37";
+    token_known_before_the_next_login: lifecycle, "A20, A22, R02";
+    token_known_before_the_elevation: lifecycle, "A19, R03";
+    next_user_of_the_browser: lifecycle, "A21, R04";
+}

@@ -1,0 +1,537 @@
+//! Listing and ending sessions from outside their requests, the limit of a subject's sessions, and
+//! remembered logins.
+
+#![cfg(all(feature = "axum", feature = "testing"))]
+
+mod common;
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    Extension, Router,
+    extract::Query,
+    http::StatusCode,
+    routing::{get, post},
+};
+use common::{Answer, Client, Events, Parameters, SESSION, Stop, app, clock, keys};
+use tower_session_guard::{
+    AssuranceLevel, AtLimit, AuthenticatedSession, EventKind, Login, MemoryStore, Session,
+    SessionErrorKind, SessionLayer, SessionPolicy, Sessions, Subject,
+    testing::{FaultyStore, ManualClock},
+};
+
+/// One node: an application, the handle of its layer, and what it told.
+struct Node {
+    client: Client,
+    sessions: Sessions,
+    events: Events,
+}
+
+fn node(layer: SessionLayer) -> Node {
+    let events = Events::default();
+    let layer = layer.with_observer(events.clone());
+    let sessions = layer.sessions();
+    let routes = app(Stop::default())
+        .route("/end-others", post(end_others))
+        .route("/login", post(login))
+        .route("/password", post(change_password))
+        .route("/label", get(label))
+        .layer(Extension(sessions.clone()));
+    Node {
+        client: Client::around(routes.layer(layer)),
+        sessions,
+        events,
+    }
+}
+
+async fn end_others(
+    user: AuthenticatedSession,
+    Extension(sessions): Extension<Sessions>,
+) -> Result<String, StatusCode> {
+    let ended = sessions.end_others(&user).await;
+    let ended = ended.map_err(|error| error.status())?;
+    Ok(ended.map_or("some".to_owned(), |n| n.to_string()))
+}
+
+async fn change_password(
+    user: AuthenticatedSession,
+    Extension(sessions): Extension<Sessions>,
+) -> Result<(), StatusCode> {
+    let ended = sessions.end_others(&user).await;
+    ended.map_err(|error| error.status())?;
+    user.session().login(user.subject().clone());
+    Ok(())
+}
+
+async fn login(session: Session, Query(parameters): Query<Parameters>) {
+    let mut login = Login::new(&*parameters["user"]);
+    if let Some(label) = parameters.get("label") {
+        login = login.labelled(label);
+    }
+    if parameters.contains_key("remember") {
+        login = login.remembered();
+    }
+    if let Some(level) = parameters.get("level") {
+        let level = AssuranceLevel::new(level.parse().unwrap());
+        login = login.at_level(level.unwrap());
+    }
+    session.login(login);
+}
+
+async fn label(user: AuthenticatedSession) -> String {
+    user.label().unwrap_or_default().to_owned()
+}
+
+fn alice() -> Subject {
+    Subject::from("alice")
+}
+
+fn layer(clock: &ManualClock) -> SessionLayer {
+    SessionLayer::new(keys()).with_clock(clock.clone())
+}
+
+fn both(clock: &ManualClock) -> [Node; 2] {
+    let layer = layer(clock);
+    [layer.clone(), layer.with_store(MemoryStore::new())].map(node)
+}
+
+impl Node {
+    async fn whoami(&self, token: &str) -> String {
+        self.client.whoami(&[(SESSION, token)]).await
+    }
+
+    async fn login_at(&self, query: &str) -> Answer {
+        self.client.post(&format!("/login?{query}"), &[]).await
+    }
+
+    async fn end_others(&self, token: &str) -> Answer {
+        self.client.post("/end-others", &[(SESSION, token)]).await
+    }
+}
+
+/// R67: what a person recognises a session by, and nothing else.
+#[tokio::test]
+async fn a_list_tells_what_a_person_recognises() {
+    let clock = clock();
+    let node = node(layer(&clock).with_store(MemoryStore::new()));
+    let began = common::now(&clock);
+    let laptop = node.login_at("user=alice&label=Laptop&level=2").await;
+    let laptop = laptop.cookie(SESSION).unwrap();
+    clock.advance(Duration::from_secs(60));
+    node.login_at("user=alice&label=Phone").await;
+    node.login_at("user=bob").await;
+    clock.advance(Duration::from_secs(300));
+    let seen = common::now(&clock);
+    let answer = node.client.get("/label", &[(SESSION, &laptop)]).await;
+    assert_eq!(answer.body, "Laptop");
+
+    let list = node.sessions.list(&alice()).await.unwrap();
+    let labels: Vec<_> = list
+        .iter()
+        .map(|session| session.label.as_deref())
+        .collect();
+    assert_eq!(
+        labels,
+        [Some("Laptop"), Some("Phone")],
+        "the last used first"
+    );
+    assert_eq!(list[0].created_at, began);
+    assert_eq!(list[0].last_seen_at, seen);
+    assert_eq!(list[0].level, Some(AssuranceLevel::AAL2));
+    assert_eq!(list[1].level, Some(AssuranceLevel::AAL1));
+    let printed = format!("{list:?}");
+    assert!(!printed.contains(&laptop) && !printed.contains(&laptop[30..60]));
+    assert!(
+        node.sessions
+            .list(&Subject::from("carol"))
+            .await
+            .unwrap()
+            .is_empty()
+    );
+
+    clock.advance(Duration::from_secs(3600));
+    assert!(
+        node.sessions.list(&alice()).await.unwrap().is_empty(),
+        "all expired"
+    );
+}
+
+/// R66, A27: two nodes over one store.
+#[tokio::test]
+async fn what_one_node_ended_is_dead_on_the_other_at_once() {
+    let clock = clock();
+    let store = Arc::new(MemoryStore::new());
+    let [here, there] = [(); 2].map(|()| node(layer(&clock).with_shared_store(store.clone())));
+    let [first, second] = [
+        here.client.login("alice").await,
+        there.client.login("alice").await,
+    ];
+    let bob = there.client.login("bob").await;
+    assert_eq!(there.whoami(&first).await, "alice@1");
+
+    let list = here.sessions.list(&alice()).await.unwrap();
+    assert_eq!(list.len(), 2);
+    assert!(there.sessions.end(&alice(), &list[0].id).await.unwrap());
+    assert_eq!(
+        there.events.take(),
+        [
+            EventKind::LoggedIn,
+            EventKind::LoggedIn,
+            EventKind::SessionRevoked
+        ]
+    );
+    let alive = [here.whoami(&first).await, here.whoami(&second).await];
+    assert_eq!(alive.iter().filter(|who| *who == "alice@1").count(), 1);
+    assert!(
+        !here.sessions.end(&alice(), &list[0].id).await.unwrap(),
+        "it is gone"
+    );
+
+    assert_eq!(there.sessions.end_all(&alice()).await.unwrap(), Some(1));
+    assert_eq!(here.whoami(&first).await, "nobody");
+    assert_eq!(here.whoami(&second).await, "nobody");
+    assert_eq!(here.whoami(&bob).await, "bob@1");
+    assert_eq!(here.sessions.end_all(&alice()).await.unwrap(), Some(0));
+}
+
+/// R67: an id is not secret, so it must not be enough.
+#[tokio::test]
+async fn an_id_of_another_subjects_session_ends_nothing() {
+    let node = node(layer(&clock()).with_store(MemoryStore::new()));
+    let bob = node.client.login("bob").await;
+    let list = node.sessions.list(&Subject::from("bob")).await.unwrap();
+    assert!(!node.sessions.end(&alice(), &list[0].id).await.unwrap());
+    assert_eq!(node.whoami(&bob).await, "bob@1");
+    assert!(!node.events.take().contains(&EventKind::SessionRevoked));
+}
+
+/// R67, R69.
+#[tokio::test]
+async fn ending_the_others_keeps_the_session_at_hand() {
+    for (node, told) in both(&clock()).into_iter().zip(["some", "2"]) {
+        let [one, two, own] = [(); 3].map(|()| node.client.login("alice"));
+        let [one, two, own] = [one.await, two.await, own.await];
+        let bob = node.client.login("bob").await;
+        node.events.take();
+        let answer = node.end_others(&own).await;
+        assert_eq!(answer.body, told);
+        assert_eq!(node.events.take(), [EventKind::SubjectRevoked]);
+        assert_eq!(node.whoami(&own).await, "alice@1");
+        assert_eq!(node.whoami(&bob).await, "bob@1");
+        for dead in [&one, &two] {
+            assert_eq!(node.whoami(dead).await, "nobody");
+        }
+        // What follows in the spared session lives on, and so does a new one.
+        let answer = node.client.mark("elevate", &[(SESSION, &own)]).await;
+        let elevated = answer.cookie(SESSION).unwrap();
+        assert_eq!(node.whoami(&elevated).await, "alice@2");
+        let answer = node.client.mark("renew", &[(SESSION, &elevated)]).await;
+        let renewed = answer.cookie(SESSION).unwrap();
+        assert_eq!(node.whoami(&renewed).await, "alice@2");
+        let fresh = node.client.login("alice").await;
+        assert_eq!(node.whoami(&fresh).await, "alice@1");
+        // Until the new one ends it.
+        node.end_others(&fresh).await;
+        assert_eq!(node.whoami(&renewed).await, "nobody");
+        assert_eq!(node.whoami(&fresh).await, "alice@1");
+    }
+}
+
+/// R06, R69: one call ends the others, and the session at hand gets a new token.
+#[tokio::test]
+async fn a_change_of_password_leaves_one_session_with_a_new_token() {
+    for node in both(&clock()) {
+        let [other, own] = [
+            node.client.login("alice").await,
+            node.client.login("alice").await,
+        ];
+        let answer = node.client.post("/password", &[(SESSION, &own)]).await;
+        let new = answer.cookie(SESSION).unwrap();
+        assert_eq!(node.whoami(&new).await, "alice@1");
+        assert_eq!(node.whoami(&own).await, "nobody");
+        assert_eq!(node.whoami(&other).await, "nobody");
+    }
+}
+
+/// R67.
+#[tokio::test]
+async fn an_administrator_ends_every_session_of_a_subject() {
+    for node in both(&clock()) {
+        let [one, two] = [
+            node.client.login("alice").await,
+            node.client.login("alice").await,
+        ];
+        node.sessions.end_all(&alice()).await.unwrap();
+        for token in [&one, &two] {
+            assert_eq!(node.whoami(token).await, "nobody");
+            assert_eq!(
+                node.end_others(token).await.status,
+                StatusCode::UNAUTHORIZED
+            );
+        }
+        let again = node.client.login("alice").await;
+        assert_eq!(node.whoami(&again).await, "alice@1");
+    }
+}
+
+/// A24: a handler under way when its session was ended ends nobody else's and brings nothing back.
+#[tokio::test]
+async fn a_session_that_was_ended_meanwhile_ends_no_others() {
+    async fn revoked_first(
+        user: AuthenticatedSession,
+        Extension(sessions): Extension<Sessions>,
+    ) -> StatusCode {
+        sessions.end_all(user.subject()).await.unwrap();
+        let error = sessions.end_others(&user).await.unwrap_err();
+        assert_eq!(error.kind(), SessionErrorKind::Refused);
+        error.status()
+    }
+    let layer = layer(&clock());
+    for layer in [layer.clone(), layer.with_store(MemoryStore::new())] {
+        let routes: Router = app(Stop::default())
+            .route("/revoked-first", post(revoked_first))
+            .layer(Extension(layer.sessions()));
+        let client = Client::around(routes.layer(layer));
+        let token = client.login("alice").await;
+        let answer = client.post("/revoked-first", &[(SESSION, &token)]).await;
+        assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
+        assert_eq!(client.whoami(&[(SESSION, &token)]).await, "nobody");
+    }
+}
+
+#[tokio::test]
+async fn self_contained_tokens_cannot_be_listed_or_ended_one_by_one() {
+    let node = node(layer(&clock()));
+    let token = node.client.login("alice").await;
+    let error = node.sessions.list(&alice()).await.unwrap_err();
+    assert_eq!(error.kind(), SessionErrorKind::NeedsStore);
+    let id = tower_session_guard::SessionId::from_bytes([7; 16]);
+    let error = node.sessions.end(&alice(), &id).await.unwrap_err();
+    assert_eq!(error.kind(), SessionErrorKind::NeedsStore);
+    assert_eq!(node.whoami(&token).await, "alice@1");
+}
+
+/// R71, R09: a store that fails is an error and an event, never a success.
+#[tokio::test]
+async fn a_store_that_fails_is_never_taken_for_a_revocation() {
+    let store = FaultyStore::new(MemoryStore::new());
+    let node = node(layer(&clock()).with_store(store.clone()));
+    let own = node.client.login("alice").await;
+    node.events.take();
+    for operation in ["remove_all_of", "sessions_of"] {
+        store.fail(operation.parse().unwrap(), 1, 0);
+        let answer = node.end_others(&own).await;
+        assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(node.events.take(), [EventKind::StoreFailedControl]);
+    }
+    store.fail("sessions_of".parse().unwrap(), 1, 0);
+    assert!(node.sessions.list(&alice()).await.is_err());
+    store.fail("remove_all_of".parse().unwrap(), 1, 0);
+    assert!(node.sessions.end_all(&alice()).await.is_err());
+    assert_eq!(node.whoami(&own).await, "alice@1");
+}
+
+fn limited(clock: &ManualClock, count: usize, at: AtLimit) -> SessionLayer {
+    let policy = SessionPolicy::default().max_sessions(count, at).unwrap();
+    layer(clock).with_policy(policy)
+}
+
+/// R68, A48.
+#[tokio::test]
+async fn one_login_too_many_ends_the_oldest() {
+    let clock = clock();
+    let node = node(limited(&clock, 2, AtLimit::EndOldest).with_store(MemoryStore::new()));
+    let mut tokens = Vec::new();
+    for _ in 0..4 {
+        tokens.push(node.client.login("alice").await);
+        clock.advance(Duration::from_secs(1));
+    }
+    let bob = node.client.login("bob").await;
+    let evicted = |kind: &EventKind| *kind == EventKind::SessionEvicted;
+    assert_eq!(
+        node.events
+            .take()
+            .iter()
+            .filter(|kind| evicted(kind))
+            .count(),
+        2
+    );
+    for (token, who) in tokens
+        .iter()
+        .zip(["nobody", "nobody", "alice@1", "alice@1"])
+    {
+        assert_eq!(node.whoami(token).await, who);
+    }
+    assert_eq!(node.whoami(&bob).await, "bob@1");
+}
+
+/// R68, A48.
+#[tokio::test]
+async fn one_login_too_many_is_refused_and_changes_nothing() {
+    let clock = clock();
+    let node = node(limited(&clock, 1, AtLimit::RefuseLogin).with_store(MemoryStore::new()));
+    let first = node.client.login("alice").await;
+    node.events.take();
+    let answer = node.client.mark("login:alice", &[]).await;
+    assert_eq!(answer.status, StatusCode::CONFLICT);
+    assert!(answer.sets_nothing());
+    assert_eq!(answer.body, "");
+    assert_eq!(node.events.take(), [EventKind::LoginOverLimit]);
+    assert_eq!(node.whoami(&first).await, "alice@1");
+
+    // Logging in again from the session itself takes its place.
+    let answer = node.client.mark("login:alice", &[(SESSION, &first)]).await;
+    let second = answer.cookie(SESSION).unwrap();
+    assert_eq!(node.whoami(&second).await, "alice@1");
+
+    // A logout before the login stands, whatever becomes of the login.
+    let bob = node.client.login("bob").await;
+    let answer = node
+        .client
+        .mark("logout,login:alice", &[(SESSION, &bob)])
+        .await;
+    assert_eq!(answer.status, StatusCode::CONFLICT);
+    assert_eq!(node.whoami(&bob).await, "nobody");
+
+    node.client.mark("logout", &[(SESSION, &second)]).await;
+    let third = node.client.login("alice").await;
+    assert_eq!(node.whoami(&third).await, "alice@1");
+}
+
+/// R68, R11: logins at the same time leave no more than the limit.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn logins_at_the_same_time_keep_to_the_limit() {
+    for at in [AtLimit::EndOldest, AtLimit::RefuseLogin] {
+        let node = node(limited(&clock(), 3, at).with_store(MemoryStore::new()));
+        let logins = (0..24).map(|_| {
+            let client = node.client.clone();
+            tokio::spawn(async move { client.mark("login:alice", &[]).await })
+        });
+        for login in logins.collect::<Vec<_>>() {
+            login.await.unwrap();
+        }
+        let alive = node.sessions.list(&alice()).await.unwrap().len();
+        assert!(alive <= 3, "{alive} with {at:?}");
+    }
+}
+
+/// R68: fails closed.
+#[tokio::test]
+async fn a_limit_without_a_store_lets_nobody_log_in() {
+    let node = node(limited(&clock(), 3, AtLimit::EndOldest));
+    let answer = node.client.mark("login:alice", &[]).await;
+    assert_eq!(answer.status, StatusCode::INTERNAL_SERVER_ERROR);
+    assert!(answer.sets_nothing());
+    assert!(
+        SessionPolicy::default()
+            .max_sessions(0, AtLimit::EndOldest)
+            .is_err()
+    );
+}
+
+const DAY: u64 = 24 * 3600;
+
+fn set_cookie(answer: &Answer) -> &str {
+    let set = answer.headers["set-cookie"].to_str().unwrap();
+    assert!(set.starts_with(SESSION));
+    set
+}
+
+/// R46.
+#[tokio::test]
+async fn only_a_remembered_login_outlives_the_browser() {
+    let clock = clock();
+    let month = SessionPolicy::aal2().remember_for(Duration::from_secs(30 * DAY));
+    for (policy, max_age) in [(SessionPolicy::aal2(), DAY), (month.unwrap(), 30 * DAY)] {
+        let layer = layer(&clock).with_policy(policy);
+        for node in [layer.clone(), layer.with_store(MemoryStore::new())].map(node) {
+            let answer = node.login_at("user=alice").await;
+            assert!(!set_cookie(&answer).contains("Max-Age"));
+            let answer = node.login_at("user=alice&remember").await;
+            assert!(set_cookie(&answer).ends_with(&format!("; Max-Age={max_age}")));
+            // Later the cookie is asked to stay for what is left.
+            clock.advance(Duration::from_secs(600));
+            let token = answer.cookie(SESSION).unwrap();
+            let answer = node.client.mark("elevate", &[(SESSION, &token)]).await;
+            assert!(set_cookie(&answer).ends_with(&format!("; Max-Age={}", max_age - 600)));
+        }
+    }
+}
+
+/// R46, R60, R61, R63: the server decides, not the cookie.
+#[tokio::test]
+async fn without_a_longer_limit_a_remembered_login_has_the_limits_of_any_other() {
+    let clock = clock();
+    for node in both(&clock) {
+        let answer = node.login_at("user=alice&remember").await;
+        let token = answer.cookie(SESSION).unwrap();
+        clock.advance(Duration::from_secs(3600));
+        assert_eq!(node.whoami(&token).await, "nobody");
+    }
+}
+
+/// R46, R63, R64: it lasts, but what it is worth falls to one factor.
+#[tokio::test]
+async fn a_remembered_login_lasts_at_one_factor() {
+    let clock = clock();
+    let policy = SessionPolicy::aal2().remember_for(Duration::from_secs(30 * DAY));
+    let layer = layer(&clock).with_policy(policy.unwrap());
+    for node in [layer.clone(), layer.with_store(MemoryStore::new())].map(node) {
+        let mut browser = Browser {
+            node,
+            token: String::new(),
+        };
+        browser.take(&browser.node.login_at("user=alice&remember&level=2").await);
+        assert_eq!(browser.whoami().await, "alice@2");
+        clock.advance(Duration::from_secs(3599));
+        assert_eq!(browser.whoami().await, "alice@2", "in use");
+        clock.advance(Duration::from_secs(3600));
+        assert_eq!(
+            browser.whoami().await,
+            "alice@1",
+            "unused for the idle timeout"
+        );
+        assert_eq!(browser.whoami().await, "alice@1", "for good");
+        let answer = browser
+            .node
+            .client
+            .mark("elevate", &[(SESSION, &browser.token)])
+            .await;
+        browser.take(&answer);
+        assert_eq!(browser.whoami().await, "alice@2", "proved again");
+        for _ in 0..48 {
+            clock.advance(Duration::from_secs(1799));
+            browser.whoami().await;
+        }
+        assert_eq!(browser.whoami().await, "alice@2");
+        clock.advance(Duration::from_secs(60));
+        assert_eq!(browser.whoami().await, "alice@1", "the proof is a day old");
+        clock.advance(Duration::from_secs(28 * DAY));
+        assert_eq!(browser.whoami().await, "alice@1");
+        clock.advance(Duration::from_secs(DAY));
+        assert_eq!(browser.whoami().await, "nobody", "the month is over");
+    }
+}
+
+struct Browser {
+    node: Node,
+    token: String,
+}
+
+impl Browser {
+    fn take(&mut self, answer: &Answer) {
+        self.token = answer
+            .cookie(SESSION)
+            .unwrap_or(std::mem::take(&mut self.token));
+    }
+
+    async fn whoami(&mut self) -> String {
+        let answer = self
+            .node
+            .client
+            .get("/whoami", &[(SESSION, &self.token)])
+            .await;
+        self.take(&answer);
+        answer.body
+    }
+}
