@@ -75,6 +75,14 @@ mod cookie;
 mod error;
 #[cfg(feature = "axum")]
 mod extract;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+#[allow(
+    missing_docs,
+    unreachable_pub,
+    reason = "for fuzz targets and tests only"
+)]
+pub mod fuzzing;
 mod guard;
 mod key;
 mod middleware;

@@ -16,7 +16,13 @@ use axum::{
 };
 use common::{Answer, SESSION, clock, keys};
 use tower::ServiceExt;
-use tower_session_guard::{MemoryStore, SessionLayer, testing::ManualClock};
+use tower_session_guard::{
+    MemoryStore, SessionLayer,
+    testing::{
+        FixationAudit, ManualClock,
+        audit::{Account, Outcome, Pick, Probe, Step},
+    },
+};
 
 /// A browser with a jar of cookies, which sends its own pages' forms.
 #[derive(Clone)]
@@ -328,4 +334,47 @@ async fn what_users_write_is_text() {
     let page = browser.get("/").await.body;
     assert!(page.contains("1 to &lt;script&gt;&quot;&#39;&amp;"));
     assert!(!page.contains("<script"));
+}
+
+/// R01–R05, R08, R13, R32, R40–R43, R51, R52, R82; A01–A05, A07–A11, A19–A24, A37, A38, A43.
+#[tokio::test]
+async fn the_fixation_audit_finds_nothing() {
+    let csrf = |page: &str| Step::get(page).picking(Pick::field("csrf"));
+    let report = FixationAudit::of(site(&clock()).app)
+        .account(Account::new("alice", "demo"))
+        .account(Account::new("bob", "demo"))
+        .login(
+            Step::post("/login")
+                .field("name", "{username}")
+                .field("password", "{password}")
+                .expecting(303),
+        )
+        .logged_in(Probe::get("/").text("Your account"))
+        .elevate([
+            csrf("/step-up"),
+            Step::post("/step-up")
+                .field("csrf", "{csrf}")
+                .field("code", "123456"),
+        ])
+        .elevated(Probe::get("/transfer").status(200))
+        .logout([
+            csrf("/"),
+            Step::post("/logout").field("csrf", "{csrf}").expecting(303),
+        ])
+        .run()
+        .await
+        .unwrap();
+    report.assert_clean();
+    // Guests have no data and no CSRF token here, and no token is a JSON Web Token.
+    let left = report.verdicts().iter().filter_map(|verdict| {
+        matches!(verdict.outcome, Outcome::NotJudged(_)).then_some(verdict.check.id)
+    });
+    let expected = [
+        "data-survives-login",
+        "data-survives-switch",
+        "csrf-survives-login",
+        "token-not-verified",
+        "token-lifetime",
+    ];
+    assert_eq!(left.collect::<Vec<_>>(), expected);
 }

@@ -16,6 +16,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("guard", &["error", "session"]),
     ("extract", &["session", "guard"]),
     ("testing", &["error", "key", "session", "cookie", "store"]),
+    ("fuzzing", &["key", "session", "cookie"]),
     (
         "proof",
         &["error", "key", "session", "cookie", "store", "middleware"],

@@ -75,6 +75,11 @@ async fn store(name: &str) -> Result<Option<Arc<dyn SessionStore>>, Failure> {
     Ok(match name {
         "cookie" => None,
         "memory" => Some(Arc::new(MemoryStore::new())),
+        #[cfg(feature = "redis")]
+        url if url.starts_with("redis://") || url.starts_with("redis-cluster://") => {
+            use tower_session_guard::store::RedisStore;
+            Some(Arc::new(RedisStore::connect(url).await?))
+        }
         other => return Err(format!("TESTBED_STORE={other}: there is no such store").into()),
     })
 }

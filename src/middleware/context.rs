@@ -5,7 +5,11 @@ use std::{future::Future, pin::Pin, sync::Arc};
 use http::Extensions;
 
 use super::{
-    keeper::{Admission, Finished, Keeper, Settling, Writes, judge, self_contained, stored},
+    keeper::{
+        Admission, Finished, Keeper, Settling, Writes, judge,
+        list::{List, at_once},
+        self_contained, stored,
+    },
     shared::Shared,
 };
 use crate::session::{
@@ -118,9 +122,16 @@ impl RequestContext {
                     shared, store, live, held, finished, settled,
                 )))
             }
-            (Keeper::SelfContained(list), Held::SelfContained(held)) => Conclusion::Now(
-                self_contained::settle(shared, list, live, held, &finished, settled),
-            ),
+            (Keeper::SelfContained(list @ List::Here(_)), Held::SelfContained(held)) => {
+                let settling = self_contained::settle(shared, list, live, held, &finished, settled);
+                Conclusion::Now(at_once(settling))
+            }
+            (Keeper::SelfContained(list @ List::Shared(_)), Held::SelfContained(held)) => {
+                let (shared, list, live) = (Arc::clone(shared), list.clone(), live.cloned());
+                Conclusion::Later(Box::pin(self_contained::settle_later(
+                    shared, list, live, held, finished, settled,
+                )))
+            }
             _ => unreachable!("the keeper that admitted the request is the one that settles it"),
         }
     }

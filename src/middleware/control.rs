@@ -16,7 +16,7 @@ use crate::{
         record::Record,
         time::Timestamp,
     },
-    store::{Removed, SessionStore, StoreError},
+    store::{Removed, SessionStore, StoreError, revocation::IssuedToken},
 };
 
 /// Lists and ends sessions: for account pages, administrators and background jobs.
@@ -26,8 +26,8 @@ use crate::{
 /// calls wait for the store and leave an event. A future dropped half-way may have ended some.
 ///
 /// With self-contained tokens there is no list of sessions. Everything of a subject can be ended, by
-/// remembering the moment in the memory of this process; another process knows nothing of it and a restart
-/// forgets it. Whoever must revoke on several nodes needs a store.
+/// remembering the moment: in the memory of this process, of which another process knows nothing and which a
+/// restart forgets, or on the nodes that [share a list](crate::SessionLayer::with_revocations).
 ///
 /// # Examples
 ///
@@ -136,7 +136,8 @@ impl Sessions {
             }
             Keeper::SelfContained(list) => {
                 let until = self.0.policy().last_expiry(now);
-                if !list.end_others(subject, &id, keep.last_seen_at(), now, until) {
+                let token = IssuedToken::new(&id, Some(subject), keep.last_seen_at());
+                if !self.told(list.end_others(token, now, until).await)? {
                     return Err(SessionError::new(SessionErrorKind::Refused));
                 }
                 None
@@ -158,7 +159,8 @@ impl Sessions {
         let ended = match &self.0.keeper {
             Keeper::Stored(store) => Some(self.told(store.remove_all_of(subject, None).await)?),
             Keeper::SelfContained(list) => {
-                list.end_subject(subject, now, self.0.policy().last_expiry(now));
+                let until = self.0.policy().last_expiry(now);
+                self.told(list.end_subject(subject, now, until).await)?;
                 None
             }
         };

@@ -15,7 +15,7 @@ use tower_service::Service;
 use super::{
     context::{BoxSettling, Conclusion, RequestContext},
     failure::{FailureResponse, reply},
-    keeper::{Settling, stored::BoxLoad},
+    keeper::{BoxLoad, Settling},
     shared::Shared,
 };
 use crate::session::{decide::Outcome, time::Timestamp};

@@ -8,6 +8,7 @@ use super::{
     client::ClientBinding,
     control::Sessions,
     failure::EmptyFailure,
+    keeper::list::List,
     service::SessionService,
     shared::{Settings, Shared},
 };
@@ -15,7 +16,7 @@ use crate::{
     cookie::CookiePolicy,
     key::KeyRing,
     session::{event::Observer, policy::SessionPolicy, time::Clock},
-    store::SessionStore,
+    store::{SessionStore, revocation::RevocationList},
 };
 
 /// Gives every request a [`Session`](crate::Session) and carries out what its handler marks.
@@ -64,6 +65,14 @@ impl<F> SessionLayer<F> {
     /// Keeps sessions in a store that others hold too.
     pub fn with_shared_store(self, store: Arc<dyn SessionStore>) -> Self {
         self.with(|settings| settings.store = Some(store))
+    }
+
+    /// Shares the list of ended self-contained tokens with other processes. With a store it means nothing.
+    ///
+    /// Every request with a token then asks the list, and fails if the list does: with 503, before the
+    /// handler.
+    pub fn with_revocations(self, list: impl RevocationList) -> Self {
+        self.with(|settings| settings.revocations = List::Shared(Arc::new(list)))
     }
 
     /// Sets how long sessions live and when their tokens are renewed.

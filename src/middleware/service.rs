@@ -13,7 +13,11 @@ use super::{
     context::RequestContext,
     failure::{EmptyFailure, FailureResponse},
     future::ResponseFuture,
-    keeper::{Admission, Keeper, self_contained, stored},
+    keeper::{
+        Admission, Keeper,
+        list::{List, at_once},
+        self_contained, stored,
+    },
     shared::Shared,
 };
 
@@ -32,6 +36,17 @@ impl<S, F> SessionService<S, F> {
             shared,
             failure,
         }
+    }
+}
+
+impl<S, F> SessionService<S, F>
+where
+    S: Clone,
+{
+    /// The instance that said it was ready, to be called later.
+    fn take_ready(&mut self) -> S {
+        let clone = self.inner.clone();
+        mem::replace(&mut self.inner, clone)
     }
 }
 
@@ -68,8 +83,16 @@ where
                 let arrival = shared.arrival(&request, now, |tokens, kind, value| {
                     tokens.open_self_contained(kind, value, now)
                 });
-                let admission = self_contained::admit(&shared, list, arrival, now);
-                RequestContext::new(&shared, admission, now)
+                if matches!(list, List::Shared(_)) && !arrival.is_empty() {
+                    let (list, shares) = (list.clone(), Arc::clone(&shared));
+                    let load = self_contained::load(shares, list, arrival, now);
+                    let ready = self.take_ready();
+                    return ResponseFuture::admit(load, request, ready, shared, failure, now);
+                }
+                match at_once(self_contained::admit(&shared, list, arrival, now)) {
+                    Ok(admission) => RequestContext::new(&shared, admission, now),
+                    Err(_) => unreachable!("the list of this process never fails"),
+                }
             }
             Keeper::Stored(store) => {
                 let arrival = shared.arrival(&request, now, |tokens, kind, value| {
@@ -81,10 +104,8 @@ where
                 } else if let Some(admission) = stored::at_hand(&shared, &**store, &arrival, now) {
                     RequestContext::new(&shared, admission, now)
                 } else {
-                    // The instance that said it was ready is the one to call later.
-                    let clone = self.inner.clone();
-                    let ready = mem::replace(&mut self.inner, clone);
                     let load = stored::load(Arc::clone(&shared), Arc::clone(store), arrival, now);
+                    let ready = self.take_ready();
                     return ResponseFuture::admit(load, request, ready, shared, failure, now);
                 }
             }

@@ -8,7 +8,7 @@ use super::{
     client::{ClientBinding, ClientReader},
     clock::SystemClock,
     csrf::CsrfKeys,
-    keeper::Keeper,
+    keeper::{Keeper, list::List},
     observe::TracingObserver,
 };
 use crate::{
@@ -45,7 +45,7 @@ pub(crate) struct Settings {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) observer: Arc<dyn Observer>,
     pub(crate) store: Option<Arc<dyn SessionStore>>,
-    pub(crate) revocations: Arc<Revocations>,
+    pub(crate) revocations: List,
     pub(crate) binding: Option<ClientBinding>,
 }
 
@@ -59,7 +59,7 @@ impl Settings {
             clock: Arc::new(SystemClock),
             observer: Arc::new(TracingObserver),
             store: None,
-            revocations: Arc::new(Revocations::new()),
+            revocations: List::Here(Arc::new(Revocations::new())),
             binding: None,
         }
     }
@@ -97,7 +97,7 @@ impl Shared {
         let tokens = TokenKeys::new(settings.keys.clone(), &settings.cookies, &settings.audience);
         let keeper = match &settings.store {
             Some(store) => Keeper::Stored(Arc::clone(store)),
-            None => Keeper::SelfContained(Arc::clone(&settings.revocations)),
+            None => Keeper::SelfContained(settings.revocations.clone()),
         };
         let (data_budget, lengths) = match keeper {
             Keeper::Stored(_) => (STORED_DATA, TokenKeys::reference_lengths()),

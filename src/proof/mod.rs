@@ -6,5 +6,6 @@
 mod drops;
 mod faults;
 mod interleavings;
+mod model;
 mod store;
 mod world;

@@ -20,7 +20,7 @@ use crate::{
     key::KeyRing,
     middleware::{
         failure::EmptyFailure,
-        keeper::Keeper,
+        keeper::{Keeper, list::at_once},
         service::SessionService,
         shared::{Settings, Shared},
     },
@@ -327,7 +327,8 @@ impl World {
                 while revoking.as_mut().poll(context).is_pending() {}
             }
             (None, Keeper::SelfContained(list)) => {
-                list.end_subject(&subject, now, now.after(SessionPolicy::MAX_ABSOLUTE));
+                let until = now.after(SessionPolicy::MAX_ABSOLUTE);
+                at_once(list.end_subject(&subject, now, until)).unwrap();
             }
             (None, Keeper::Stored(_)) => unreachable!(),
         }

@@ -50,7 +50,6 @@ impl Outcome {
 #[derive(Debug)]
 pub struct Reply {
     pub who: String,
-    pub body: String,
     headers: HeaderMap,
 }
 
@@ -131,6 +130,13 @@ impl Stage {
         self.last(target, "/whoami")
     }
 
+    /// What the victim reads of the session's data.
+    pub async fn read(&mut self, target: Target) -> String {
+        let read = "return (await fetch('/get')).text()";
+        let read = self.script(target.host, read).await;
+        read.trim_start_matches("done").trim().to_owned()
+    }
+
     /// The last of the browser's requests for the path.
     #[track_caller]
     pub fn last(&self, target: Target, path: &str) -> Seen {
@@ -157,10 +163,9 @@ impl Stage {
             .unwrap();
         let answer = client.request(request).await.unwrap();
         let (parts, body) = answer.into_parts();
-        let body = body.collect().await.unwrap().to_bytes();
+        body.collect().await.unwrap();
         Reply {
             who: parts.headers["x-who"].to_str().unwrap().to_owned(),
-            body: String::from_utf8(body.to_vec()).unwrap(),
             headers: parts.headers,
         }
     }

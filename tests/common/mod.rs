@@ -181,6 +181,8 @@ impl Answer {
 #[derive(Clone, Debug)]
 pub struct Client {
     app: Router,
+    /// Where handlers stop that were asked to.
+    pub stop: Stop,
 }
 
 impl Client {
@@ -190,13 +192,17 @@ impl Client {
 
     pub fn with_stop(layer: SessionLayer, stop: Stop) -> Self {
         Self {
-            app: app(stop).layer(layer),
+            app: app(stop.clone()).layer(layer),
+            stop,
         }
     }
 
     /// Sends to another application than [`app`].
     pub fn around(app: Router) -> Self {
-        Self { app }
+        Self {
+            app,
+            stop: Stop::default(),
+        }
     }
 
     pub async fn send(&self, request: Request<Body>) -> Answer {

@@ -17,7 +17,7 @@ use tower_session_guard::{
 use crate::server::{Cluster, Server, Watched, program, redis};
 
 /// A name space that no other store of this test run has.
-fn namespace() -> String {
+pub(crate) fn namespace() -> String {
     static NUMBER: AtomicU64 = AtomicU64::new(0);
     format!("test{}:", NUMBER.fetch_add(1, Relaxed))
 }
@@ -49,7 +49,7 @@ async fn run(
             async move {
                 tokio::task::spawn_blocking(move || restart())
                     .await
-                    .unwrap()
+                    .unwrap();
             }
         })
     };

@@ -4,7 +4,15 @@
 //! `REDIS_SERVER` and `VALKEY_SERVER` name the programs; without them `redis-server` and `valkey-server` are
 //! looked for in `PATH`. A test whose server is missing says "skipped".
 
-#![cfg(all(feature = "redis", feature = "testing"))]
+#![cfg(all(feature = "redis", feature = "testing", feature = "axum"))]
 
+#[path = "../common/mod.rs"]
+mod common;
 mod contract;
+mod costs;
+mod links;
+mod outages;
+mod proxy;
+mod revocations;
 mod server;
+mod upkeep;

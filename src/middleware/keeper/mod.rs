@@ -1,14 +1,20 @@
 //! [`Keeper`]: where sessions are kept, in a store or in the token itself; the only place a plan meets a store.
 
 mod limit;
+pub(crate) mod list;
 pub(crate) mod self_contained;
 pub(crate) mod stored;
 
-use std::sync::Arc;
+use std::{future::Future, pin::Pin, sync::Arc};
 
 use http::HeaderValue;
 
-use super::{failure::SessionError, shared::Shared};
+use self::list::List;
+use super::{
+    context::Held,
+    failure::{SessionError, SessionErrorKind},
+    shared::Shared,
+};
 use crate::{
     cookie::CookieKind,
     session::{
@@ -20,13 +26,13 @@ use crate::{
         mark::Mark,
         time::Timestamp,
     },
-    store::{SessionStore, revocation::Revocations},
+    store::SessionStore,
 };
 
 /// Where sessions are kept.
 #[derive(Debug)]
 pub(crate) enum Keeper {
-    SelfContained(Arc<Revocations>),
+    SelfContained(List),
     Stored(Arc<dyn SessionStore>),
 }
 
@@ -40,6 +46,26 @@ pub(crate) struct Admission<H> {
     /// Whether a valid guest token came, alive or not.
     pub(crate) guest_came: bool,
     pub(crate) client: Client,
+}
+
+/// An admission that waits for a store or for a shared list; it owns all it needs.
+pub(crate) type BoxLoad =
+    Pin<Box<dyn Future<Output = Result<Admission<Held>, SessionError>> + Send>>;
+
+impl<H> Admission<H> {
+    /// The same for a request of any keeper.
+    pub(crate) fn held_as<T>(self) -> Admission<T>
+    where
+        H: Into<T>,
+    {
+        Admission {
+            live: self.live,
+            held: self.held.into(),
+            barred: self.barred,
+            guest_came: self.guest_came,
+            client: self.client,
+        }
+    }
 }
 
 impl<H> Admission<H>
@@ -145,6 +171,20 @@ impl Shared {
     pub(crate) fn tell_dead(&self, id: SessionId, live: Option<&Live>, dead: Dead, now: Timestamp) {
         let subject = live.and_then(Live::subject).cloned();
         self.tell(&SessionEvent::new(dead.event(), now).of(id).by(subject));
+    }
+
+    /// Tells that a settlement failed, if it was for the store or the shared list.
+    pub(crate) fn tell_failed_write(
+        &self,
+        error: &SessionError,
+        live: Option<&Live>,
+        now: Timestamp,
+    ) {
+        if error.kind() == SessionErrorKind::Store {
+            let event = SessionEvent::new(EventKind::StoreFailedWrite, now);
+            let session = live.map(|live| live.id);
+            self.tell(&SessionEvent { session, ..event });
+        }
     }
 
     /// Tells what happened to a session that a request held, and which session took its place.

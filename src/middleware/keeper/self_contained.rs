@@ -1,6 +1,10 @@
 //! Sessions in the token itself: nothing is kept but the list of tokens that ended before their time.
 
-use super::{Admission, Finished, Settling, Writes, judge, kind_of, stored::max_age};
+use std::sync::Arc;
+
+use super::{
+    Admission, BoxLoad, Finished, Settling, Writes, judge, kind_of, list::List, stored::max_age,
+};
 use crate::{
     cookie::{
         CookieKind,
@@ -23,7 +27,10 @@ use crate::{
         record::{Standing, State},
         time::Timestamp,
     },
-    store::revocation::{Retirement, Revocations, Status},
+    store::{
+        StoreError,
+        revocation::{IssuedToken, Retirement, Status},
+    },
 };
 
 /// What a request holds beside its session: the guest session that came with it.
@@ -32,13 +39,29 @@ pub(crate) struct Held {
     beside: Option<SelfContained>,
 }
 
-/// Decides what the tokens are worth.
-pub(crate) fn admit(
-    shared: &Shared,
-    list: &Revocations,
+/// Asks a shared list what the tokens are worth, and tells if it fails.
+pub(crate) fn load(
+    shared: Arc<Shared>,
+    list: List,
     arrival: Arrival<SelfContained>,
     now: Timestamp,
-) -> Admission<Held> {
+) -> BoxLoad {
+    Box::pin(async move {
+        let admission = admit(&shared, &list, arrival, now).await;
+        if admission.is_err() {
+            shared.tell(&SessionEvent::new(EventKind::StoreFailedLoad, now));
+        }
+        Ok(admission?.held_as())
+    })
+}
+
+/// Decides what the tokens are worth.
+pub(crate) async fn admit(
+    shared: &Shared,
+    list: &List,
+    arrival: Arrival<SelfContained>,
+    now: Timestamp,
+) -> Result<Admission<Held>, StoreError> {
     let guest_came = arrival.guest.is_some();
     let mut admission = Admission {
         live: None,
@@ -55,11 +78,13 @@ pub(crate) fn admit(
             CookieKind::Session,
             &admission.client,
             now,
-        ) {
+        )
+        .await?
+        {
             Ok(live) => {
                 admission.live = Some(live);
                 admission.held.beside = arrival.guest.map(|guest| guest.value);
-                return admission;
+                return Ok(admission);
             }
             Err(dead) => admission.barred = dead.is_retired(),
         }
@@ -72,22 +97,24 @@ pub(crate) fn admit(
             CookieKind::Guest,
             &admission.client,
             now,
-        ) {
+        )
+        .await?
+        {
             Ok(live) => admission.live = Some(live),
             Err(dead) => admission.barred |= dead.is_retired(),
         }
     }
-    admission
+    Ok(admission)
 }
 
-fn open(
+async fn open(
     shared: &Shared,
-    list: &Revocations,
+    list: &List,
     token: Opened<SelfContained>,
     kind: CookieKind,
     client: &Client,
     now: Timestamp,
-) -> Result<Live, Dead> {
+) -> Result<Result<Live, Dead>, StoreError> {
     let mut live = Live {
         id: token.value.id,
         state: token.value.state,
@@ -97,7 +124,8 @@ fn open(
         suspended: false,
         rebind: false,
     };
-    let verdict = standing(list, &live, now).and_then(|standing| {
+    let standing = standing(list.status(issued(&live), now).await?);
+    let verdict = standing.and_then(|standing| {
         let authenticated = kind == CookieKind::Session;
         decide::admit(&live.state, standing, authenticated, now, shared.policy())
     });
@@ -106,27 +134,33 @@ fn open(
             live.hold = hold;
             if let Err(dead) = shared.appraise(&mut live, client, now) {
                 let until = live.state.absolute_expiry;
-                let _: bool = list.retire(&live.id, Retirement::Ended, until, now);
+                let _: bool = list.retire(&live.id, Retirement::Ended, until, now).await?;
                 shared.tell_dead(live.id, Some(&live), dead, now);
-                return Err(dead);
+                return Ok(Err(dead));
             }
-            Ok(live)
+            Ok(Ok(live))
         }
         Err(dead) => {
             if dead == Dead::Reused && shared.policy().token_reuse() == TokenReuse::EndSession {
-                list.end_family(&live.id, live.state.absolute_expiry, now);
+                let until = live.state.absolute_expiry;
+                list.end_family(&live.id, until, now).await?;
                 let event = SessionEvent::new(EventKind::SessionEndedByReuse, now).of(live.id);
                 shared.tell(&event.by(live.subject().cloned()));
             } else {
                 shared.tell_dead(live.id, Some(&live), dead, now);
             }
-            Err(dead)
+            Ok(Err(dead))
         }
     }
 }
 
-fn standing(list: &Revocations, live: &Live, now: Timestamp) -> Result<Standing, Dead> {
-    match list.status(&live.id, live.subject(), live.state.last_seen_at, now) {
+/// The token that opened a session, as the list knows it.
+fn issued(live: &Live) -> IssuedToken<'_> {
+    IssuedToken::new(&live.id, live.subject(), live.state.last_seen_at)
+}
+
+const fn standing(status: Status) -> Result<Standing, Dead> {
+    match status {
         Status::Good => Ok(Standing::Current),
         Status::Grace => Ok(Standing::Grace),
         Status::Superseded => Ok(Standing::Superseded),
@@ -135,10 +169,27 @@ fn standing(list: &Revocations, live: &Live, now: Timestamp) -> Result<Standing,
     }
 }
 
+/// The future that carries out a plan with a shared list; it owns all it needs, so that it can outlive the
+/// request.
+pub(crate) async fn settle_later(
+    shared: Arc<Shared>,
+    list: List,
+    live: Option<Live>,
+    held: Held,
+    finished: Finished,
+    settled: Settled,
+) -> Settling {
+    let result = settle(&shared, &list, live.as_ref(), held, &finished, settled).await;
+    if let Err(error) = &result {
+        shared.tell_failed_write(error, live.as_ref(), finished.now);
+    }
+    result
+}
+
 /// Carries out a plan.
-pub(crate) fn settle(
+pub(crate) async fn settle(
     shared: &Shared,
-    list: &Revocations,
+    list: &List,
     live: Option<&Live>,
     held: Held,
     finished: &Finished,
@@ -152,13 +203,13 @@ pub(crate) fn settle(
         finished,
         writes: Writes::new(),
     };
-    let verdict = task.run(settled)?;
+    let verdict = task.run(settled).await?;
     judge(verdict, task.writes)
 }
 
 struct Settle<'a> {
     shared: &'a Shared,
-    list: &'a Revocations,
+    list: &'a List,
     live: Option<&'a Live>,
     held: Held,
     finished: &'a Finished,
@@ -166,7 +217,7 @@ struct Settle<'a> {
 }
 
 impl Settle<'_> {
-    fn run(&mut self, settled: Settled) -> Result<Verdict, SessionError> {
+    async fn run(&mut self, settled: Settled) -> Result<Verdict, SessionError> {
         let Settled {
             plan,
             events,
@@ -178,7 +229,7 @@ impl Settle<'_> {
                 why: Save::Lower, ..
             } => {
                 // The level is in the token, and nobody would receive a lower one: the token ends.
-                self.retire(Retirement::Ended);
+                self.retire(Retirement::Ended).await?;
                 self.tell(&events, None);
             }
             Plan::Save { state, why, .. } => {
@@ -186,20 +237,17 @@ impl Settle<'_> {
                     return Ok(verdict);
                 };
                 // A token that was replaced meanwhile must not leave again: the browser has a newer one.
-                let may_reissue = self.list.may_reissue(
-                    &live.id,
-                    live.subject(),
-                    live.state.last_seen_at,
-                    self.finished.now,
-                );
-                if live.hold == Hold::Current && may_reissue {
+                let may_reissue = self.list.may_reissue(issued(live), self.finished.now);
+                if may_reissue.await? && live.hold == Hold::Current {
                     self.issue(&state, &live.id)?;
                     self.tell(&events, None);
                 } else if why == Save::Data {
                     self.tell(&[EventKind::ResurrectionBlocked], None);
                 }
             }
-            Plan::Rotate { state, how } => return self.rotate(&state, how, &events, verdict),
+            Plan::Rotate { state, how } => {
+                return self.rotate(&state, how, &events, verdict).await;
+            }
             Plan::Start {
                 mut state,
                 end_first,
@@ -207,22 +255,22 @@ impl Settle<'_> {
                 let limited = self.shared.policy().session_limit().is_some();
                 if limited && state.authentication.is_some() {
                     if end_first {
-                        self.end_all(Retirement::Ended);
+                        self.end_all(Retirement::Ended).await?;
                     }
                     return Err(SessionError::new(SessionErrorKind::NeedsStore));
                 }
                 let fresh = random::fresh()?;
-                self.end_all(if end_first {
+                let how = if end_first {
                     Retirement::Ended
                 } else {
                     Retirement::Superseded
-                });
+                };
+                self.end_all(how).await?;
                 // What was issued to the subject up to a revocation is dead: this login comes after it.
                 let subject = state.authentication.as_ref().map(|who| who.subject.clone());
-                if let Some(cutoff) = subject.as_ref().and_then(|who| self.list.cutoff(who))
-                    && state.last_seen_at <= cutoff
-                {
-                    state.last_seen_at = Timestamp::from_unix_millis(cutoff.as_unix_millis() + 1);
+                if let Some(subject) = &subject {
+                    let at = self.list.issue_time(subject, state.last_seen_at);
+                    state.last_seen_at = at.await?;
                 }
                 if subject.is_some() && self.finished.guest_came {
                     self.remove_cookie(CookieKind::Guest);
@@ -231,14 +279,14 @@ impl Settle<'_> {
                 self.tell(&events, Some((fresh.id, subject.as_ref())));
             }
             Plan::End => {
-                self.end_all(Retirement::Ended);
+                self.end_all(Retirement::Ended).await?;
                 self.tell(&events, None);
             }
         }
         Ok(verdict)
     }
 
-    fn rotate(
+    async fn rotate(
         &mut self,
         state: &State,
         how: Rotation,
@@ -259,15 +307,9 @@ impl Settle<'_> {
         } else {
             Retirement::Elevated { successor: id }
         };
-        let issue = self.list.retire_of(
-            &live.id,
-            live.subject(),
-            live.state.last_seen_at,
-            retirement,
-            live.state.absolute_expiry,
-            self.finished.now,
-        );
-        if let Some(at) = issue {
+        let (until, now) = (live.state.absolute_expiry, self.finished.now);
+        let issue = self.list.retire_of(issued(live), retirement, until, now);
+        if let Some(at) = issue.await? {
             let mut state = state.clone();
             state.last_seen_at = state.last_seen_at.max(at);
             self.issue(&state, &id)?;
@@ -291,25 +333,28 @@ impl Settle<'_> {
     }
 
     /// Takes the request's own token out of use; false if that was done already.
-    fn retire(&self, how: Retirement) -> bool {
-        self.live.is_some_and(|live| {
-            let until = live.state.absolute_expiry;
-            self.list.retire(&live.id, how, until, self.finished.now)
-        })
+    async fn retire(&self, how: Retirement) -> Result<bool, StoreError> {
+        let Some(live) = self.live else {
+            return Ok(false);
+        };
+        let (until, now) = (live.state.absolute_expiry, self.finished.now);
+        self.list.retire(&live.id, how, until, now).await
     }
 
-    fn end_all(&mut self, how: Retirement) {
-        if self.retire(how)
+    async fn end_all(&mut self, how: Retirement) -> Result<(), StoreError> {
+        if self.retire(how).await?
             && let Some(live) = self.live
         {
             self.remove_cookie(kind_of(live.state.authentication.is_some()));
         }
         if let Some(guest) = self.held.beside.take() {
             let until = guest.state.absolute_expiry;
-            if self.list.retire(&guest.id, how, until, self.finished.now) {
+            let now = self.finished.now;
+            if self.list.retire(&guest.id, how, until, now).await? {
                 self.remove_cookie(CookieKind::Guest);
             }
         }
+        Ok(())
     }
 
     fn issue(&mut self, state: &State, id: &SessionId) -> Result<(), SessionError> {

@@ -1,10 +1,10 @@
 //! Sessions in a store: the token is a reference, the record is the authority.
 
-use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use http::HeaderValue;
 
-use super::{Admission, Finished, Settling, Writes, judge, kind_of};
+use super::{Admission, BoxLoad, Finished, Settling, Writes, judge, kind_of};
 use crate::{
     cookie::{CookieKind, token::Opened},
     middleware::{
@@ -50,10 +50,6 @@ struct Kept {
     lineage: Lineage,
 }
 
-/// An admission that waits for a store; it owns all it needs.
-pub(crate) type BoxLoad =
-    Pin<Box<dyn Future<Output = Result<Admission<Held>, SessionError>> + Send>>;
-
 /// Asks the store for what the tokens claim, and tells if it fails.
 pub(crate) fn load(
     shared: Arc<Shared>,
@@ -66,7 +62,7 @@ pub(crate) fn load(
         if admission.is_err() {
             shared.tell(&SessionEvent::new(EventKind::StoreFailedLoad, now));
         }
-        admission
+        Ok(admission?.held_as())
     })
 }
 
@@ -250,12 +246,8 @@ pub(crate) async fn settle(
         Ok(verdict) => judge(verdict, task.writes),
         Err(error) => Err(error),
     };
-    if let Err(error) = &result
-        && error.kind() == SessionErrorKind::Store
-    {
-        let event = SessionEvent::new(EventKind::StoreFailedWrite, task.finished.now);
-        let session = task.live.as_ref().map(|live| live.id);
-        shared.tell(&SessionEvent { session, ..event });
+    if let Err(error) = &result {
+        shared.tell_failed_write(error, task.live.as_ref(), task.finished.now);
     }
     result
 }

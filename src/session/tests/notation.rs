@@ -21,7 +21,7 @@ pub(super) fn seconds_ago(seconds: u64) -> Timestamp {
 }
 
 /// `nobody`, `guest` or `alice@2`, each perhaps with ` in grace`, ` lost`, ` stale` (signed under an older
-/// key) or ` idle` (last seen long enough ago for a touch). Everybody has the data `k=1` and `c=2`, the
+/// key), ` suspended` (for this client), ` moved` (its client is to be taken for its own) or ` idle` (last seen long enough ago for a touch). Everybody has the data `k=1` and `c=2`, the
 /// latter carried.
 pub(super) fn live(text: &str) -> Option<Live> {
     let mut words = text.split(' ');
@@ -34,8 +34,12 @@ pub(super) fn live(text: &str) -> Option<Live> {
         None if who == "guest" => None,
         None => return None,
     };
+    let id = SessionId::from_bytes([1; SessionId::LEN]);
     Some(Live {
-        id: SessionId::from_bytes([1; SessionId::LEN]),
+        id,
+        lineage: id.lineage(),
+        suspended: has("suspended"),
+        rebind: has("moved"),
         state: State {
             authentication,
             created_at: seconds_ago(900),
@@ -53,9 +57,6 @@ pub(super) fn live(text: &str) -> Option<Live> {
             () => Hold::Current,
         },
         stale_key: has("stale"),
-        lineage: SessionId::from_bytes([1; SessionId::LEN]).lineage(),
-        suspended: false,
-        rebind: false,
     })
 }
 

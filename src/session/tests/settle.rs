@@ -145,6 +145,20 @@ fn unasked_a_session_is_touched_or_signed_again_at_most() {
     check("alice@1 stale lost", "put:x:1", Answered, "save data alice@1 c*=2 k=1 x=1");
 }
 
+/// R93: a session that is suspended for this client can be ended and logged into, and nothing else.
+#[test]
+fn a_suspended_session_is_nobodys() {
+    check("alice@2 suspended", "", Answered, "keep");
+    check("alice@2 suspended idle stale", "", Answered, "keep");
+    check("alice@2 suspended", "put:x:1", Answered, "keep; write_of_suspended_dropped");
+    check("alice@2 suspended", "renew", Answered, "keep; renewal_skipped");
+    check("alice@2 suspended", "elevate:3", Answered, "keep; elevation_of_nobody");
+    check("alice@2 suspended", "logout", Answered, "end; logged_out");
+    check("alice@2 suspended", "login:bob", Answered, "start bob@1; subject_switched");
+    check("alice@1 moved", "", Answered, "save touch alice@1 c*=2 k=1");
+    check("alice@1 moved lost", "", Answered, "keep");
+}
+
 #[test]
 fn the_policy_renews_a_token_of_some_age() {
     let every = |seconds| {

@@ -104,7 +104,7 @@ impl RedisStore {
         };
         let hosts = hosts.trim_end_matches('/').split(',');
         let nodes = hosts.map(|host| format!("{scheme}://{credentials}{host}"));
-        let nodes = nodes.map(|node| node.into_connection_info());
+        let nodes = nodes.map(IntoConnectionInfo::into_connection_info);
         let nodes = nodes.collect::<RedisResult<Vec<ConnectionInfo>>>();
         let (min_wait, max_wait) = CLUSTER_WAITS;
         let client = ClusterClient::builder(nodes.map_err(unsupported)?)

@@ -1,5 +1,6 @@
 //! [`Envelope`]: a record's value in Redis, with what the scripts need to know in front of it.
 
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use sha2::{Digest, Sha256};
 
 use super::super::{Revision, StoreError, StoreErrorKind, Stored};
@@ -24,6 +25,11 @@ impl Owner {
         let mut owner = [0; Self::LEN];
         owner.copy_from_slice(&digest[..Self::LEN]);
         Self(owner)
+    }
+
+    /// The owner in the name of a key.
+    pub(super) fn to_text(self) -> String {
+        URL_SAFE_NO_PAD.encode(self.0)
     }
 
     pub(super) const fn as_bytes(&self) -> &[u8; Self::LEN] {

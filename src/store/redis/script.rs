@@ -9,19 +9,23 @@ use super::link::Link;
 /// A script and its digest.
 #[derive(Debug)]
 pub(super) struct Script {
-    code: &'static str,
-    digest: LazyLock<String, fn() -> String>,
+    pub(super) code: &'static str,
+    pub(super) digest: LazyLock<String, fn() -> String>,
 }
 
+/// The script in a file, or in several that make one.
 macro_rules! script {
-    ($file:literal) => {{
-        const CODE: &str = include_str!($file);
-        Script {
+    ($($file:literal),+) => {{
+        const CODE: &str = concat!($(include_str!($file)),+);
+        $crate::store::redis::script::Script {
             code: CODE,
-            digest: LazyLock::new(|| redis::Script::new(CODE).get_hash().to_owned()),
+            digest: std::sync::LazyLock::new(|| {
+                redis::Script::new(CODE).get_hash().to_owned()
+            }),
         }
     }};
 }
+pub(super) use script;
 
 pub(super) static CREATE: Script = script!("create.lua");
 pub(super) static REPLACE: Script = script!("replace.lua");

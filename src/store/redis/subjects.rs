@@ -141,7 +141,7 @@ impl RedisStore {
             for (id, was_there) in removals {
                 if was_there {
                     removed += 1;
-                    gone.extend(index.entries_of(&id).map(Entry::to_bytes));
+                    gone.extend(index.entries_of(&id).map(|entry| entry.to_bytes()));
                 } else {
                     gone.extend(index.orphans_of(&id));
                 }
@@ -189,7 +189,9 @@ impl Index {
     /// The entries of an id without a record, but for young ones: their record may be on its way.
     fn orphans_of(&self, id: &SessionId) -> impl Iterator<Item = Vec<u8>> {
         let old = |entry: &&Entry| entry.made_at.saturating_add(ORPHAN_AFTER) < self.clock;
-        self.entries_of(id).filter(old).map(Entry::to_bytes)
+        self.entries_of(id)
+            .filter(old)
+            .map(|entry| entry.to_bytes())
     }
 }
 
@@ -209,7 +211,7 @@ impl Entry {
         })
     }
 
-    fn to_bytes(&self) -> Vec<u8> {
+    fn to_bytes(self) -> Vec<u8> {
         let mut bytes = self.id.as_bytes().to_vec();
         bytes.extend_from_slice(self.made_at.to_string().as_bytes());
         bytes

@@ -1,10 +1,13 @@
-//! [`Revocations`]: which self-contained tokens no longer hold, although their MAC does.
+//! [`RevocationList`]: which self-contained tokens no longer hold, although their MAC does.
 //!
 //! A self-contained token is believed for what it says, so what ended since must be remembered until the
-//! token would have expired by itself. The list lives in this process: another process knows nothing of it.
+//! token would have expired by itself: in this process, of which another one knows nothing, or in a list that
+//! they share.
 
 mod cutoff;
 mod expiry;
+mod list;
+mod memory;
 mod retired;
 #[cfg(test)]
 mod tests;
@@ -16,6 +19,10 @@ use std::{
 };
 
 use self::{cutoff::Cutoffs, retired::Retired};
+pub use self::{
+    list::{IssuedToken, RevocationList},
+    memory::MemoryRevocations,
+};
 use crate::session::{authentication::Subject, id::SessionId, time::Timestamp};
 
 /// For how long after its token's expiry an entry stays, so that a clock set back by less revives none.
@@ -40,7 +47,8 @@ struct Writer {
 
 /// What a token is worth that this server issued and that has not expired.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Status {
+#[non_exhaustive]
+pub enum Status {
     /// It is its session's token.
     Good,
     /// A renewal replaced it moments ago; it still opens the session.
@@ -55,7 +63,8 @@ pub(crate) enum Status {
 
 /// Why a token no longer holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Retirement {
+#[non_exhaustive]
+pub enum Retirement {
     /// A logout or a revocation: the session ends, whatever its token is by now.
     Ended,
     /// A login put another session in its place: the session ends as after a logout, but a late request
@@ -63,11 +72,16 @@ pub(crate) enum Retirement {
     Superseded,
     /// An elevation or a step-down replaced it by `successor`, the same session: only while the token
     /// itself still holds.
-    Elevated { successor: SessionId },
+    Elevated {
+        /// The session's next token.
+        successor: SessionId,
+    },
     /// A renewal replaced it by `successor`, the same session: only while the token itself holds, and
     /// not in another renewal's grace time. It works until `grace_until`.
     Renewed {
+        /// The session's next token.
         successor: SessionId,
+        /// When the token itself stops working.
         grace_until: Timestamp,
     },
 }
@@ -134,9 +148,7 @@ impl Revocations {
         {
             return None;
         }
-        let after = subject.and_then(|subject| self.cutoffs.of(subject));
-        let after = after.map(|cutoff| cutoff.after(Duration::from_millis(1)));
-        let issue = after.map_or(now, |after| after.max(now));
+        let issue = subject.map_or(now, |subject| self.not_cut_off(subject, now));
         // A cut-off that comes next is to end the successor too.
         writer.latest = writer.latest.max(issue);
         Some(issue)
@@ -193,7 +205,7 @@ impl Revocations {
     /// whose token was issued until this call was made, should this server's clock say that it is earlier.
     ///
     /// `until` is when the last such token expires. What is issued to the subject from now on must be
-    /// issued after [`cutoff`](Self::cutoff).
+    /// issued at its [`issue_time`](Self::issue_time).
     pub(crate) fn end_subject(
         &self,
         subject: &Subject,
@@ -231,6 +243,21 @@ impl Revocations {
     /// The moment up to which everything issued to `subject` has ended, if there is one.
     pub(crate) fn cutoff(&self, subject: &Subject) -> Option<Timestamp> {
         self.cutoffs.of(subject)
+    }
+
+    /// When a token of a new login of `subject` is to be issued: at `now`, or just after what ended. Asked
+    /// right before, so that an [`end_subject`](Self::end_subject) that comes next ends it.
+    pub(crate) fn issue_time(&self, subject: &Subject, now: Timestamp) -> Timestamp {
+        let mut writer = self.writing();
+        let issue = self.not_cut_off(subject, now);
+        writer.latest = writer.latest.max(issue);
+        issue
+    }
+
+    fn not_cut_off(&self, subject: &Subject, now: Timestamp) -> Timestamp {
+        let after = self.cutoff(subject);
+        let after = after.map(|cutoff| cutoff.after(Duration::from_millis(1)));
+        after.map_or(now, |after| after.max(now))
     }
 
     /// How many entries there are: retired tokens and subjects.

@@ -392,3 +392,15 @@ fn a_request_in_its_grace_time_spares_the_token_that_followed() {
     assert_eq!(status(B), Status::Good);
     assert_eq!(status(A), Status::Ended);
 }
+
+/// A24: the clock is set back between a login and the revocation.
+#[test]
+fn a_login_does_not_slip_past_a_revocation() {
+    let alice = Subject::from("alice");
+    let list = Revocations::new();
+    assert_eq!(list.issue_time(&alice, at(20)), at(20));
+    list.end_subject(&alice, at(10), at(100));
+    let status = list.status(&A, Some(&alice), at(20), at(21));
+    assert_eq!(status, Status::Ended);
+    assert!(list.issue_time(&alice, at(10)) > at(20));
+}

@@ -60,6 +60,14 @@ pub async fn bad_byte_beside_ours(stage: &mut Stage, target: Target) -> Outcome 
     cookie.extend(target.host.bytes());
     stage.set(&evil(target), &[cookie]).await;
     let seen = stage.whoami(target).await;
-    let harm = (seen.who != "alice@1").then_some(LOGGED_OUT);
-    Outcome::planted(seen.cookie.iter().any(|byte| !byte.is_ascii()), harm)
+    let mut pairs = seen.cookie.split(|byte| *byte == b';');
+    let found = pairs.find_map(|pair| pair.trim_ascii().strip_prefix(b"odd="));
+    let arrived = match found {
+        Some(value) => format!("delivered as `{}`", value.escape_ascii()),
+        None => "not delivered".to_owned(),
+    };
+    Outcome {
+        arrived,
+        harm: (seen.who != "alice@1").then_some(LOGGED_OUT),
+    }
 }

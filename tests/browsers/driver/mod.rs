@@ -4,7 +4,7 @@ mod marionette;
 mod process;
 mod webdriver;
 
-use std::{fmt, fs, future::Future, process::Command, time::Duration};
+use std::{fmt, fs, future::Future, path::Path, process::Command, time::Duration};
 
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep, timeout};
@@ -48,6 +48,8 @@ user_pref("datareporting.policy.dataSubmissionEnabled", false);
 user_pref("app.normandy.enabled", false);
 user_pref("services.settings.server", "data:,#remote-settings-dummy/v1");
 user_pref("browser.shell.checkDefaultBrowser", false);
+user_pref("dom.ipc.processPrelaunch.enabled", false);
+user_pref("browser.cache.disk.enable", false);
 "#;
 
 /// One of the browser's tabs.
@@ -60,7 +62,7 @@ pub struct Browser {
     wire: Wire,
     /// As the browser tells it.
     pub version: String,
-    _process: Process,
+    process: Process,
 }
 
 #[derive(Debug)]
@@ -103,7 +105,7 @@ impl Browser {
         Ok(Self {
             wire: Wire::WebDriver(driver),
             version: version(&granted),
-            _process: process,
+            process,
         })
     }
 
@@ -124,8 +126,18 @@ impl Browser {
         Ok(Self {
             wire: Wire::Marionette(marionette),
             version: version(&granted),
-            _process: process,
+            process,
         })
+    }
+
+    /// The folder with the browser's profile.
+    pub fn folder(&self) -> &Path {
+        self.process.folder()
+    }
+
+    /// The ids of the processes that were started with this folder.
+    pub fn running_in(folder: &Path) -> Vec<u64> {
+        process::running_in(folder)
     }
 
     /// Goes to a page as a user does who types its address, and waits until it is loaded.

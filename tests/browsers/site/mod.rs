@@ -21,7 +21,7 @@ use axum::{
 };
 use tokio::net::TcpListener;
 use tower::ServiceExt;
-use tower_session_guard::{KeyRing, MemoryStore, SessionLayer};
+use tower_session_guard::{CookiePolicy, KeyRing, MemoryStore, SessionLayer};
 
 pub use gate::Gate;
 pub use hostile::encode;
@@ -34,7 +34,24 @@ pub struct Target {
     pub session: &'static str,
     /// The cookie of a visitor with data.
     pub guest: &'static str,
-    pub protected: bool,
+    pub guarded: Guarded,
+}
+
+/// By what a target is protected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Guarded {
+    /// By nothing.
+    Not,
+    /// By this crate, under a name that promises nothing: as in a browser that knows no prefixes.
+    Unprefixed,
+    /// By this crate as it comes.
+    Fully,
+}
+
+impl Target {
+    pub fn is_ours(self) -> bool {
+        self.guarded != Guarded::Not
+    }
 }
 
 const SESSION: &str = "__Host-Http-session";
@@ -45,7 +62,7 @@ pub const UNPROTECTED: Target = Target {
     host: "careless.localhost",
     session: "sid",
     guest: "sid",
-    protected: false,
+    guarded: Guarded::Not,
 };
 
 /// Ours, with sessions in a store.
@@ -53,7 +70,7 @@ pub const STORED: Target = Target {
     host: "app.localhost",
     session: SESSION,
     guest: GUEST,
-    protected: true,
+    guarded: Guarded::Fully,
 };
 
 /// Ours, with the session in the cookie.
@@ -61,6 +78,16 @@ pub const SEALED: Target = Target {
     host: "sealed.localhost",
     ..STORED
 };
+
+/// Ours, under a name without a prefix.
+pub const UNPREFIXED: Target = Target {
+    host: "bare.localhost",
+    session: "sid",
+    guest: "sid-guest",
+    guarded: Guarded::Unprefixed,
+};
+
+pub const TARGETS: [Target; 4] = [UNPROTECTED, UNPREFIXED, STORED, SEALED];
 
 /// A host of another site.
 pub const STRANGER: &str = "attacker.localhost";
@@ -110,6 +137,7 @@ pub struct Site {
 #[derive(Clone)]
 struct Hosts {
     unprotected: Router,
+    unprefixed: Router,
     stored: Router,
     sealed: Router,
     hostile: Router,
@@ -119,8 +147,11 @@ impl Site {
     pub async fn start() -> Self {
         let gate = Gate::default();
         let layer = || SessionLayer::new(KeyRing::generate().unwrap());
+        let bare = CookiePolicy::builder().whole_name(UNPREFIXED.session);
+        let bare = layer().with_cookies(bare.build().unwrap());
         let hosts = Hosts {
             unprotected: unprotected::app(gate.clone()),
+            unprefixed: ours::app(bare.with_store(MemoryStore::new()), gate.clone()),
             stored: ours::app(layer().with_store(MemoryStore::new()), gate.clone()),
             sealed: ours::app(layer(), gate.clone()),
             hostile: hostile::app(),
@@ -157,6 +188,7 @@ async fn dispatch(State(hosts): State<Hosts>, request: Request) -> Response {
     let router = match &*host {
         _ if path == hostile::PAGE => hosts.hostile,
         host if host == UNPROTECTED.host => hosts.unprotected,
+        host if host == UNPREFIXED.host => hosts.unprefixed,
         host if host == STORED.host => hosts.stored,
         host if host == SEALED.host => hosts.sealed,
         _ => hosts.hostile,

@@ -91,7 +91,7 @@ fn attributes(
         let note = planted_by_sibling(scene, jar, cookie, &name);
         recorder.found(
             Id::NoHostPrefix,
-            note.sent("logged in, then visited a sibling host"),
+            note.sent("logged in, and let a sibling host set the name"),
         );
     }
 }

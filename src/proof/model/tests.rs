@@ -1,0 +1,106 @@
+use stateright::{Checker, HasDiscoveries, Model};
+
+use super::{
+    Scenario,
+    plain::Mutant,
+    scenarios::{FIXATION, OVERLAP, THEFT, TROUBLE},
+};
+
+#[track_caller]
+fn holds(name: &str, scenario: Scenario, reaches: &[&'static str]) {
+    let began = std::time::Instant::now();
+    let checker = scenario.checker().threads(2).spawn_bfs().join();
+    println!(
+        "{name}: {} states, {} transitions, depth {}, {:?}",
+        checker.unique_state_count(),
+        checker.state_count(),
+        checker.max_depth(),
+        began.elapsed()
+    );
+    for (property, path) in checker.discoveries() {
+        assert!(
+            reaches.contains(&property),
+            "{name}: {property}: {:?}",
+            path.last_state()
+        );
+    }
+    for property in reaches {
+        assert!(
+            checker.discovery(property).is_some(),
+            "{name} never sees that {property}"
+        );
+    }
+    assert!(
+        checker.unique_state_count() > 500,
+        "{name} explores too little"
+    );
+}
+
+const ELEVATES: &[&str] = &["somebody is elevated", "a token is retired"];
+
+#[test]
+fn no_planted_token_gains_by_anothers_login() {
+    holds("fixation", FIXATION, ELEVATES);
+}
+
+#[test]
+fn overlapping_requests_of_one_browser_keep_every_rule() {
+    holds("overlap", OVERLAP, ELEVATES);
+}
+
+#[test]
+fn a_failing_store_and_lost_and_late_answers_keep_every_rule() {
+    holds("trouble", TROUBLE, ELEVATES);
+}
+
+#[test]
+fn a_thief_of_every_token_regains_nothing_that_was_retired() {
+    holds("theft", THEFT, ELEVATES);
+}
+
+/// The same with one request more: `cargo test --release --lib model -- --ignored --nocapture`.
+#[test]
+#[ignore = "minutes to hours"]
+fn every_rule_holds_with_larger_budgets() {
+    for (name, scenario) in [
+        ("fixation", FIXATION),
+        ("overlap", OVERLAP),
+        ("trouble", TROUBLE),
+        ("theft", THEFT),
+    ] {
+        let mut larger = scenario;
+        larger.budget.victim += 1;
+        holds(name, larger, ELEVATES);
+    }
+}
+
+/// What the checker finds with one rule broken.
+#[track_caller]
+fn caught(mutant: Mutant, scenarios: &[Scenario]) -> String {
+    for scenario in scenarios {
+        let broken = Scenario {
+            mutant: Some(mutant),
+            ..*scenario
+        };
+        let checker = broken
+            .checker()
+            .finish_when(HasDiscoveries::AnyFailures)
+            .spawn_bfs()
+            .join();
+        for property in broken.properties() {
+            let failure = property.expectation == stateright::Expectation::Always;
+            if let Some(path) = checker.discovery(property.name).filter(|_| failure) {
+                let actions = path.into_actions();
+                return format!("{mutant:?}: not \"{}\" after {actions:?}", property.name);
+            }
+        }
+    }
+    panic!("{mutant:?} goes unnoticed");
+}
+
+#[test]
+fn the_checker_finds_every_broken_rule() {
+    for mutant in Mutant::ALL {
+        println!("{}", caught(mutant, &[OVERLAP, FIXATION, THEFT]));
+    }
+}
