@@ -67,6 +67,7 @@
 //! | feature | brings |
 //! |---|---|
 //! | `axum` | extractors for [`Session`] and [`AuthenticatedSession`], on `axum-core` alone |
+//! | `redis`, `redis-tls` | [`store`]s and shared lists of ended tokens in Redis or Valkey, and TLS to them |
 //! | `testing` | a manual clock, the store contract suite and other tools for tests |
 
 #![warn(clippy::expect_used, clippy::panic, clippy::unwrap_used)]

@@ -2,6 +2,7 @@
 
 mod failure;
 mod item;
+mod replace;
 mod subjects;
 mod table;
 mod write;
