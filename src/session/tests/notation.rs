@@ -57,9 +57,6 @@ pub(super) fn live(text: &str) -> Option<Live> {
             () => Hold::Current,
         },
         stale_key: has("stale"),
-        lineage: SessionId::from_bytes([1; SessionId::LEN]).lineage(),
-        suspended: false,
-        rebind: false,
     })
 }
 
