@@ -16,7 +16,13 @@ use axum::{
 };
 use common::{Answer, SESSION, clock, keys};
 use tower::ServiceExt;
-use tower_session_guard::{MemoryStore, SessionLayer, testing::ManualClock};
+use tower_session_guard::{
+    MemoryStore, SessionLayer,
+    testing::{
+        FixationAudit, ManualClock,
+        audit::{Account, Outcome, Pick, Probe, Step},
+    },
+};
 
 /// A browser with a jar of cookies, which sends its own pages' forms.
 #[derive(Clone)]
@@ -268,6 +274,25 @@ async fn a_user_sees_and_ends_their_sessions() {
     assert!(bob.get("/").await.body.contains("Your account"));
 }
 
+#[tokio::test]
+async fn ending_a_session_needs_a_fresh_proof() {
+    let clock = clock();
+    let mut browser = site(&clock);
+    browser.login("alice").await;
+    clock.advance(Duration::from_secs(601));
+    let csrf = browser.csrf("/sessions").await;
+    for path in ["/sessions/end", "/sessions/end-others"] {
+        let answer = browser.post(path, &format!("csrf={csrf}&id=x")).await;
+        leads_to(&answer, "/step-up?next=%2Fsessions");
+    }
+    browser.step_up().await;
+    let csrf = browser.csrf("/sessions").await;
+    let answer = browser
+        .post("/sessions/end-others", &format!("csrf={csrf}"))
+        .await;
+    leads_to(&answer, "/sessions");
+}
+
 /// R05.
 #[tokio::test]
 async fn a_logout_leaves_nothing_behind() {
@@ -309,4 +334,47 @@ async fn what_users_write_is_text() {
     let page = browser.get("/").await.body;
     assert!(page.contains("1 to &lt;script&gt;&quot;&#39;&amp;"));
     assert!(!page.contains("<script"));
+}
+
+/// R01–R05, R08, R13, R32, R40–R43, R51, R52, R82; A01–A05, A07–A11, A19–A24, A37, A38, A43.
+#[tokio::test]
+async fn the_fixation_audit_finds_nothing() {
+    let csrf = |page: &str| Step::get(page).picking(Pick::field("csrf"));
+    let report = FixationAudit::of(site(&clock()).app)
+        .account(Account::new("alice", "demo"))
+        .account(Account::new("bob", "demo"))
+        .login(
+            Step::post("/login")
+                .field("name", "{username}")
+                .field("password", "{password}")
+                .expecting(303),
+        )
+        .logged_in(Probe::get("/").text("Your account"))
+        .elevate([
+            csrf("/step-up"),
+            Step::post("/step-up")
+                .field("csrf", "{csrf}")
+                .field("code", "123456"),
+        ])
+        .elevated(Probe::get("/transfer").status(200))
+        .logout([
+            csrf("/"),
+            Step::post("/logout").field("csrf", "{csrf}").expecting(303),
+        ])
+        .run()
+        .await
+        .unwrap();
+    report.assert_clean();
+    // Guests have no data and no CSRF token here, and no token is a JSON Web Token.
+    let left = report.verdicts().iter().filter_map(|verdict| {
+        matches!(verdict.outcome, Outcome::NotJudged(_)).then_some(verdict.check.id)
+    });
+    let expected = [
+        "data-survives-login",
+        "data-survives-switch",
+        "csrf-survives-login",
+        "token-not-verified",
+        "token-lifetime",
+    ];
+    assert_eq!(left.collect::<Vec<_>>(), expected);
 }

@@ -1,6 +1,6 @@
 //! [`RequestContext`]: a request's session from its admission to the carrying out of its marks.
 
-use std::{future::Future, pin::Pin, sync::Arc};
+use std::{future::Future, mem, pin::Pin, sync::Arc};
 
 use http::Extensions;
 
@@ -16,7 +16,6 @@ use crate::session::{
     binding::Client,
     decide::{self, Outcome, Plan},
     handle::{AuthenticatedSession, Session},
-    time::Timestamp,
 };
 
 /// A settlement that waits for a store; it owns all it needs.
@@ -58,12 +57,12 @@ pub(crate) enum Conclusion {
 }
 
 impl RequestContext {
-    pub(crate) fn new<H>(shared: &Arc<Shared>, admission: Admission<H>, now: Timestamp) -> Self
+    pub(crate) fn new<H>(session: Session, admission: Admission<H>) -> Self
     where
         H: Into<Held>,
     {
         Self {
-            session: Session::new(Arc::clone(shared) as _, admission.live, now),
+            session,
             held: admission.held.into(),
             barred: admission.barred,
             guest_came: admission.guest_came,
@@ -90,7 +89,9 @@ impl RequestContext {
     }
 
     /// Takes the marks and carries them out.
-    pub(crate) fn conclude(self, shared: &Arc<Shared>, outcome: Outcome) -> Conclusion {
+    ///
+    /// Once: what it held goes with it.
+    pub(crate) fn conclude(&mut self, shared: &Arc<Shared>, outcome: Outcome) -> Conclusion {
         let marks = self.session.close();
         let live = self.session.live();
         let admitted_at = self.session.admitted_at();
@@ -108,25 +109,28 @@ impl RequestContext {
             outcome,
             barred: self.barred,
             guest_came: self.guest_came,
-            client: self.client,
+            client: mem::take(&mut self.client),
         };
         let settled = decide::settle(&finished.settlement(live, shared));
         if settled.plan == Plan::Keep {
             shared.tell_all(&settled.events, live, None, finished.now);
             return Conclusion::Now(judge(settled.verdict, Writes::new()));
         }
-        match (&shared.keeper, self.held) {
+        match (&shared.keeper, &mut self.held) {
             (Keeper::Stored(store), Held::Stored(held)) => {
+                let held = mem::take(held);
                 let (shared, store, live) = (Arc::clone(shared), Arc::clone(store), live.cloned());
                 Conclusion::Later(Box::pin(stored::settle(
                     shared, store, live, held, finished, settled,
                 )))
             }
             (Keeper::SelfContained(list @ List::Here(_)), Held::SelfContained(held)) => {
-                let settling = self_contained::settle(shared, list, live, held, &finished, settled);
+                let settling =
+                    self_contained::settle(shared, list, live, mem::take(held), &finished, settled);
                 Conclusion::Now(at_once(settling))
             }
             (Keeper::SelfContained(list @ List::Shared(_)), Held::SelfContained(held)) => {
+                let held = mem::take(held);
                 let (shared, list, live) = (Arc::clone(shared), list.clone(), live.cloned());
                 Conclusion::Later(Box::pin(self_contained::settle_later(
                     shared, list, live, held, finished, settled,

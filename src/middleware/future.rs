@@ -18,7 +18,7 @@ use super::{
     keeper::{BoxLoad, Settling},
     shared::Shared,
 };
-use crate::session::{decide::Outcome, time::Timestamp};
+use crate::session::decide::Outcome;
 
 pin_project! {
     /// The response of a [`SessionService`](crate::SessionService).
@@ -44,7 +44,7 @@ pin_project! {
             let this = this.project();
             match this.state.project() {
                 StateProj::Run { context, .. } => {
-                    if let Some(context) = context.take()
+                    if let Some(mut context) = context.take()
                         && let Conclusion::Later(settling) =
                             context.conclude(this.shared, Outcome::Dropped)
                     {
@@ -69,7 +69,6 @@ pin_project! {
             load: BoxLoad,
             request: Option<Request<B>>,
             service: S,
-            now: Timestamp,
         },
         Run {
             #[pin]
@@ -95,14 +94,12 @@ where
         service: S,
         shared: Arc<Shared>,
         failure: F,
-        now: Timestamp,
     ) -> Self {
         Self {
             state: State::Admit {
                 load,
                 request: Some(request),
                 service,
-                now,
             },
             shared,
             failure,
@@ -141,15 +138,13 @@ where
                     load,
                     request,
                     service,
-                    now,
                 } => {
                     let admission = ready!(load.as_mut().poll(cx));
                     let Some(mut request) = request.take() else {
                         unreachable!("the request leaves once, with the admission");
                     };
                     match admission {
-                        Ok(admission) => {
-                            let context = RequestContext::new(this.shared, admission, *now);
+                        Ok(context) => {
                             context.enter(request.extensions_mut());
                             let handler = service.call(request);
                             let context = Some(context);
@@ -166,8 +161,8 @@ where
                     }
                 }
                 StateProj::Run { handler, context } => {
-                    let answer = ready!(handler.poll(cx));
-                    let Some(context) = context.take() else {
+                    let mut answer = ready!(handler.poll(cx));
+                    let Some(context) = context else {
                         unreachable!("the context leaves once, with the answer");
                     };
                     let outcome = match &answer {
@@ -179,7 +174,7 @@ where
                     match context.conclude(this.shared, outcome) {
                         Conclusion::Now(settled) => {
                             this.state.set(State::Done);
-                            let answer = finish(this.shared, this.failure, answer, settled, read);
+                            finish(this.shared, this.failure, &mut answer, settled, read);
                             return Poll::Ready(answer);
                         }
                         Conclusion::Later(settling) => this.state.set(State::Settle {
@@ -201,10 +196,10 @@ where
                     *settling = None;
                     let (answer, read) = (answer.take(), *read);
                     this.state.set(State::Done);
-                    let Some(answer) = answer else {
+                    let Some(mut answer) = answer else {
                         unreachable!("the answer leaves once, with the settlement");
                     };
-                    let answer = finish(this.shared, this.failure, answer, settled, read);
+                    finish(this.shared, this.failure, &mut answer, settled, read);
                     return Poll::Ready(answer);
                 }
                 #[expect(clippy::panic, reason = "a future's contract: never polled again")]
@@ -214,27 +209,24 @@ where
     }
 }
 
-/// The handler's answer with our cookies, or the reply that takes its place.
+/// Puts our cookies into the handler's answer, or the reply to a failure in its place.
 fn finish<F, R, E>(
     shared: &Shared,
     failure: &F,
-    answer: Result<Response<R>, E>,
+    answer: &mut Result<Response<R>, E>,
     settled: Settling,
     read: bool,
-) -> Result<Response<R>, E>
-where
+) where
     F: FailureResponse<R>,
 {
-    let mut response = answer?;
-    let writes = match settled {
-        Ok(writes) => writes,
-        Err(error) => {
-            response = reply(failure, &error);
-            Vec::new()
-        }
+    let Ok(response) = answer else {
+        return;
     };
+    let writes = settled.unwrap_or_else(|error| {
+        *response = reply(failure, &error);
+        Vec::new()
+    });
     shared.writer.finish(response.headers_mut(), &writes, read);
-    Ok(response)
 }
 
 /// Completes a settlement without its request.

@@ -20,6 +20,7 @@ use super::{
     },
     shared::Shared,
 };
+use crate::session::handle::Session;
 
 /// The service that a [`SessionLayer`](crate::SessionLayer) makes of an inner one.
 #[derive(Clone)]
@@ -80,33 +81,36 @@ where
         let now = shared.settings.clock.now();
         let context = match &shared.keeper {
             Keeper::SelfContained(list) => {
-                let arrival = shared.arrival(&request, now, |tokens, kind, value| {
-                    tokens.open_self_contained(kind, value, now)
+                let arrival = shared.arrival(&request, now, |kind, value| {
+                    self_contained::read(&shared, kind, value, now)
                 });
                 if matches!(list, List::Shared(_)) && !arrival.is_empty() {
                     let (list, shares) = (list.clone(), Arc::clone(&shared));
                     let load = self_contained::load(shares, list, arrival, now);
                     let ready = self.take_ready();
-                    return ResponseFuture::admit(load, request, ready, shared, failure, now);
+                    return ResponseFuture::admit(load, request, ready, shared, failure);
                 }
                 match at_once(self_contained::admit(&shared, list, arrival, now)) {
-                    Ok(admission) => RequestContext::new(&shared, admission, now),
+                    Ok((session, admission)) => RequestContext::new(session, admission),
                     Err(_) => unreachable!("the list of this process never fails"),
                 }
             }
             Keeper::Stored(store) => {
-                let arrival = shared.arrival(&request, now, |tokens, kind, value| {
-                    tokens.open_reference(kind, value, now)
+                let arrival = shared.arrival(&request, now, |kind, value| {
+                    shared.tokens.open_reference(kind, value, now)
                 });
                 if arrival.is_empty() {
+                    let session = Session::new(Arc::clone(&shared) as _, None, now);
                     let visitor = Admission::<stored::Held>::visitor(arrival.client);
-                    RequestContext::new(&shared, visitor, now)
-                } else if let Some(admission) = stored::at_hand(&shared, &**store, &arrival, now) {
-                    RequestContext::new(&shared, admission, now)
+                    RequestContext::new(session, visitor)
+                } else if let Some((session, admission)) =
+                    stored::at_hand(&shared, &**store, &arrival, now)
+                {
+                    RequestContext::new(session, admission)
                 } else {
                     let load = stored::load(Arc::clone(&shared), Arc::clone(store), arrival, now);
                     let ready = self.take_ready();
-                    return ResponseFuture::admit(load, request, ready, shared, failure, now);
+                    return ResponseFuture::admit(load, request, ready, shared, failure);
                 }
             }
         };

@@ -14,9 +14,9 @@ use super::{
 use crate::{
     cookie::{
         CookieKind, CookiePolicy,
-        request::{CookieReader, Presented},
+        request::{CookieReader, Found, Presented},
         response::CookieWriter,
-        token::{Opened, Rejected, TokenKeys},
+        token::{Rejected, TokenKeys},
     },
     key::KeyRing,
     session::{
@@ -78,17 +78,16 @@ pub(crate) struct Shared {
     data_budget: usize,
 }
 
-/// The valid tokens that came with a request.
+/// The valid tokens that came with a request, and its client.
 #[derive(Debug)]
 pub(crate) struct Arrival<T> {
-    pub(crate) session: Option<Opened<T>>,
-    pub(crate) guest: Option<Opened<T>>,
+    pub(crate) tokens: Found<T>,
     pub(crate) client: Client,
 }
 
 impl<T> Arrival<T> {
     pub(crate) const fn is_empty(&self) -> bool {
-        self.session.is_none() && self.guest.is_none()
+        !self.tokens.session.is_one() && !self.tokens.guest.is_one()
     }
 }
 
@@ -132,19 +131,18 @@ impl Shared {
         &self,
         request: &Request<B>,
         now: Timestamp,
-        mut open: impl FnMut(&TokenKeys, CookieKind, &[u8]) -> Result<Opened<T>, Rejected>,
+        open: impl FnMut(CookieKind, &[u8]) -> Result<T, Rejected>,
     ) -> Arrival<T> {
-        let found = self.reader.read(request.headers(), |kind, value| {
-            open(&self.tokens, kind, value)
-        });
-        let planted = matches!(found.session, Presented::Several);
-        let session = self.one(found.session, now);
-        let guest = self.one(found.guest, now).filter(|_| !planted);
-        Arrival {
-            session,
-            guest,
+        let mut arrival = Arrival {
+            tokens: self.reader.read(request.headers(), open),
             client: self.client(request.headers(), request.extensions()),
+        };
+        self.tell_unless_one(&arrival.tokens.session, now);
+        self.tell_unless_one(&arrival.tokens.guest, now);
+        if matches!(arrival.tokens.session, Presented::Several) {
+            arrival.tokens.guest = Presented::default();
         }
+        arrival
     }
 
     fn client(&self, headers: &HeaderMap, extensions: &Extensions) -> Client {
@@ -152,10 +150,9 @@ impl Shared {
         reader.map_or_else(Client::default, |reader| reader.read(headers, extensions))
     }
 
-    fn one<T>(&self, presented: Presented<T>, now: Timestamp) -> Option<T> {
+    fn tell_unless_one<T>(&self, presented: &Presented<T>, now: Timestamp) {
         let kind = match presented {
-            Presented::One(token) => return Some(token),
-            Presented::Nothing { rejected: None } => return None,
+            Presented::One(_) | Presented::Nothing { rejected: None } => return,
             Presented::Nothing {
                 rejected: Some(cause),
             } => match cause {
@@ -168,7 +165,6 @@ impl Shared {
             Presented::Several => EventKind::DuplicateTokens,
         };
         self.tell(&SessionEvent::new(kind, now));
-        None
     }
 }
 

@@ -1,6 +1,6 @@
 //! [`Entries`]: a session's data as one canonical run of bytes, decoded only where it is read.
 
-use bytes::Bytes;
+use std::sync::Arc;
 
 use super::codec::{Malformed, Reader, put_bytes};
 
@@ -10,7 +10,10 @@ const CARRIED: u8 = 1;
 ///
 /// Each entry is a flag byte (1: carried over a login), the name and the value, both length-prefixed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Entries(Bytes);
+pub(crate) struct Entries(
+    /// `None` for no entries, which most sessions have: then nothing is allocated.
+    Option<Arc<[u8]>>,
+);
 
 /// One entry, as it lies in the bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,23 +35,27 @@ impl Entries {
             }
             last = Some(entry.name);
         }
-        Ok(Self(Bytes::copy_from_slice(bytes)))
+        Ok(Self::of(bytes))
+    }
+
+    fn of(bytes: &[u8]) -> Self {
+        Self((!bytes.is_empty()).then(|| bytes.into()))
     }
 
     pub(crate) fn as_bytes(&self) -> &[u8] {
-        &self.0
+        self.0.as_deref().unwrap_or_default()
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.0.is_none()
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.0.len()
+        self.as_bytes().len()
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = Entry<'_>> {
-        let mut reader = Reader::new(&self.0);
+        let mut reader = Reader::new(self.as_bytes());
         std::iter::from_fn(move || read(&mut reader).ok())
     }
 
@@ -76,13 +83,13 @@ impl Entries {
     }
 
     fn collect<'a>(entries: impl Iterator<Item = Entry<'a>>) -> Self {
-        let mut out = Vec::new();
+        let mut out = Vec::with_capacity(64);
         for entry in entries {
             out.push(if entry.carried { CARRIED } else { 0 });
             put_bytes(&mut out, entry.name.as_bytes());
             put_bytes(&mut out, entry.value);
         }
-        Self(out.into())
+        Self::of(&out)
     }
 }
 

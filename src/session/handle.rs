@@ -74,7 +74,8 @@ struct Inner {
 #[derive(Default)]
 struct Pending {
     marks: Vec<(Timestamp, Mark)>,
-    draft: Option<Draft>,
+    /// Boxed, since most requests mark nothing.
+    draft: Option<Box<Draft>>,
     closed: bool,
 }
 
@@ -91,6 +92,11 @@ impl Session {
             read: AtomicBool::new(false),
             pending: Mutex::default(),
         }))
+    }
+
+    /// The session, for as long as nobody else has the handle.
+    pub(crate) fn live_mut(&mut self) -> Option<&mut Live> {
+        Arc::get_mut(&mut self.0)?.live.as_mut()
     }
 
     /// Says that a user proved who they are.
@@ -254,7 +260,7 @@ impl Session {
         let live = self.own()?;
         let draft_keeps = |pending: &Pending| {
             let draft = pending.draft.as_ref();
-            draft.is_none_or(Draft::keeps_lineage)
+            draft.is_none_or(|draft| draft.keeps_lineage())
         };
         if !draft_keeps(&self.pending()) {
             return None;
@@ -328,7 +334,7 @@ impl Session {
         self.touch_read();
         pending
             .draft
-            .get_or_insert_with(|| Draft::of(self.0.live.as_ref()))
+            .get_or_insert_with(|| Box::new(Draft::of(self.0.live.as_ref())))
     }
 
     fn pending(&self) -> MutexGuard<'_, Pending> {

@@ -62,7 +62,7 @@ fn app(sessions: SessionLayer) -> Router {
             "/note",
             get(async |session: Session| read(session, &NOTE).await).post(
                 async |session: Session, Query(note): Query<Text>| {
-                    session.insert(&NOTE, &note.text).unwrap()
+                    session.insert(&NOTE, &note.text).unwrap();
                 },
             ),
         )
@@ -70,7 +70,7 @@ fn app(sessions: SessionLayer) -> Router {
             "/kept-note",
             get(async |session: Session| read(session, &KEPT_NOTE).await).post(
                 async |session: Session, Query(note): Query<Text>| {
-                    session.insert(&KEPT_NOTE, &note.text).unwrap()
+                    session.insert(&KEPT_NOTE, &note.text).unwrap();
                 },
             ),
         )
@@ -81,7 +81,7 @@ fn app(sessions: SessionLayer) -> Router {
 
 async fn csrf(session: Session) -> String {
     session.csrf_token().map_or_else(String::new, |token| {
-        format!(r#"<meta name="csrf" content="{}">"#, token.to_string())
+        format!(r#"<meta name="csrf" content="{token}">"#)
     })
 }
 

@@ -1,13 +1,16 @@
-//! Attacks on sessions, in real browsers.
+//! Attacks on sessions, in real browsers: see docs/browsers.md.
+#![cfg(unix)]
 #![allow(unreachable_pub, reason = "a test binary has no outside")]
 
 mod attacks;
 mod driver;
+#[cfg(feature = "axum")]
+mod example;
 mod report;
 mod site;
 mod stage;
 
-use driver::Engine;
+use driver::{Browser, Engine};
 
 /// An attack, and the tests that play it in each browser.
 macro_rules! attacks {
@@ -37,22 +40,43 @@ macro_rules! play {
         let Some(mut trial) = crate::report::Trial::begin(stringify!($name), engine).await else {
             return;
         };
-        for target in [
-            crate::site::UNPROTECTED,
-            crate::site::STORED,
-            crate::site::SEALED,
-        ] {
+        for target in crate::site::TARGETS {
             let outcome = crate::attacks::$module::$name(&mut trial.stage, target).await;
-            trial.judge(target, outcome);
+            trial.judge(target, &outcome);
         }
         trial.end();
     };
 }
 
+/// The browser goes with the test that started it, also with one that fails.
+async fn goes_with_its_test(engine: Engine) {
+    let browser = match Browser::start(engine).await {
+        Ok(browser) => browser,
+        Err(missing) => return report::say(&format!("skipped: the end of {engine}: {missing}")),
+    };
+    let folder = browser.folder().to_owned();
+    assert!(!Browser::running_in(&folder).is_empty());
+    let failing = tokio::spawn(async move { panic!("with {browser:?}") });
+    assert!(failing.await.unwrap_err().is_panic());
+    assert!(!folder.exists());
+    assert!(Browser::running_in(&folder).is_empty());
+}
+
+#[tokio::test]
+async fn chromium_goes_with_its_test() {
+    goes_with_its_test(Engine::Chromium).await;
+}
+
+#[tokio::test]
+async fn firefox_goes_with_its_test() {
+    goes_with_its_test(Engine::Firefox).await;
+}
+
 attacks! {
-    sibling_domain_cookie: planting, "A01";
-    longer_path: planting, "A03, A04, A05";
-    script_before_the_login: planting, "A01, A43";
+    sibling_domain_cookie: planting, "A01, A18";
+    chosen_value: planting, "A02";
+    longer_path: planting, "A03, A04";
+    script_before_the_login: planting, "A01, A18, A43";
     partitioned_twin: planting, "A08b";
     overflow_of_the_jar: planting, "A13";
     odd_names: names, "A06–A12";

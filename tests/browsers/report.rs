@@ -5,10 +5,15 @@ use std::io::{Write, stdout};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::{
+    ATTACKS,
+    attacks::FIXATED,
     driver::{Browser, Engine},
-    site::{Site, Target},
+    site::{Guarded, Site, Target},
     stage::{Outcome, Stage},
 };
+
+const PATH: &str = "docs/browsers.md";
+const PAGE: &str = include_str!("../../docs/browsers.md");
 
 /// Browsers are heavy: this many at once.
 static SLOTS: Semaphore = Semaphore::const_new(2);
@@ -46,33 +51,71 @@ impl Trial {
     }
 
     /// The attack must work on the careless twin, or it shows nothing, and must win nothing from ours.
+    /// Where no prefix helps, the attacker still never becomes the victim.
     #[track_caller]
-    pub fn judge(&mut self, target: Target, outcome: Outcome) {
+    pub fn judge(&mut self, target: Target, outcome: &Outcome) {
         let cell = match outcome.harm {
             Some(harm) => format!("{}, {harm}", outcome.arrived),
             None => format!("{}, held", outcome.arrived),
         };
         let (attack, engine, host) = (self.attack, self.engine, target.host);
-        assert_eq!(
-            outcome.harm.is_none(),
-            target.protected,
-            "{attack} on {host} in {engine}: {cell}"
-        );
+        let as_it_must_be = match target.guarded {
+            Guarded::Not => outcome.harm.is_some(),
+            Guarded::Unprefixed => outcome.harm != Some(FIXATED),
+            Guarded::Fully => outcome.harm.is_none(),
+        };
+        assert!(as_it_must_be, "{attack} on {host} in {engine}: {cell}");
         self.cells.push(cell);
     }
 
     pub fn end(self) {
-        say(&format!(
-            "| `{}` | {} {} | {} |",
-            self.attack,
-            self.engine,
-            self.stage.browser.version,
-            self.cells.join(" | ")
-        ));
+        let (attack, engine) = (self.attack, self.engine);
+        let (_, shows) = ATTACKS.iter().find(|(name, _)| *name == attack).unwrap();
+        let cells = self.cells.join(" | ");
+        let row = format!("| `{attack}` | {shows} | {engine} | {cells} |");
+        let version = &self.stage.browser.version;
+        say(&format!("matrix, {engine} {version}: {row}"));
+        if !PAGE.lines().any(|line| line == row) {
+            say(&format!("matrix, {engine} {version}: not so on {PATH}"));
+        }
     }
 }
 
-/// To standard output, past the capturing of passing tests' output.
-fn say(line: &str) {
-    writeln!(stdout(), "{line}").unwrap();
+/// To standard output, past the capturing of passing tests' output, each line whole.
+pub fn say(line: &str) {
+    let line = format!("{line}\n");
+    stdout().write_all(line.as_bytes()).unwrap();
+}
+
+/// What was observed changes with the browsers, and a run says so. What may not rot is which attacks there
+/// are, what they show, and that they fail.
+#[test]
+fn the_page_has_every_attack_in_every_browser() {
+    let engines = [Engine::Chromium, Engine::Firefox].map(|engine| engine.to_string());
+    let expected: Vec<_> = ATTACKS
+        .iter()
+        .flat_map(|(name, shows)| {
+            engines
+                .iter()
+                .map(move |engine| [format!("`{name}`"), (*shows).to_owned(), engine.clone()])
+        })
+        .collect();
+    let rows: Vec<_> = PAGE
+        .lines()
+        .filter_map(|line| line.strip_prefix("| ")?.strip_suffix(" |"))
+        .map(|row| row.split(" | ").collect::<Vec<_>>())
+        .filter(|row| row.len() == 7 && row[0].starts_with('`'))
+        .collect();
+    let listed: Vec<_> = rows.iter().map(|row| &row[..3]).collect();
+    assert_eq!(listed, expected);
+    for row in &rows {
+        let held: Vec<_> = row[3..]
+            .iter()
+            .map(|cell| cell.ends_with(", held"))
+            .collect();
+        assert!(
+            matches!(held[..], [false, _, true, true]),
+            "the careless twin falls and ours holds: {row:?}"
+        );
+    }
 }

@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, Request, header};
+use http::{HeaderMap, Method, Request, StatusCode, header};
 use http_body_util::{BodyExt, Empty};
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use tokio::time::{Instant, sleep};
 
 use crate::{
     driver::{Browser, Tab},
-    site::{ATTACKER, Seen, Site, Target, encode, value},
+    site::{ATTACKER, Seen, Site, Target, WHO, encode, text, value},
 };
 
 /// Nothing on one machine takes longer.
@@ -49,8 +49,8 @@ impl Outcome {
 /// What the attacker's own client was answered.
 #[derive(Debug)]
 pub struct Reply {
+    pub status: StatusCode,
     pub who: String,
-    pub body: String,
     headers: HeaderMap,
 }
 
@@ -97,9 +97,15 @@ impl Stage {
     pub async fn leave(&mut self, host: &str, script: &str) {
         let page = self.url(host, &format!("/page?{}", encode(script.as_bytes())));
         self.browser.open(&page).await;
+        self.becomes(&format!("location.href !== '{page}'")).await;
+    }
+
+    /// Waits until this holds in the browser's page.
+    pub async fn becomes(&mut self, condition: &str) {
         let deadline = Instant::now() + PATIENCE;
-        while self.browser.run("return location.href").await == page {
-            assert!(Instant::now() < deadline, "the page stays");
+        let script = format!("return {condition}");
+        while self.browser.run(&script).await != true {
+            assert!(Instant::now() < deadline, "{condition}");
             sleep(Duration::from_millis(10)).await;
         }
     }
@@ -131,6 +137,13 @@ impl Stage {
         self.last(target, "/whoami")
     }
 
+    /// What the victim reads of the session's data.
+    pub async fn read(&mut self, target: Target) -> String {
+        let read = "return (await fetch('/get')).text()";
+        let read = self.script(target.host, read).await;
+        read.trim_start_matches("done").trim().to_owned()
+    }
+
     /// The last of the browser's requests for the path.
     #[track_caller]
     pub fn last(&self, target: Target, path: &str) -> Seen {
@@ -157,19 +170,20 @@ impl Stage {
             .unwrap();
         let answer = client.request(request).await.unwrap();
         let (parts, body) = answer.into_parts();
-        let body = body.collect().await.unwrap().to_bytes();
+        body.collect().await.unwrap();
         Reply {
-            who: parts.headers["x-who"].to_str().unwrap().to_owned(),
-            body: String::from_utf8(body.to_vec()).unwrap(),
+            status: parts.status,
+            who: text(&parts.headers, WHO),
             headers: parts.headers,
         }
     }
 
     /// Who the attacker is with these cookies.
     pub async fn replay(&self, target: Target, cookies: &[u8]) -> String {
-        self.attacker(target, Method::GET, "/whoami", cookies)
-            .await
-            .who
+        let reply = self.attacker(target, Method::GET, "/whoami", cookies);
+        let reply = reply.await;
+        assert!(reply.status.is_success(), "{reply:?}");
+        reply.who
     }
 
     /// A visitor's token that the attacker fetched for themselves.

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use tower_session_guard::{
     SessionId, SessionStore, Timestamp,
     store::{
-        Created, Replaced, Revision,
+        Created, Replaced, Revision, StoreErrorKind,
         redis::{
             RedisStore,
             redis::{self, AsyncTypedCommands, Client, aio::MultiplexedConnection},
@@ -19,7 +19,7 @@ use crate::server::{self, Server};
 const HOUR: Duration = Duration::from_secs(3600);
 
 struct Bench {
-    _server: Server,
+    server: Server,
     store: RedisStore,
     raw: MultiplexedConnection,
 }
@@ -31,7 +31,7 @@ impl Bench {
         Some(Self {
             store: RedisStore::connect(server.url()).await.unwrap(),
             raw: client.get_multiplexed_async_connection().await.unwrap(),
-            _server: server,
+            server,
         })
     }
 
@@ -196,6 +196,38 @@ async fn a_key_stays_as_long_as_either_clock_says_and_goes_by_itself() {
         let _ = bench.store.remove(&id(number)).await.unwrap();
         assert_eq!(bench.raw.keys("*").await.unwrap(), Vec::<String>::new());
     }
+}
+
+#[tokio::test]
+async fn a_full_server_takes_no_new_session_and_keeps_those_it_has() {
+    let Some(bench) = Bench::new().await else {
+        return;
+    };
+    let now = real_now();
+    let revision = bench.create(&id(1), "alice", now).await;
+    bench.server.wait_for("CONFIG SET maxmemory 1", "OK");
+    for record in [
+        RecordBuilder::new(now).build(),
+        RecordBuilder::new(now).subject("alice").build(),
+    ] {
+        let refused = bench.store.create(&id(2), &record, now).await.unwrap_err();
+        assert_eq!(refused.kind(), StoreErrorKind::Full, "{refused:?}");
+    }
+    let larger = RecordBuilder::new(now)
+        .subject("alice")
+        .entry("k", b"\"v\"");
+    let larger = larger.build();
+    let claimed = id(1);
+    let grow = bench.store.replace(&claimed, revision, &larger, now);
+    assert_eq!(grow.await.unwrap_err().kind(), StoreErrorKind::Full);
+
+    let same = RecordBuilder::new(now).subject("alice").build();
+    let replaced = bench.store.replace(&id(1), revision, &same, now).await;
+    assert!(matches!(replaced.unwrap(), Replaced::Replaced(_)));
+    let claim = claim_for(&id(1), [0; 16]);
+    assert!(bench.store.load(&claim, now).await.unwrap().is_some());
+    let removed = bench.store.remove_all_of(&"alice".into(), None).await;
+    assert_eq!(removed.unwrap(), 1);
 }
 
 /// R29, R31: neither a name of a user nor a secret is in a key.

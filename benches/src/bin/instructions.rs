@@ -38,7 +38,9 @@ fn main() -> ExitCode {
     if let [flag, name, scenario, batches @ ..] = &args.rest[..]
         && flag == "--profile"
     {
-        let batches = batches.first().map_or(100, |n| n.parse().expect("a number"));
+        let batches = batches
+            .first()
+            .map_or(100, |n| n.parse().expect("a number"));
         profile(name, scenario, batches);
         return ExitCode::SUCCESS;
     }

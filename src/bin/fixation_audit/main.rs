@@ -1,6 +1,7 @@
 //! `fixation-audit`: learn whether a login can be fixated. See `docs/audit.md`.
 
 mod arguments;
+mod assemble;
 mod description;
 mod openapi;
 mod output;

@@ -37,6 +37,32 @@ pub(crate) enum Presented<T> {
     Several,
 }
 
+impl<T> Presented<T> {
+    pub(crate) const fn is_one(&self) -> bool {
+        matches!(self, Self::One(_))
+    }
+
+    pub(crate) fn one(self) -> Option<T> {
+        match self {
+            Self::One(token) => Some(token),
+            Self::Nothing { .. } | Self::Several => None,
+        }
+    }
+
+    pub(crate) const fn as_one(&self) -> Option<&T> {
+        match self {
+            Self::One(token) => Some(token),
+            Self::Nothing { .. } | Self::Several => None,
+        }
+    }
+}
+
+impl<T> Default for Presented<T> {
+    fn default() -> Self {
+        Self::Nothing { rejected: None }
+    }
+}
+
 /// Reads `Cookie` fields: bytes only, without decoding, quotes, or special names.
 ///
 /// Fields are split at `;`, each piece is freed of spaces and tabs around it, and begins with one of the
@@ -67,8 +93,13 @@ impl CookieReader {
         headers: &HeaderMap,
         mut open: impl FnMut(CookieKind, &[u8]) -> Result<T, Rejected>,
     ) -> Found<T> {
-        let mut session = Candidates::default();
-        let mut guest = Candidates::default();
+        // What is found can be large: it is written where it is handed out.
+        let mut found = Found {
+            session: Presented::default(),
+            guest: Presented::default(),
+        };
+        let mut session = Candidates::new(&mut found.session);
+        let mut guest = Candidates::new(&mut found.guest);
         let mut left = MAX_BYTES;
         for field in headers.get_all(COOKIE) {
             let field = field.as_bytes();
@@ -89,10 +120,7 @@ impl CookieReader {
                 }
             }
         }
-        Found {
-            session: session.presented,
-            guest: guest.presented,
-        }
+        found
     }
 
     /// The values under our names in one field.
@@ -127,38 +155,40 @@ impl CookieReader {
 }
 
 /// The values that came under one name.
-struct Candidates<'a, T> {
+struct Candidates<'a, 'p, T> {
     tried: [&'a [u8]; MAX_CANDIDATES],
     count: usize,
-    presented: Presented<T>,
+    presented: &'p mut Presented<T>,
 }
 
-impl<T> Default for Candidates<'_, T> {
-    fn default() -> Self {
+impl<'a, 'p, T> Candidates<'a, 'p, T> {
+    fn new(presented: &'p mut Presented<T>) -> Self {
         Self {
             tried: [&[]; MAX_CANDIDATES],
             count: 0,
-            presented: Presented::Nothing { rejected: None },
+            presented,
         }
     }
-}
 
-impl<'a, T> Candidates<'a, T> {
     fn consider(&mut self, value: &'a [u8], open: impl FnOnce(&[u8]) -> Result<T, Rejected>) {
         if self.count == MAX_CANDIDATES || self.tried[..self.count].contains(&value) {
             return;
         }
         self.tried[self.count] = value;
         self.count += 1;
-        match (open(value), &self.presented) {
-            (Ok(opened), Presented::Nothing { .. }) => self.presented = Presented::One(opened),
-            (Ok(_), _) => self.presented = Presented::Several,
-            (Err(cause), _) => self.reject(cause),
+        match open(value) {
+            Ok(opened) => {
+                *self.presented = match self.presented {
+                    Presented::Nothing { .. } => Presented::One(opened),
+                    Presented::One(_) | Presented::Several => Presented::Several,
+                }
+            }
+            Err(cause) => self.reject(cause),
         }
     }
 
     fn reject(&mut self, cause: Rejected) {
-        if let Presented::Nothing { rejected } = &mut self.presented {
+        if let Presented::Nothing { rejected } = self.presented {
             *rejected = (*rejected).max(Some(cause));
         }
     }

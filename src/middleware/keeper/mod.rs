@@ -11,7 +11,7 @@ use http::HeaderValue;
 
 use self::list::List;
 use super::{
-    context::Held,
+    context::RequestContext,
     failure::{SessionError, SessionErrorKind},
     shared::Shared,
 };
@@ -36,10 +36,9 @@ pub(crate) enum Keeper {
     Stored(Arc<dyn SessionStore>),
 }
 
-/// What a request turned out to hold.
+/// What a request turned out to hold, beside its session.
 #[derive(Debug)]
 pub(crate) struct Admission<H> {
-    pub(crate) live: Option<Live>,
     pub(crate) held: H,
     /// Whether the request came with a retired token.
     pub(crate) barred: bool,
@@ -50,23 +49,7 @@ pub(crate) struct Admission<H> {
 
 /// An admission that waits for a store or for a shared list; it owns all it needs.
 pub(crate) type BoxLoad =
-    Pin<Box<dyn Future<Output = Result<Admission<Held>, SessionError>> + Send>>;
-
-impl<H> Admission<H> {
-    /// The same for a request of any keeper.
-    pub(crate) fn held_as<T>(self) -> Admission<T>
-    where
-        H: Into<T>,
-    {
-        Admission {
-            live: self.live,
-            held: self.held.into(),
-            barred: self.barred,
-            guest_came: self.guest_came,
-            client: self.client,
-        }
-    }
-}
+    Pin<Box<dyn Future<Output = Result<RequestContext, SessionError>> + Send>>;
 
 impl<H> Admission<H>
 where
@@ -75,7 +58,6 @@ where
     /// Of a request without any token of ours.
     pub(crate) fn visitor(client: Client) -> Self {
         Self {
-            live: None,
             held: H::default(),
             barred: false,
             guest_came: false,

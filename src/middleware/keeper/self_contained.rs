@@ -8,9 +8,11 @@ use super::{
 use crate::{
     cookie::{
         CookieKind,
-        token::{Opened, SelfContained},
+        request::Presented,
+        token::{Rejected, SelfContained},
     },
     middleware::{
+        context::RequestContext,
         failure::{SessionError, SessionErrorKind},
         random,
         shared::{Arrival, Shared},
@@ -21,6 +23,7 @@ use crate::{
         decide::{self, Dead, Hold, Live, Outcome, Plan, Save, Settled, Verdict},
         draft::Rotation,
         event::{EventKind, SessionEvent},
+        handle::Session,
         id::SessionId,
         mark::Mark,
         policy::TokenReuse,
@@ -36,95 +39,101 @@ use crate::{
 /// What a request holds beside its session: the guest session that came with it.
 #[derive(Debug, Default)]
 pub(crate) struct Held {
-    beside: Option<SelfContained>,
+    beside: Option<Session>,
+}
+
+/// The session in a token, where it stays: it is too large to be handed around.
+pub(crate) fn read(
+    shared: &Arc<Shared>,
+    kind: CookieKind,
+    value: &[u8],
+    now: Timestamp,
+) -> Result<Session, Rejected> {
+    let token = shared.tokens.open_self_contained(kind, value, now)?;
+    let SelfContained { id, state } = token.value;
+    let live = Live {
+        id,
+        state,
+        hold: Hold::Lost,
+        stale_key: token.stale_key,
+        lineage: id.lineage(),
+        suspended: false,
+        rebind: false,
+    };
+    Ok(Session::new(Arc::clone(shared) as _, Some(live), now))
 }
 
 /// Asks a shared list what the tokens are worth, and tells if it fails.
 pub(crate) fn load(
     shared: Arc<Shared>,
     list: List,
-    arrival: Arrival<SelfContained>,
+    arrival: Arrival<Session>,
     now: Timestamp,
 ) -> BoxLoad {
     Box::pin(async move {
-        let admission = admit(&shared, &list, arrival, now).await;
-        if admission.is_err() {
+        let admitted = admit(&shared, &list, arrival, now).await;
+        if admitted.is_err() {
             shared.tell(&SessionEvent::new(EventKind::StoreFailedLoad, now));
         }
-        Ok(admission?.held_as())
+        let (session, admission) = admitted?;
+        Ok(RequestContext::new(session, admission))
     })
 }
 
 /// Decides what the tokens are worth.
 pub(crate) async fn admit(
-    shared: &Shared,
+    shared: &Arc<Shared>,
     list: &List,
-    arrival: Arrival<SelfContained>,
+    arrival: Arrival<Session>,
     now: Timestamp,
-) -> Result<Admission<Held>, StoreError> {
-    let guest_came = arrival.guest.is_some();
+) -> Result<(Session, Admission<Held>), StoreError> {
+    let Arrival { tokens, client } = arrival;
     let mut admission = Admission {
-        live: None,
         held: Held::default(),
         barred: false,
-        guest_came,
-        client: arrival.client,
+        guest_came: tokens.guest.is_one(),
+        client,
     };
-    if let Some(token) = arrival.session {
-        match open(
-            shared,
-            list,
-            token,
-            CookieKind::Session,
-            &admission.client,
-            now,
-        )
-        .await?
-        {
-            Ok(live) => {
-                admission.live = Some(live);
-                admission.held.beside = arrival.guest.map(|guest| guest.value);
-                return Ok(admission);
+    if let Presented::One(mut session) = tokens.session {
+        let client = &admission.client;
+        let live = its_own(&mut session);
+        match open(shared, list, live, CookieKind::Session, client, now).await? {
+            Ok(()) => {
+                admission.held.beside = tokens.guest.one();
+                return Ok((session, admission));
             }
             Err(dead) => admission.barred = dead.is_retired(),
         }
     }
-    if let Some(token) = arrival.guest {
-        match open(
-            shared,
-            list,
-            token,
-            CookieKind::Guest,
-            &admission.client,
-            now,
-        )
-        .await?
-        {
-            Ok(live) => admission.live = Some(live),
+    if let Presented::One(mut guest) = tokens.guest {
+        let client = &admission.client;
+        let live = its_own(&mut guest);
+        match open(shared, list, live, CookieKind::Guest, client, now).await? {
+            Ok(()) => return Ok((guest, admission)),
             Err(dead) => admission.barred |= dead.is_retired(),
         }
     }
-    Ok(admission)
+    let nobody = Session::new(Arc::clone(shared) as _, None, now);
+    Ok((nobody, admission))
+}
+
+/// The session of a handle that was made a moment ago.
+fn its_own(session: &mut Session) -> &mut Live {
+    match session.live_mut() {
+        Some(live) => live,
+        None => unreachable!("it holds one, and nobody else has it"),
+    }
 }
 
 async fn open(
     shared: &Shared,
     list: &List,
-    token: Opened<SelfContained>,
+    live: &mut Live,
     kind: CookieKind,
     client: &Client,
     now: Timestamp,
-) -> Result<Result<Live, Dead>, StoreError> {
-    let mut live = Live {
-        id: token.value.id,
-        state: token.value.state,
-        hold: Hold::Lost,
-        stale_key: token.stale_key,
-        lineage: token.value.id.lineage(),
-        suspended: false,
-        rebind: false,
-    };
-    let standing = standing(list.status(issued(&live), now).await?);
+) -> Result<Result<(), Dead>, StoreError> {
+    let standing = standing(list.status(issued(live), now).await?);
     let verdict = standing.and_then(|standing| {
         let authenticated = kind == CookieKind::Session;
         decide::admit(&live.state, standing, authenticated, now, shared.policy())
@@ -132,13 +141,13 @@ async fn open(
     match verdict {
         Ok(hold) => {
             live.hold = hold;
-            if let Err(dead) = shared.appraise(&mut live, client, now) {
+            if let Err(dead) = shared.appraise(live, client, now) {
                 let until = live.state.absolute_expiry;
                 let _: bool = list.retire(&live.id, Retirement::Ended, until, now).await?;
-                shared.tell_dead(live.id, Some(&live), dead, now);
+                shared.tell_dead(live.id, Some(live), dead, now);
                 return Ok(Err(dead));
             }
-            Ok(Ok(live))
+            Ok(Ok(()))
         }
         Err(dead) => {
             if dead == Dead::Reused && shared.policy().token_reuse() == TokenReuse::EndSession {
@@ -147,7 +156,7 @@ async fn open(
                 let event = SessionEvent::new(EventKind::SessionEndedByReuse, now).of(live.id);
                 shared.tell(&event.by(live.subject().cloned()));
             } else {
-                shared.tell_dead(live.id, Some(&live), dead, now);
+                shared.tell_dead(live.id, Some(live), dead, now);
             }
             Ok(Err(dead))
         }
@@ -347,7 +356,9 @@ impl Settle<'_> {
         {
             self.remove_cookie(kind_of(live.state.authentication.is_some()));
         }
-        if let Some(guest) = self.held.beside.take() {
+        if let Some(beside) = self.held.beside.take()
+            && let Some(guest) = beside.live()
+        {
             let until = guest.state.absolute_expiry;
             let now = self.finished.now;
             if self.list.retire(&guest.id, how, until, now).await? {

@@ -6,8 +6,9 @@ use http::HeaderValue;
 
 use super::{Admission, BoxLoad, Finished, Settling, Writes, judge, kind_of};
 use crate::{
-    cookie::{CookieKind, token::Opened},
+    cookie::{CookieKind, request::Presented, token::Opened},
     middleware::{
+        context::RequestContext,
         failure::{SessionError, SessionErrorKind},
         random,
         shared::{Arrival, Shared},
@@ -18,6 +19,7 @@ use crate::{
         decide::{self, Dead, Hold, Live, Outcome, Plan, Save, Settled, Verdict},
         draft::Rotation,
         event::{EventKind, SessionEvent},
+        handle::Session,
         id::{Claim, Fresh, Lineage, Secret, SessionId},
         mark::Mark,
         policy::TokenReuse,
@@ -54,100 +56,102 @@ struct Kept {
 pub(crate) fn load(
     shared: Arc<Shared>,
     store: Arc<dyn SessionStore>,
-    arrival: Arrival<Claim>,
+    arrival: Arrival<Opened<Claim>>,
     now: Timestamp,
 ) -> BoxLoad {
     Box::pin(async move {
-        let admission = admit(&shared, &*store, arrival, now).await;
-        if admission.is_err() {
+        let admitted = admit(&shared, &*store, arrival, now).await;
+        if admitted.is_err() {
             shared.tell(&SessionEvent::new(EventKind::StoreFailedLoad, now));
         }
-        Ok(admission?.held_as())
+        let (live, admission) = admitted?;
+        let session = Session::new(shared, live, now);
+        Ok(RequestContext::new(session, admission))
     })
 }
 
 /// The admission where the store has the session at hand and it opens: nothing is asked, ended or told.
 /// Everything else is [`load`]'s to find out.
 pub(crate) fn at_hand(
-    shared: &Shared,
+    shared: &Arc<Shared>,
     store: &dyn SessionStore,
-    arrival: &Arrival<Claim>,
+    arrival: &Arrival<Opened<Claim>>,
     now: Timestamp,
-) -> Option<Admission<Held>> {
+) -> Option<(Session, Admission<Held>)> {
     if !arrival.client.is_unbound() {
         return None;
     }
-    let token = arrival.session.as_ref().or(arrival.guest.as_ref())?;
-    let beside = arrival.session.as_ref().and(arrival.guest.as_ref());
-    let kind = kind_of(arrival.session.is_some());
+    let (session, guest) = (&arrival.tokens.session, &arrival.tokens.guest);
+    let token = session.as_one().or(guest.as_one())?;
+    let kind = kind_of(session.is_one());
     let stored = store.at_hand(&token.value, now)?;
-    let (mut live, kept, verdict) = weigh(shared, token, stored, kind, now);
-    live.hold = verdict.ok()?;
+    let hold = weigh(shared, token, &stored.record, kind, now).ok()?;
+    let (mut live, kept) = admitted(token, stored, hold);
     decide::lower_remembered(&mut live.state, now, shared.policy());
-    Some(Admission {
-        live: Some(live),
+    let live = Session::new(Arc::clone(shared) as _, Some(live), now);
+    let beside = guest.as_one().filter(|_| session.is_one());
+    let admission = Admission {
         held: Held {
             kept: Some(kept),
             beside: beside.map(|guest| guest.value.clone()),
         },
         barred: false,
-        guest_came: arrival.guest.is_some(),
+        guest_came: guest.is_one(),
         client: Client::default(),
-    })
+    };
+    Some((live, admission))
 }
 
 /// What a stored session is worth to the bearer of this token.
 fn weigh(
     shared: &Shared,
     token: &Opened<Claim>,
-    Stored { record, revision }: Stored,
+    record: &Record,
     kind: CookieKind,
     now: Timestamp,
-) -> (Live, Box<Kept>, Result<Hold, Dead>) {
-    let Record {
-        state,
-        proof,
-        lineage,
-        ..
-    } = record;
-    let claim = token.value.clone();
-    let standing = proof.standing(claim.secret(), now);
+) -> Result<Hold, Dead> {
+    let standing = record.proof.standing(token.value.secret(), now);
     let authenticated = kind == CookieKind::Session;
-    let verdict = decide::admit(&state, standing, authenticated, now, shared.policy());
+    decide::admit(&record.state, standing, authenticated, now, shared.policy())
+}
+
+#[inline]
+fn admitted(token: &Opened<Claim>, stored: Stored, hold: Hold) -> (Live, Box<Kept>) {
+    let Stored { record, revision } = stored;
+    let claim = token.value.clone();
     let live = Live {
         id: *claim.id(),
-        state,
-        hold: Hold::Lost,
+        state: record.state,
+        hold,
         stale_key: token.stale_key,
-        lineage,
+        lineage: record.lineage,
         suspended: false,
         rebind: false,
     };
-    let kept = Kept {
+    let kept = Box::new(Kept {
         claim,
         revision,
-        proof,
-        lineage,
-    };
-    (live, Box::new(kept), verdict)
+        proof: record.proof,
+        lineage: record.lineage,
+    });
+    (live, kept)
 }
 
 async fn admit(
     shared: &Shared,
     store: &dyn SessionStore,
-    arrival: Arrival<Claim>,
+    arrival: Arrival<Opened<Claim>>,
     now: Timestamp,
-) -> Result<Admission<Held>, SessionError> {
-    let guest_came = arrival.guest.is_some();
-    let client = arrival.client;
+) -> Result<(Option<Live>, Admission<Held>), SessionError> {
+    let Arrival { tokens, client } = arrival;
+    let guest_came = tokens.guest.is_one();
     let mut barred = false;
-    let mut beside = arrival.guest;
-    if let Some(token) = arrival.session {
+    let mut beside = tokens.guest.one();
+    if let Presented::One(token) = tokens.session {
         match open(shared, store, &token, CookieKind::Session, &client, now).await? {
             Ok((live, kept)) => {
                 let beside = beside.map(|guest| guest.value);
-                return Ok(Admission {
-                    live: Some(live),
+                let admission = Admission {
                     held: Held {
                         kept: Some(kept),
                         beside,
@@ -155,13 +159,13 @@ async fn admit(
                     barred,
                     guest_came,
                     client,
-                });
+                };
+                return Ok((Some(live), admission));
             }
             Err(dead) => barred = dead.is_retired(),
         }
     }
     let mut admission = Admission {
-        live: None,
         held: Held::default(),
         barred,
         guest_came,
@@ -179,13 +183,13 @@ async fn admit(
         .await?
         {
             Ok((live, kept)) => {
-                admission.live = Some(live);
                 admission.held.kept = Some(kept);
+                return Ok((Some(live), admission));
             }
             Err(dead) => admission.barred |= dead.is_retired(),
         }
     }
-    Ok(admission)
+    Ok((None, admission))
 }
 
 async fn open(
@@ -201,7 +205,8 @@ async fn open(
         shared.tell_dead(id, None, Dead::Unknown, now);
         return Ok(Err(Dead::Unknown));
     };
-    let (mut live, kept, verdict) = weigh(shared, token, stored, kind, now);
+    let verdict = weigh(shared, token, &stored.record, kind, now);
+    let (mut live, kept) = admitted(token, stored, Hold::Lost);
     match verdict {
         Ok(hold) => {
             live.hold = hold;

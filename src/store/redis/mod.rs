@@ -1,5 +1,4 @@
-//! [`RedisStore`]: sessions in Redis or Valkey.
-#![doc = include_str!("../../../docs/stores/redis.md")]
+//! [`RedisStore`] and [`RedisRevocations`]: sessions, or the list of ended tokens, in Redis or Valkey.
 
 mod connect;
 mod dial;
@@ -43,23 +42,9 @@ use crate::session::{
     time::Timestamp,
 };
 
-/// Sessions in Redis 6.2 or later, or in Valkey: on one server, on a cluster, behind sentinels.
+#[doc = include_str!("../../../docs/stores/redis.md")]
 ///
-/// A clone is another handle to the same connection. Nothing runs in the background. What it costs, what
-/// its guarantees rest on and how to set the server up is on the [module's page](self).
-///
-/// # Examples
-///
-/// ```no_run
-/// use tower_session_guard::{KeyRing, SessionLayer, store::redis::RedisStore};
-///
-/// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
-/// let store = RedisStore::connect("redis://127.0.0.1:6379/0").await?;
-/// let sessions = SessionLayer::new(KeyRing::from_env("SESSION_KEYS")?).with_store(store);
-/// # let _ = sessions;
-/// # Ok(())
-/// # }
-/// ```
+/// A clone is another handle to the same connection.
 #[derive(Clone)]
 pub struct RedisStore {
     link: Arc<Link>,

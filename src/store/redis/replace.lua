@@ -3,9 +3,14 @@
 -- of 16 bytes or nothing.
 -- Returns 1 replaced, 0 conflict, -1 gone, -2 not ours to read, -3 another subject's, -4 the record would
 -- outlive its index entry.
-local held, value = redis.call('GETEX', KEYS[1]), ARGV[2]
-if not held then return -1 end
-if #held < 49 or string.byte(held, 1) ~= 1 then return -2 end
+local held, value = redis.call('GET', KEYS[1]), ARGV[2]
+-- GETEX reads as a write command does, so a replica refuses it and gives no answer of its own.
+local function answer(outcome)
+  redis.call('GETEX', KEYS[1])
+  return outcome
+end
+if not held then return answer(-1) end
+if #held < 49 or string.byte(held, 1) ~= 1 then return answer(-2) end
 local function number(from)
   local n = 0
   for i = from, from + 7 do n = n * 256 + string.byte(held, i) end
@@ -14,10 +19,10 @@ end
 local now, expires = tonumber(ARGV[3]), tonumber(ARGV[4])
 local revision = string.sub(held, 2, 9)
 -- Our own value: the answer to the first attempt was lost.
-if revision == string.sub(value, 2, 9) then return 1 end
-if number(26) <= now then return -1 end
-if revision ~= ARGV[1] then return 0 end
-if string.sub(held, 10, 25) ~= string.sub(value, 10, 25) then return -3 end
+if revision == string.sub(value, 2, 9) then return answer(1) end
+if number(26) <= now then return answer(-1) end
+if revision ~= ARGV[1] then return answer(0) end
+if string.sub(held, 10, 25) ~= string.sub(value, 10, 25) then return answer(-3) end
 local time = redis.call('TIME')
 local clock = time[1] * 1000 + math.floor(time[2] / 1000)
 local drop = math.max(expires, clock + math.max(0, expires - now)) + 60000
@@ -25,8 +30,11 @@ local listing = string.sub(held, 34, 49)
 if ARGV[5] ~= '' then
   listing = ARGV[5]
 elseif number(34) > 0 and drop + 600000 > number(42) then
-  return -4
+  return answer(-4)
 end
 value = string.sub(value, 1, 33) .. listing .. string.sub(value, 50)
+-- A server whose memory is full refuses a script's first write if it may take more: what is no larger than
+-- before comes second.
+if #value <= #held then redis.call('GETEX', KEYS[1]) end
 redis.call('SET', KEYS[1], value, 'PXAT', string.format('%.0f', drop))
 return 1

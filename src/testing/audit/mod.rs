@@ -63,6 +63,7 @@ mod jar;
 mod plan;
 mod recorder;
 mod report;
+mod request;
 mod scene;
 mod script;
 mod shape;

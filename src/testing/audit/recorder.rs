@@ -79,6 +79,10 @@ impl<'a> Recorder<'a> {
             sent,
             seen,
         };
+        let finding = match self.outcomes.remove(&id) {
+            Some(Outcome::Found(earlier) | Outcome::Accepted(earlier, _)) => earlier.and(finding),
+            _ => finding,
+        };
         let outcome = match self.scene.plan.accepted.get(id.check().id) {
             Some(reason) => Outcome::Accepted(finding, secrets.scrub(reason)),
             None => Outcome::Found(finding),

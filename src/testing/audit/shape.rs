@@ -52,21 +52,8 @@ impl Jwt {
                 format!("{header}.{}.", self.encoded_payload),
             ));
         }
-        // In the middle: the last character may hold bits that decoders pass over.
-        if let Some(at) = token.len().checked_sub(self.signature.len() / 2 + 1)
-            && self.signature.len() > 2
-        {
-            let swapped = if token[at..].starts_with('A') {
-                "B"
-            } else {
-                "A"
-            };
-            let changed = format!(
-                "{}{swapped}{}",
-                &token[..at],
-                token.get(at + 1..).unwrap_or_default()
-            );
-            forged.push(("a changed signature", changed));
+        if !self.signature.is_empty() {
+            forged.push(("a changed signature", tampered(token)));
         }
         forged
     }
@@ -87,6 +74,19 @@ pub(super) fn looks_signed(value: &str) -> bool {
     let tail = value.rsplit(['.', ':', '|']).next().unwrap_or_default();
     let alphabet = |b: u8| b.is_ascii_alphanumeric() || b"+/-_=%".contains(&b);
     tail.len() < value.len() && tail.len() >= 20 && tail.bytes().all(alphabet)
+}
+
+/// The value with one character of its last part, the signature, changed.
+pub(super) fn tampered(value: &str) -> String {
+    let tail = value.rsplit(['.', ':', '|']).next().unwrap_or_default();
+    // In the middle: the last character may hold bits that decoders pass over.
+    let at = value.len().saturating_sub(tail.len() / 2 + 1);
+    let Some((head, rest)) = value.split_at_checked(at) else {
+        return format!("A{value}");
+    };
+    let other = if rest.starts_with('0') { '1' } else { '0' };
+    let rest: String = rest.chars().skip(1).collect();
+    format!("{head}{other}{rest}")
 }
 
 /// The bytes behind base64, in either alphabet.
@@ -150,6 +150,13 @@ mod tests {
                 super::decode(JWT.rsplit('.').next().unwrap())
             );
         }
+    }
+
+    #[test]
+    fn tampering_changes_the_signature_alone() {
+        assert_eq!(super::tampered("payload.abcd"), "payload.a0cd");
+        assert_eq!(super::tampered("éa"), "Aéa");
+        assert_eq!(super::tampered(""), "0");
     }
 
     #[test]

@@ -1,14 +1,19 @@
 //! Only the hosts that were named, and never for longer or more often than allowed.
 
+use std::convert::Infallible;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use axum::Router;
+use axum::body::{Body, Bytes};
 use axum::extract::Request;
 use axum::middleware::{Next, from_fn};
 use axum::response::Redirect;
 use axum::routing::get;
+use http_body::Frame;
 
 use super::{by_flags, run, serve};
 use crate::rust::{Faults, Spelling, app};
@@ -25,6 +30,20 @@ fn counted(app: Router, wait: Duration) -> (Router, Arc<AtomicUsize>) {
         }
     });
     (app.layer(layer), count)
+}
+
+struct Endless;
+
+impl http_body::Body for Endless {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(&[b'x'; 16_384])))))
+    }
 }
 
 fn correct() -> Router {
@@ -131,4 +150,20 @@ async fn no_more_requests_are_sent_than_allowed() {
     assert_eq!(ended.status, 2);
     assert_eq!(hits.load(Ordering::Relaxed), 40);
     assert_eq!(ended.json()["requests"], 40);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_page_without_end_is_cut_off() {
+    let endless = || async { Body::new(Endless) };
+    let url = serve(correct().route("/endless", get(endless))).await;
+    let ended = run(&by_flags(&[
+        &url,
+        "-q",
+        "--visit",
+        "/endless",
+        "--time-limit",
+        "60",
+    ]))
+    .await;
+    assert_eq!(ended.status, 0, "{}", ended.err);
 }

@@ -41,11 +41,13 @@ pub async fn next_user_of_the_browser(stage: &mut Stage, target: Target) -> Outc
     stage.post(target, "/put?v=letter").await;
     let seen = stage.post(target, "/login?user=bob").await;
     assert_eq!(seen.who, "bob@1");
-    let read = "return (await fetch('/get')).text()";
-    let data = stage.script(target.host, read).await;
-    let leaks = data == "done letter" || known(stage, target, &token).await;
+    let data = stage.read(target).await;
+    let leaks = !data.is_empty() || known(stage, target, &token).await;
     Outcome {
-        arrived: data.replace("done ", "reads “") + "”",
+        arrived: match &*data {
+            "" => "finds no data".to_owned(),
+            data => format!("finds the {data}"),
+        },
         harm: leaks.then_some("the next user has the last one's data"),
     }
 }

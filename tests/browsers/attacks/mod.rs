@@ -11,7 +11,7 @@ use crate::{
     stage::{Outcome, Stage},
 };
 
-const FIXATED: &str = "the attacker is the victim";
+pub const FIXATED: &str = "the attacker is the victim";
 const SWAPPED: &str = "the victim acts as the attacker";
 const LOGGED_OUT: &str = "the victim is logged out";
 
@@ -33,9 +33,12 @@ async fn known(stage: &Stage, target: Target, token: &str) -> bool {
 }
 
 /// After the victim's login: whether the attacker is the victim, by the token that they planted.
-async fn fixated(stage: &Stage, target: Target, token: &str, login: &Seen) -> Outcome {
+async fn fixated(stage: &mut Stage, target: Target, token: &str, login: &Seen) -> Outcome {
     assert_eq!(login.who, "alice@1");
     let harm = known(stage, target, token).await.then_some(FIXATED);
+    // Nor is anything left of what the attacker put into their session.
+    let data = stage.read(target).await;
+    assert!(harm.is_some() || data.is_empty(), "{data:?}");
     Outcome::planted(has(&login.cookie, token), harm)
 }
 

@@ -15,7 +15,7 @@ pub async fn late_answer_to_a_visitor(stage: &mut Stage, target: Target) -> Outc
     stage.finish(&[&page]).await;
     let late = stage.last(target, "/put");
     let sets = late.sets(target.session).is_some();
-    assert!(!(sets && target.protected), "{late:?}");
+    assert!(!(sets && target.is_ours()), "{late:?}");
     let seen = stage.whoami(target).await;
     Outcome {
         arrived: written(&late),
@@ -42,7 +42,7 @@ pub async fn two_tabs_log_in_at_once(stage: &mut Stage, target: Target) -> Outco
         stage.browser.switch(tab).await;
         assert_eq!(stage.whoami(target).await.who, "alice@1");
     }
-    if target.protected {
+    if target.is_ours() {
         // Neither login was given the other's token.
         let [one, other] = [one, other].map(|login| login.sets(target.session));
         assert!(one.is_some() && other.is_some() && one != other);

@@ -4,7 +4,7 @@ mod marionette;
 mod process;
 mod webdriver;
 
-use std::{fmt, fs, future::Future, process::Command, time::Duration};
+use std::{fmt, fs, future::Future, path::Path, process::Command, time::Duration};
 
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep, timeout};
@@ -25,7 +25,8 @@ impl fmt::Display for Engine {
     }
 }
 
-/// No request of the browser leaves this machine, and nothing asks for a user.
+/// No request of the browser leaves this machine, and nothing asks for a user. Without its sandbox
+/// Chromium also starts as root; it opens nothing but the pages of these tests.
 const CHROMIUM: &[&str] = &[
     "--headless",
     "--no-sandbox",
@@ -48,6 +49,8 @@ user_pref("datareporting.policy.dataSubmissionEnabled", false);
 user_pref("app.normandy.enabled", false);
 user_pref("services.settings.server", "data:,#remote-settings-dummy/v1");
 user_pref("browser.shell.checkDefaultBrowser", false);
+user_pref("dom.ipc.processPrelaunch.enabled", false);
+user_pref("browser.cache.disk.enable", false);
 "#;
 
 /// One of the browser's tabs.
@@ -60,7 +63,7 @@ pub struct Browser {
     wire: Wire,
     /// As the browser tells it.
     pub version: String,
-    _process: Process,
+    process: Process,
 }
 
 #[derive(Debug)]
@@ -103,7 +106,7 @@ impl Browser {
         Ok(Self {
             wire: Wire::WebDriver(driver),
             version: version(&granted),
-            _process: process,
+            process,
         })
     }
 
@@ -124,8 +127,18 @@ impl Browser {
         Ok(Self {
             wire: Wire::Marionette(marionette),
             version: version(&granted),
-            _process: process,
+            process,
         })
+    }
+
+    /// The folder with the browser's profile.
+    pub fn folder(&self) -> &Path {
+        self.process.folder()
+    }
+
+    /// The ids of the processes that were started with this folder.
+    pub fn running_in(folder: &Path) -> Vec<u64> {
+        process::running_in(folder)
     }
 
     /// Goes to a page as a user does who types its address, and waits until it is loaded.

@@ -72,28 +72,24 @@ impl Process {
             sleep(Duration::from_millis(20)).await;
         }
     }
+}
 
-    /// The processes whose command line names the folder: a browser that a driver has started, even
-    /// where the driver never told its id.
-    fn of_folder(&self) -> Vec<u64> {
-        let Ok(entries) = fs::read_dir("/proc") else {
-            return Vec::new();
-        };
-        let folder = self.folder.to_string_lossy();
-        let running = entries.filter_map(|entry| {
-            let entry = entry.ok()?;
-            let id = entry.file_name().to_str()?.parse().ok()?;
-            let line = fs::read(entry.path().join("cmdline")).ok()?;
-            let line = String::from_utf8_lossy(&line);
-            let name_ends = |rest: &str| !rest.starts_with(|c: char| c.is_ascii_digit());
-            let named = line.match_indices(&*folder);
-            named
-                .map(|(at, _)| &line[at + folder.len()..])
-                .any(name_ends)
-                .then_some(id)
-        });
-        running.collect()
-    }
+/// The processes whose command line names the folder: also a browser that a driver has started and never
+/// told the id of.
+pub fn running_in(folder: &Path) -> Vec<u64> {
+    let Ok(entries) = fs::read_dir("/proc") else {
+        return Vec::new();
+    };
+    let folder = format!("{}/", folder.display());
+    let running = entries.filter_map(|entry| {
+        let entry = entry.ok()?;
+        let id = entry.file_name().to_str()?.parse().ok()?;
+        let line = fs::read(entry.path().join("cmdline")).ok()?;
+        String::from_utf8_lossy(&line)
+            .contains(&folder)
+            .then_some(id)
+    });
+    running.collect()
 }
 
 impl Drop for Process {
@@ -102,9 +98,8 @@ impl Drop for Process {
             let _ = child.kill();
             let _ = child.wait();
         }
-        let mut left = self.of_folder();
-        left.extend(self.browser);
-        for id in left {
+        let known = self.browser;
+        for id in running_in(&self.folder).into_iter().chain(known) {
             let _ = Command::new("kill")
                 .args(["-KILL", &id.to_string()])
                 .stderr(Stdio::null())

@@ -21,7 +21,7 @@ use axum::{
 };
 use tokio::net::TcpListener;
 use tower::ServiceExt;
-use tower_session_guard::{KeyRing, MemoryStore, SessionLayer};
+use tower_session_guard::{CookiePolicy, KeyRing, MemoryStore, SessionLayer};
 
 pub use gate::Gate;
 pub use hostile::encode;
@@ -34,7 +34,24 @@ pub struct Target {
     pub session: &'static str,
     /// The cookie of a visitor with data.
     pub guest: &'static str,
-    pub protected: bool,
+    pub guarded: Guarded,
+}
+
+/// By what a target is protected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Guarded {
+    /// By nothing.
+    Not,
+    /// By this crate, under a name that promises nothing: as in a browser that knows no prefixes.
+    Unprefixed,
+    /// By this crate as it comes.
+    Fully,
+}
+
+impl Target {
+    pub fn is_ours(self) -> bool {
+        self.guarded != Guarded::Not
+    }
 }
 
 const SESSION: &str = "__Host-Http-session";
@@ -45,7 +62,7 @@ pub const UNPROTECTED: Target = Target {
     host: "careless.localhost",
     session: "sid",
     guest: "sid",
-    protected: false,
+    guarded: Guarded::Not,
 };
 
 /// Ours, with sessions in a store.
@@ -53,7 +70,7 @@ pub const STORED: Target = Target {
     host: "app.localhost",
     session: SESSION,
     guest: GUEST,
-    protected: true,
+    guarded: Guarded::Fully,
 };
 
 /// Ours, with the session in the cookie.
@@ -62,11 +79,21 @@ pub const SEALED: Target = Target {
     ..STORED
 };
 
+/// Ours, under a name without a prefix.
+pub const UNPREFIXED: Target = Target {
+    host: "bare.localhost",
+    session: "sid",
+    guest: "sid-guest",
+    guarded: Guarded::Unprefixed,
+};
+
+pub const TARGETS: [Target; 4] = [UNPROTECTED, UNPREFIXED, STORED, SEALED];
+
 /// A host of another site.
 pub const STRANGER: &str = "attacker.localhost";
 
 /// Names whom the application took the request's sender for when it answered.
-const WHO: &str = "x-who";
+pub const WHO: &str = "x-who";
 
 /// Marks a request of the attacker's own client.
 pub const ATTACKER: &str = "x-attacker";
@@ -109,9 +136,7 @@ pub struct Site {
 
 #[derive(Clone)]
 struct Hosts {
-    unprotected: Router,
-    stored: Router,
-    sealed: Router,
+    applications: Arc<[(&'static str, Router)]>,
     hostile: Router,
 }
 
@@ -119,10 +144,19 @@ impl Site {
     pub async fn start() -> Self {
         let gate = Gate::default();
         let layer = || SessionLayer::new(KeyRing::generate().unwrap());
+        let bare = CookiePolicy::builder().whole_name(UNPREFIXED.session);
+        let bare = layer().with_cookies(bare.build().unwrap());
+        let bare = bare.with_store(MemoryStore::new());
+        let stored = layer().with_store(MemoryStore::new());
         let hosts = Hosts {
-            unprotected: unprotected::app(gate.clone()),
-            stored: ours::app(layer().with_store(MemoryStore::new()), gate.clone()),
-            sealed: ours::app(layer(), gate.clone()),
+            applications: Arc::new([
+                (UNPROTECTED.host, unprotected::app(gate.clone())),
+                (UNPREFIXED.host, ours::app(bare, gate.clone())),
+                (STORED.host, ours::app(stored, gate.clone())),
+                (SEALED.host, ours::app(layer(), gate.clone())),
+                #[cfg(feature = "axum")]
+                (crate::example::HOST, crate::example::app()),
+            ]),
             hostile: hostile::app(),
         };
         let seen = Arc::default();
@@ -154,11 +188,9 @@ async fn dispatch(State(hosts): State<Hosts>, request: Request) -> Response {
         return StatusCode::NOT_FOUND.into_response();
     }
     let host = host(request.headers());
-    let router = match &*host {
-        _ if path == hostile::PAGE => hosts.hostile,
-        host if host == UNPROTECTED.host => hosts.unprotected,
-        host if host == STORED.host => hosts.stored,
-        host if host == SEALED.host => hosts.sealed,
+    let mut applications = hosts.applications.iter();
+    let router = match applications.find(|(known, _)| *known == host) {
+        Some((_, application)) if path != hostile::PAGE => application.clone(),
         _ => hosts.hostile,
     };
     router.oneshot(request).await.into_response()
@@ -196,7 +228,7 @@ fn host(headers: &HeaderMap) -> String {
     host.split(':').next().unwrap_or_default().to_owned()
 }
 
-fn text(headers: &HeaderMap, name: &str) -> String {
+pub fn text(headers: &HeaderMap, name: &str) -> String {
     headers.get(name).map(latin1).unwrap_or_default()
 }
 

@@ -99,8 +99,12 @@ fn answer(visitor: &Visitor, body: String, cookie: Option<String>) -> Response {
 /// The first cookie whose name looks like ours to a lenient eye.
 fn id(headers: &HeaderMap) -> Option<String> {
     headers.get_all(header::COOKIE).iter().find_map(|field| {
-        // One byte that is not text, and the whole field is dropped.
-        let field = std::str::from_utf8(field.as_bytes()).ok()?;
+        let field = String::from_utf8_lossy(field.as_bytes());
+        let values = field.split(';').filter_map(|pair| pair.rsplit_once('='));
+        // One value that is not plain text, and the whole field is dropped.
+        if !values.map(|(_, value)| value).all(str::is_ascii) {
+            return None;
+        }
         field.split([';', ',']).find_map(|pair| {
             let (name, value) = pair.trim().trim_start_matches('=').split_once('=')?;
             let name = String::from_utf8(decode(name)).ok()?;

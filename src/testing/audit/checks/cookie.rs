@@ -24,7 +24,7 @@ pub(super) async fn run(scene: &Scene, recorder: &mut Recorder<'_>) -> Result<()
         return Ok(());
     }
     let browser = scene.visitor().await?;
-    scene.try_login(&browser, 0).await?;
+    scene.must_login(&browser, 0).await?;
     let kept = browser.snapshot();
     for cookie in kept.jar.matching(&scene.place) {
         if scene.cookies.contains(&cookie.name) {
@@ -91,7 +91,7 @@ fn attributes(
         let note = planted_by_sibling(scene, jar, cookie, &name);
         recorder.found(
             Id::NoHostPrefix,
-            note.sent("logged in, then visited a sibling host"),
+            note.sent("logged in, and let a sibling host set the name"),
         );
     }
 }

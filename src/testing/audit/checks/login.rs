@@ -23,10 +23,7 @@ pub(super) async fn run(scene: &Scene, recorder: &mut Recorder<'_>) -> Result<()
 async fn same_browser(scene: &Scene, recorder: &mut Recorder<'_>) -> Result<(), AuditError> {
     let victim = scene.visitor().await?;
     let before = victim.snapshot();
-    if !scene.try_login(&victim, 0).await? {
-        // The application refuses to log a visitor in over a session; nothing can have been kept.
-        return Ok(());
-    }
+    scene.must_login(&victim, 0).await?;
     let after = victim.snapshot();
     let kept = scene.kept(&before, &after);
     let sent = "visited as a guest, copied the cookies, logged in; then called up the account with the copy";
@@ -92,8 +89,8 @@ async fn planted(scene: &Scene, recorder: &mut Recorder<'_>) -> Result<(), Audit
             format!("{} = {value}", String::from_utf8_lossy(&cookie.name))
         })
         .collect();
-    let seen = if signed {
-        "the attacker is logged in as the victim; the cookie bears a signature and is fixable all the same"
+    let seen = if signed && !adopts_changed(scene, &attacker).await? {
+        "the attacker is logged in as the victim; the cookie is signed, a changed one is refused, and it is fixable all the same"
     } else {
         "the attacker is logged in as the victim"
     };
@@ -103,4 +100,17 @@ async fn planted(scene: &Scene, recorder: &mut Recorder<'_>) -> Result<(), Audit
     );
     recorder.found(Id::PlantedCookie, Note::confirmed(seen).sent(sent));
     Ok(())
+}
+
+/// Whether the same works with the signatures changed: then nobody checks them.
+async fn adopts_changed(scene: &Scene, attacker: &Snapshot) -> Result<bool, AuditError> {
+    let mut changed = attacker.clone();
+    for cookie in attacker.jar.matching(&scene.place) {
+        let value = shape::tampered(&String::from_utf8_lossy(&cookie.value));
+        changed
+            .jar
+            .plant(&scene.place, &cookie.name, value.as_bytes());
+    }
+    let victim = scene.from(&changed);
+    Ok(scene.try_login(&victim, 0).await? && scene.reaches(&changed, 0).await?)
 }

@@ -50,7 +50,8 @@ impl CookieJar {
             .path
             .clone()
             .unwrap_or_else(|| default_path(place.path()));
-        if !cookie.secure && place.scheme() == "http" && self.covers_secure(&cookie, place, &path) {
+        if !cookie.secure && !place.is_secure_context() && self.covers_secure(&cookie, place, &path)
+        {
             return Err(Refusal::OverlaysSecure);
         }
         if !cookie.secure && cookie.same_site.as_deref() == Some("None") {

@@ -149,6 +149,18 @@ fn plain_http_cannot_cover_a_secure_cookie() {
 }
 
 #[test]
+fn loopback_may_cover_a_secure_cookie_as_https_may() {
+    for at in [
+        "https://a.test/",
+        "http://127.0.0.1/",
+        "http://localhost:8080/",
+    ] {
+        let fields = [(at, "x=1; Secure; Path=/"), (at, "x=; Path=/; Max-Age=0")];
+        sent(&fields, at, "");
+    }
+}
+
+#[test]
 fn the_jar_is_bounded() {
     let mut jar = CookieJar::default();
     for n in 0..400 {

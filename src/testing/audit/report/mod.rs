@@ -154,7 +154,28 @@ impl fmt::Display for Report {
     }
 }
 
+/// The longest that the evidence of several findings of one check may grow.
+const LONGEST_EVIDENCE: usize = 600;
+
 impl Finding {
+    /// Two findings of one check as one: as bad as the worse, with the evidence of both.
+    pub(super) fn and(self, other: Self) -> Self {
+        let (mut worse, milder) = if other.severity > self.severity {
+            (other, self)
+        } else {
+            (self, other)
+        };
+        let is_new = !worse.seen.contains(&milder.seen) || !worse.sent.contains(&milder.sent);
+        if is_new && worse.seen.len() + worse.sent.len() < LONGEST_EVIDENCE {
+            if !worse.sent.contains(&milder.sent) {
+                worse.sent = format!("{}; {}", worse.sent, milder.sent);
+            }
+            worse.seen = format!("{}; {}", worse.seen, milder.seen);
+        }
+        worse.confirmed |= milder.confirmed && worse.severity == milder.severity;
+        worse
+    }
+
     fn certainty(&self) -> &'static str {
         if self.confirmed {
             "confirmed by use"
@@ -185,4 +206,31 @@ fn counts(report: &Report) -> [usize; 4] {
         counts[at] += 1;
     }
     counts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Finding, Severity};
+
+    fn finding(severity: Severity, confirmed: bool, seen: &str) -> Finding {
+        Finding {
+            severity,
+            confirmed,
+            sent: "a login".to_owned(),
+            seen: seen.to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_milder_finding_never_covers_a_worse_one() {
+        let (bad, mild) = (Severity::Critical, Severity::Low);
+        for flipped in [false, true] {
+            let (one, two) = (finding(bad, false, "x"), finding(mild, true, "y"));
+            let both = if flipped { two.and(one) } else { one.and(two) };
+            assert_eq!((both.severity, both.confirmed), (bad, false));
+            assert_eq!((&*both.sent, &*both.seen), ("a login", "x; y"));
+        }
+        let same = finding(bad, true, "x").and(finding(bad, true, "x"));
+        assert_eq!(same.seen, "x");
+    }
 }

@@ -5,19 +5,18 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response};
-use http_body_util::{BodyExt, Full, Limited};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::{Client, connect::HttpConnector};
 use hyper_util::rt::TokioExecutor;
 
 use super::super::{BoxFuture, Place};
-use super::{LARGEST_BODY, Transport, TransportError};
+use super::{RequestBody, Transport, TransportError, collect};
 
 /// Sends requests over HTTP or HTTPS, to hosts that were named and to no other.
 ///
 /// Certificates are checked against the system's roots; `SSL_CERT_FILE` names others.
 pub struct HttpTransport {
-    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    client: Client<HttpsConnector<HttpConnector>, RequestBody>,
     authorities: BTreeSet<(String, String)>,
     patience: Duration,
 }
@@ -69,16 +68,12 @@ impl Transport for HttpTransport {
             let refusal = TransportError::new("the host is not among those that were named");
             return Box::pin(async { Err(refusal) });
         }
-        let answer = self.client.request(request.map(Full::new));
+        let answer = self.client.request(request.map(RequestBody::from));
         let patience = self.patience;
         Box::pin(async move {
             let whole = async {
                 let (head, body) = answer.await.map_err(|error| causes(&error))?.into_parts();
-                let body = Limited::new(body, LARGEST_BODY).collect().await;
-                let body = body.map_err(|error| {
-                    TransportError::new(format_args!("the body broke off: {error}"))
-                })?;
-                Ok(Response::from_parts(head, body.to_bytes()))
+                Ok(Response::from_parts(head, collect(body).await?))
             };
             let late = format!("no answer within {} s", patience.as_secs_f32());
             tokio::time::timeout(patience, whole)

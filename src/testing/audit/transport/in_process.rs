@@ -1,15 +1,15 @@
 use std::fmt;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::{Mutex, PoisonError};
 use std::task::{Context, Poll};
 
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 use http::{Request, Response, Uri};
 use http_body::{Body, Frame, SizeHint};
 use tower_service::Service;
 
 use super::super::BoxFuture;
-use super::{LARGEST_BODY, Transport, TransportError};
+use super::{Transport, TransportError, collect};
 
 /// Drives a tower service without a socket.
 ///
@@ -68,26 +68,6 @@ where
             }
         })
     }
-}
-
-async fn collect<B>(body: B) -> Result<Bytes, TransportError>
-where
-    B: Body,
-    B::Error: fmt::Display,
-{
-    let mut body = pin!(body);
-    let mut bytes = Vec::new();
-    while bytes.len() < LARGEST_BODY {
-        let frame = std::future::poll_fn(|cx| body.as_mut().poll_frame(cx)).await;
-        let Some(frame) = frame.transpose().map_err(TransportError::new)? else {
-            break;
-        };
-        if let Ok(mut data) = frame.into_data() {
-            let taken = data.remaining().min(LARGEST_BODY - bytes.len());
-            bytes.extend_from_slice(&data.copy_to_bytes(taken));
-        }
-    }
-    Ok(bytes.into())
 }
 
 impl<S, F> fmt::Debug for InProcess<S, F> {

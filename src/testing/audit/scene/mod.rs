@@ -1,11 +1,12 @@
 //! The stage on which checks play: who logs in, what the session rides on, and what shows who is there.
 
+mod rehearsal;
+
 use std::sync::Arc;
 
 use super::browser::{Exchange, Snapshot};
 use super::plan::Plan;
-use super::script::{Account, Flow, Probe, Step};
-use super::transport::Transport;
+use super::script::{Flow, Probe, Step};
 use super::world::World;
 use super::{AuditError, Browser, Place};
 
@@ -38,148 +39,6 @@ pub(super) struct Identifier {
 }
 
 impl Scene {
-    /// Logs each account in once, in a browser of its own, and learns what the session rides on.
-    pub(super) async fn rehearse(
-        transport: Arc<dyn Transport>,
-        plan: Plan,
-    ) -> Result<Self, AuditError> {
-        let missing = |what: &str| AuditError::Config(format!("{what} is missing"));
-        let login = plan.login.clone().ok_or_else(|| missing("how to log in"))?;
-        let probe = plan
-            .logged_in
-            .clone()
-            .ok_or_else(|| missing("how to see who is logged in"))?;
-        if plan.accounts.is_empty() {
-            return Err(missing("an account"));
-        }
-        let (most, within) = (plan.most_requests, plan.within);
-        let world = World::new(
-            plan.base.clone(),
-            transport,
-            &plan.more_origins,
-            most,
-            within,
-        );
-        let place = world
-            .base
-            .join(&probe.step.target)
-            .unwrap_or_else(|| world.base.clone());
-        let mut scene = Self {
-            plan,
-            login,
-            probe,
-            place,
-            world: Arc::new(world),
-            cookies: Vec::new(),
-            variables: Vec::new(),
-            marks: Vec::new(),
-        };
-        for account in scene.plan.accounts.clone() {
-            let (browser, mark) = scene.first_login(&account).await?;
-            scene.marks.push(mark);
-            if scene.marks.len() == 1 {
-                scene.learn(&browser).await?;
-            }
-        }
-        if scene.marks.len() > 1 && scene.marks[0] == scene.marks[1] {
-            scene.marks = vec![Mark::Anybody; scene.marks.len()];
-        }
-        Ok(scene)
-    }
-
-    async fn first_login(&self, account: &Account) -> Result<(Browser, Mark), AuditError> {
-        let browser = self.visitor().await?;
-        if browser.who(&self.probe).await?.is_some() {
-            let what = "the probe shows a login before there was one";
-            return Err(AuditError::LoginFailed(what.to_owned()));
-        }
-        self.login.run(&browser, account).await?;
-        let Some(who) = browser.who(&self.probe).await? else {
-            let mut what = "the probe does not show a login after it".to_owned();
-            for (name, refusal) in browser.refused() {
-                what.push_str(&format!(
-                    "; a browser refuses the cookie {name}: {}",
-                    refusal.reason()
-                ));
-            }
-            return Err(AuditError::LoginFailed(what));
-        };
-        let shown = who.contains(account.mark());
-        if account.shown_as.is_some() && !shown {
-            let what = "the probe's answer does not contain the text that shows the account";
-            return Err(AuditError::LoginFailed(what.to_owned()));
-        }
-        let mark = match (self.probe.names_the_user(), shown) {
-            (true, _) => Mark::Exactly(who),
-            (false, true) => Mark::Contains(account.mark().to_owned()),
-            (false, false) => Mark::Anybody,
-        };
-        Ok((browser, mark))
-    }
-
-    async fn learn(&mut self, browser: &Browser) -> Result<(), AuditError> {
-        let whole = browser.snapshot();
-        let mut names: Vec<_> = whole
-            .jar
-            .matching(&self.place)
-            .iter()
-            .map(|cookie| cookie.name.clone())
-            .collect();
-        names.dedup();
-        for name in &names {
-            let mut without = whole.clone();
-            without.jar.forget(name);
-            if self.from(&without).who(&self.probe).await?.is_none() {
-                self.cookies.push(name.clone());
-            }
-        }
-        if self.cookies.is_empty() {
-            self.cookies = self.sufficient(&whole, names).await?;
-        }
-        let step = &self.probe.step;
-        let texts = step
-            .headers
-            .iter()
-            .chain(&step.query)
-            .map(|(_, value)| value.as_str());
-        let texts: Vec<_> = texts.chain([step.target.as_str()]).collect();
-        let used = |name: &String| {
-            texts
-                .iter()
-                .any(|text| text.contains(&format!("{{{name}}}")))
-        };
-        let given = ["username", "password"];
-        self.variables = whole.variables.into_keys().filter(used).collect();
-        self.variables
-            .retain(|name| !given.contains(&name.as_str()));
-        Ok(())
-    }
-
-    /// Where the user stays logged in without any one cookie: those that do it alone, or all of them together.
-    async fn sufficient(
-        &self,
-        whole: &Snapshot,
-        names: Vec<Vec<u8>>,
-    ) -> Result<Vec<Vec<u8>>, AuditError> {
-        let mut bare = whole.clone();
-        names.iter().for_each(|name| bare.jar.forget(name));
-        if self.from(&bare).who(&self.probe).await?.is_some() {
-            return Ok(Vec::new());
-        }
-        let mut alone = Vec::new();
-        for name in &names {
-            let mut only = whole.clone();
-            names
-                .iter()
-                .filter(|other| *other != name)
-                .for_each(|other| only.jar.forget(other));
-            if self.from(&only).who(&self.probe).await?.is_some() {
-                alone.push(name.clone());
-            }
-        }
-        Ok(if alone.is_empty() { names } else { alone })
-    }
-
     // ===== browsers =====
 
     pub(super) fn fresh(&self) -> Browser {
@@ -217,12 +76,21 @@ impl Scene {
     /// A fresh browser in which the account has logged in.
     pub(super) async fn user(&self, account: usize) -> Result<Browser, AuditError> {
         let browser = self.fresh();
-        if self.try_login(&browser, account).await? {
-            return Ok(browser);
+        self.must_login(&browser, account).await?;
+        Ok(browser)
+    }
+
+    /// Logs in where a failure means that something is out of order, such as a limit on the rate of logins.
+    pub(super) async fn must_login(
+        &self,
+        browser: &Browser,
+        account: usize,
+    ) -> Result<(), AuditError> {
+        if self.try_login(browser, account).await? {
+            return Ok(());
         }
-        Err(AuditError::LoginFailed(
-            "a login that worked before does not any more".to_owned(),
-        ))
+        let what = "a login that worked before does not any more";
+        Err(AuditError::LoginFailed(what.to_owned()))
     }
 
     /// Logs in; says whether the probe then shows the account. A step that the application refused is a no.
@@ -235,6 +103,24 @@ impl Scene {
             return Ok(false);
         }
         Ok(self.shows(browser.who(&self.probe).await?.as_deref(), account))
+    }
+
+    /// Runs a flow and hands out what was exchanged, or nothing where the application refused it.
+    pub(super) async fn perform(
+        &self,
+        flow: &Flow,
+        browser: &Browser,
+    ) -> Result<Option<Vec<Exchange>>, AuditError> {
+        browser.drain_trail();
+        let ran = allowed(flow.run(browser, &self.plan.accounts[0]).await)?;
+        let trail = browser.drain_trail();
+        // A redirect means that the request was taken, whatever the page behind it says to somebody new.
+        let taken = match &trail[..] {
+            [.., redirect, _] if redirect.answer.location().is_some() => true,
+            [.., last] => last.answer.accepted(),
+            [] => true,
+        };
+        Ok(Some(trail).filter(|_| ran && taken))
     }
 
     // ===== seeing =====

@@ -1,0 +1,266 @@
+//! The example of a federated login, with a browser that keeps to `SameSite`.
+
+#![cfg(all(feature = "axum", feature = "testing"))]
+
+#[path = "../examples/oidc/app.rs"]
+#[allow(unreachable_pub, reason = "an example's modules")]
+mod app;
+mod common;
+#[path = "../examples/oidc/provider.rs"]
+mod provider;
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use axum::{
+    Router,
+    body::Body,
+    http::{HeaderMap, Request, StatusCode, header},
+};
+use common::{Answer, SESSION, clock, keys};
+use provider::Provider;
+use tower::ServiceExt;
+use tower_session_guard::{MemoryStore, SessionLayer, testing::ManualClock};
+
+const PROVIDER: &str = "https://idp.example";
+
+#[derive(Clone)]
+struct Browser {
+    app: Router,
+    provider: Router,
+    /// Name to value and whether it goes along with a post from another site.
+    jar: BTreeMap<String, (String, bool)>,
+}
+
+fn world(clock: &ManualClock) -> Browser {
+    let provider = Provider::new(PROVIDER.to_owned());
+    let sessions = SessionLayer::new(keys())
+        .with_store(MemoryStore::new())
+        .with_clock(clock.clone());
+    let clock = Arc::new(clock.clone());
+    let app = app::router(
+        &keys(),
+        sessions,
+        clock.clone(),
+        provider.clone(),
+        "https://app.example",
+    );
+    Browser {
+        app: app.unwrap(),
+        provider: provider::router(provider, clock),
+        jar: BTreeMap::new(),
+    }
+}
+
+/// Where a request to the application comes from.
+#[derive(Clone, Copy, PartialEq)]
+enum From {
+    Own,
+    OtherSite,
+}
+
+impl Browser {
+    async fn send(&mut self, method: &str, path: &str, form: &str, from: From) -> Answer {
+        let site = if from == From::Own {
+            "same-origin"
+        } else {
+            "cross-site"
+        };
+        let mut request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header("sec-fetch-site", site);
+        if method == "POST" {
+            request = request
+                .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+                .header(header::ORIGIN, PROVIDER);
+        }
+        for (name, (value, everywhere)) in &self.jar {
+            if from == From::Own || method == "GET" || *everywhere {
+                request = request.header(header::COOKIE, format!("{name}={value}"));
+            }
+        }
+        let request = request.body(Body::from(form.to_owned())).unwrap();
+        let answer = common::collect(self.app.clone().oneshot(request).await.unwrap()).await;
+        self.keep(&answer.headers);
+        answer
+    }
+
+    fn keep(&mut self, headers: &HeaderMap) {
+        for set in headers.get_all(header::SET_COOKIE) {
+            let set = set.to_str().unwrap();
+            let (name, rest) = set.split_once('=').unwrap();
+            let value = rest.split(';').next().unwrap();
+            if set.contains("Max-Age=0") {
+                self.jar.remove(name);
+            } else {
+                let everywhere = set.contains("SameSite=None");
+                self.jar
+                    .insert(name.to_owned(), (value.to_owned(), everywhere));
+            }
+        }
+    }
+
+    /// Begins a login and has the provider vouch; tells the callback's code and state.
+    async fn visit_provider(&mut self, query: &str, acr: &str) -> (String, String) {
+        let answer = self
+            .send("GET", &format!("/login{query}"), "", From::Own)
+            .await;
+        let location = answer.headers[header::LOCATION].to_str().unwrap();
+        let asked = location.strip_prefix(PROVIDER).unwrap();
+        let (_, fields) = asked.split_once('?').unwrap();
+        let form = format!("{fields}&user=alice&acr={acr}");
+        let request = Request::post("/authorize")
+            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .body(Body::from(form))
+            .unwrap();
+        let answer = self.provider.clone().oneshot(request).await.unwrap();
+        let answer = common::collect(answer).await;
+        match answer.headers.get(header::LOCATION) {
+            Some(back) => {
+                let (_, fields) = back.to_str().unwrap().split_once("?code=").unwrap();
+                let (code, state) = fields.split_once("&state=").unwrap();
+                (code.to_owned(), state.to_owned())
+            }
+            None => (hidden(&answer.body, "code"), hidden(&answer.body, "state")),
+        }
+    }
+
+    async fn back_by_query(&mut self, (code, state): &(String, String)) -> Answer {
+        let path = format!("/callback?code={code}&state={state}");
+        self.send("GET", &path, "", From::OtherSite).await
+    }
+
+    async fn back_by_form(&mut self, (code, state): &(String, String)) -> Answer {
+        let form = format!("code={code}&state={state}");
+        self.send("POST", "/callback", &form, From::OtherSite).await
+    }
+
+    async fn who(&mut self) -> String {
+        let page = self.send("GET", "/", "", From::Own).await.body;
+        let (_, who) = page.split_once("<p id=\"who\">").unwrap();
+        who.split('<').next().unwrap().to_owned()
+    }
+}
+
+fn hidden(page: &str, name: &str) -> String {
+    let (_, value) = page
+        .split_once(&format!("name=\"{name}\" value=\""))
+        .unwrap();
+    value.split('"').next().unwrap().to_owned()
+}
+
+const PASSWORD: &str = "urn:example:password";
+const PASSKEY: &str = "urn:example:passkey";
+
+/// R01, R64: rotation at the callback; `auth_time` and `acr` as the provider says, never more.
+#[tokio::test]
+async fn the_session_says_what_the_provider_vouched_for() {
+    let clock = clock();
+    let proved = common::now(&clock).as_unix_seconds();
+    for (acr, level) in [(PASSWORD, 1), (PASSKEY, 2), ("urn:example:unheard-of", 1)] {
+        let mut browser = world(&clock);
+        let back = browser.visit_provider("?next=/", acr).await;
+        clock.advance(Duration::from_secs(30));
+        let answer = browser.back_by_query(&back).await;
+        assert_eq!(answer.status, StatusCode::SEE_OTHER);
+        assert_eq!(answer.headers[header::LOCATION], "/");
+        assert_eq!(browser.jar.keys().collect::<Vec<_>>(), [SESSION]);
+        let at = common::now(&clock).as_unix_seconds() - 30;
+        assert!(at >= proved);
+        let expected = format!("alice at level {level}, proved at {at}");
+        assert_eq!(browser.who().await, expected);
+    }
+}
+
+#[tokio::test]
+async fn form_post_works_with_the_cookie_that_is_made_for_it() {
+    let mut browser = world(&clock());
+    let back = browser.visit_provider("?mode=form_post", PASSKEY).await;
+    let answer = browser.back_by_form(&back).await;
+    assert_eq!(answer.status, StatusCode::SEE_OTHER);
+    assert!(browser.who().await.starts_with("alice at level 2"));
+    assert!(!browser.jar[SESSION].1, "the session cookie stays Lax");
+}
+
+/// The cookie of a redirect does not come with a post from another site: the browser holds it back.
+#[tokio::test]
+async fn a_post_cannot_end_a_login_that_began_for_a_redirect() {
+    let mut browser = world(&clock());
+    let back = browser.visit_provider("", PASSWORD).await;
+    let answer = browser.back_by_form(&back).await;
+    assert_eq!(answer.status, StatusCode::BAD_REQUEST);
+    assert_eq!(browser.who().await, "nobody");
+}
+
+/// R82, A03: nobody can log a victim in to an account of their own by handing them a callback.
+#[tokio::test]
+async fn a_callback_of_another_browser_logs_nobody_in() {
+    let clock = clock();
+    let mut attacker = world(&clock);
+    let back = attacker.visit_provider("", PASSWORD).await;
+    let mut victim = Browser {
+        jar: BTreeMap::new(),
+        ..attacker.clone()
+    };
+    assert_eq!(
+        victim.back_by_query(&back).await.status,
+        StatusCode::BAD_REQUEST
+    );
+    // Neither does it while the victim has a login of their own under way.
+    let own = victim.visit_provider("", PASSWORD).await;
+    assert_eq!(
+        victim.back_by_query(&back).await.status,
+        StatusCode::BAD_REQUEST
+    );
+    // Nor with the victim's state and the attacker's code, whose challenge is another.
+    let mixed = (back.0.clone(), own.1.clone());
+    assert_eq!(
+        victim.back_by_query(&mixed).await.status,
+        StatusCode::BAD_REQUEST
+    );
+    assert_eq!(victim.who().await, "nobody");
+}
+
+#[tokio::test]
+async fn a_callback_works_once_and_in_time() {
+    let clock = clock();
+    let mut browser = world(&clock);
+    let back = browser.visit_provider("", PASSWORD).await;
+    let before = browser.jar.clone();
+    assert_eq!(
+        browser.back_by_query(&back).await.status,
+        StatusCode::SEE_OTHER
+    );
+    assert_eq!(
+        browser.back_by_query(&back).await.status,
+        StatusCode::BAD_REQUEST
+    );
+    browser.jar = before;
+    assert_eq!(
+        browser.back_by_query(&back).await.status,
+        StatusCode::BAD_REQUEST
+    );
+    let late = browser.visit_provider("", PASSWORD).await;
+    clock.advance(Duration::from_secs(600));
+    assert_eq!(
+        browser.back_by_query(&late).await.status,
+        StatusCode::BAD_REQUEST
+    );
+}
+
+/// The exemption is for the callback alone.
+#[tokio::test]
+async fn other_routes_stay_closed_to_the_provider() {
+    let mut browser = world(&clock());
+    let answer = browser.send("POST", "/login", "", From::OtherSite).await;
+    assert_eq!(answer.status, StatusCode::FORBIDDEN);
+    let answer = browser
+        .send("GET", "/login?next=//evil.example", "", From::Own)
+        .await;
+    assert!(
+        answer.headers[header::LOCATION]
+            .to_str()
+            .unwrap()
+            .starts_with(PROVIDER)
+    );
+}
