@@ -78,6 +78,9 @@
 
 #![warn(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
+#[cfg(feature = "_bench")]
+#[doc(hidden)]
+pub mod bench;
 mod cookie;
 mod error;
 #[cfg(feature = "axum")]

@@ -16,6 +16,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("guard", &["error", "session"]),
     ("extract", &["session", "guard"]),
     ("testing", &["error", "key", "session", "cookie", "store"]),
+    ("bench", &["key", "session", "cookie"]),
     ("fuzzing", &["key", "session", "cookie"]),
     (
         "proof",

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::hint::black_box;
+use std::rc::Rc;
 use std::sync::{Arc, Mutex};
 use std::time::{Instant, SystemTime};
 
@@ -17,9 +18,12 @@ use session_guard_benches::browser::other;
 use session_guard_benches::floor::{Known, NAME, Scan, Sealer};
 use session_guard_benches::machine::Machine;
 use session_guard_benches::report::write;
+use session_guard_benches::scenario::USER;
 use session_guard_benches::stats::Spread;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
+use tower_session_guard::bench::Parts;
+use tower_session_guard::{KeyRing, Timestamp};
 
 /// How often a part runs between two looks at the clock.
 const REPEAT: usize = 200;
@@ -40,6 +44,7 @@ fn main() {
     hashing(&mut parts);
     tokens(&mut parts);
     searching(&mut parts);
+    ours(&mut parts);
     carrying(&mut parts);
 
     let mut samples = vec![Vec::with_capacity(rounds); parts.len()];
@@ -172,6 +177,55 @@ fn searching(parts: &mut Vec<Part>) {
                 let cookies = cookie::Cookie::split_parse(black_box(header.as_str()));
                 cookies.flatten().filter(|c| c.name() == NAME).count()
             },
+        );
+    }
+}
+
+/// This crate's own parts.
+fn ours(parts: &mut Vec<Part>) {
+    let ring = KeyRing::generate().expect("random bytes");
+    let now = Timestamp::from_unix_seconds(1_800_000_000);
+    let own = Rc::new(Parts::new(ring, USER, now));
+    let mut add = |name: &str, run: Box<dyn Fn(&Parts) -> usize>| {
+        let own = Rc::clone(&own);
+        part(parts, format!("ours: {name}"), move || run(black_box(&own)));
+    };
+    let (reference, whole) = (own.seal_reference(), own.seal_self_contained());
+    let whole = whole.expect("it fits");
+    assert!(own.open_reference(reference.as_bytes()) && own.open_self_contained(whole.as_bytes()));
+    let (copy, length) = (reference.clone(), whole.len());
+    add(
+        "open a reference token, 96 characters",
+        Box::new(move |own| own.open_reference(black_box(copy.as_bytes())).into()),
+    );
+    add(
+        &format!("open a self-contained token, {length} characters"),
+        Box::new(move |own| own.open_self_contained(black_box(whole.as_bytes())).into()),
+    );
+    add(
+        "seal a reference token",
+        Box::new(|own| own.seal_reference().len()),
+    );
+    add(
+        "seal a self-contained token",
+        Box::new(|own| own.seal_self_contained().map_or(0, |token| token.len())),
+    );
+    add("admit", Box::new(|own| own.admit().into()));
+    add(
+        "settle, nothing marked",
+        Box::new(|own| own.is_due().into()),
+    );
+    add("settle, a login", Box::new(Parts::settle_login));
+    for others in [0, 1, 10, 20, 50] {
+        let mut pairs: Vec<_> = (0..others).map(other).collect();
+        pairs.insert(others / 2, format!("{NAME}={reference}"));
+        let mut headers = HeaderMap::new();
+        let value = HeaderValue::from_str(&pairs.join("; ")).expect("plain text");
+        headers.insert(http::header::COOKIE, value);
+        assert!(own.find(&headers));
+        add(
+            &format!("find the cookie among {others} others"),
+            Box::new(move |own| own.find(black_box(&headers)).into()),
         );
     }
 }

@@ -3,6 +3,7 @@
 //! Run with `cargo run --release --manifest-path benches/Cargo.toml --bin scaling`; `--smoke` with ten
 //! thousand sessions. Reads of several threads tell something only on a machine that does nothing else.
 
+use std::collections::HashMap;
 use std::convert::Infallible;
 use std::hint::black_box;
 use std::process::Command;
@@ -23,7 +24,9 @@ use session_guard_benches::stats::Spread;
 use session_guard_benches::subject::Body;
 use tower::{ServiceBuilder, service_fn};
 use tower_service::Service;
-use tower_session_guard::{Claim, Clock, KeyRing, Session, SessionLayer, SessionStore, Subject};
+use tower_session_guard::{
+    Claim, Clock, KeyRing, Record, Session, SessionId, SessionLayer, SessionStore, Subject,
+};
 
 /// How many sessions the crowd subject has.
 const CROWD: usize = 100_000;
@@ -49,6 +52,9 @@ struct Reads {
     /// Loads a second of all threads, against those of one; both in their quietest tenth of rounds,
     /// since a thread that shares its core with another program tells nothing.
     speedup: f64,
+    /// The same loads from one hash map without locks that nobody writes: what the memory allows.
+    plain: Spread,
+    plain_speedup: f64,
 }
 
 #[derive(Serialize)]
@@ -163,61 +169,63 @@ impl Town {
 
     /// Loads of sessions in no order, by one thread and by several in turns.
     fn reads(&self, most: usize, rounds: usize) -> Vec<Reads> {
-        let mut samples = vec![Vec::new(); most];
+        let (now, inner) = (self.clock.now(), &self.store.store);
+        let store = |claim: &Claim| {
+            let stored = now_or_never(inner.load(claim, now));
+            black_box(stored.expect("the store in memory")).is_some()
+        };
+        let map = self.plain();
+        let plain = |claim: &Claim| {
+            let bytes = map.get(claim.id()).expect("a session that is there");
+            black_box(Record::decode(bytes)).is_ok()
+        };
+        let mut samples = vec![(Vec::new(), Vec::new()); most];
         for _ in 0..rounds {
             for (n, sample) in samples.iter_mut().enumerate() {
-                sample.push(self.load_on(n + 1));
+                sample.0.push(load_on(&self.claims, n + 1, store));
+                sample.1.push(load_on(&self.claims, n + 1, plain));
             }
         }
-        let alone = Spread::of(&samples[0]).p10;
-        let row = |(n, sample): (usize, &Vec<f64>)| {
-            let ns = Spread::of(sample);
+        let alone = Spread::of(&samples[0].0).p10;
+        let plain_alone = Spread::of(&samples[0].1).p10;
+        let row = |(n, sample): (usize, &(Vec<f64>, Vec<f64>))| {
+            let (ns, plain) = (Spread::of(&sample.0), Spread::of(&sample.1));
             let speedup = alone / ns.p10 * (n + 1) as f64;
+            let plain_speedup = plain_alone / plain.p10 * (n + 1) as f64;
             let sessions = self.claims.len();
             println!(
-                "{sessions:>9} sessions, {} threads: {:>6.0} ± {:.0} ns a load, at best {:.0}, {speedup:.2} ×",
+                "{sessions:>9} sessions, {} threads: {:>6.0} ± {:.0} ns a load, at best {:.0}, {speedup:.2} ×; \
+                 plain map {:.0} ± {:.0}, {plain_speedup:.2} ×",
                 n + 1,
                 ns.median,
                 ns.mad,
-                ns.p10
+                ns.p10,
+                plain.median,
+                plain.mad
             );
             Reads {
                 sessions,
                 threads: n + 1,
                 ns,
                 speedup,
+                plain,
+                plain_speedup,
             }
         };
         samples.iter().enumerate().map(row).collect()
     }
 
-    /// Nanoseconds a load when so many threads load at once, each from another place on.
-    fn load_on(&self, threads: usize) -> f64 {
-        let barrier = Barrier::new(threads);
-        let (claims, store, now) = (&self.claims, &self.store.store, self.clock.now());
-        let one = |n: usize| {
-            let from = n * claims.len() / threads;
-            let mine = claims[from..]
-                .iter()
-                .chain(&claims[..from])
-                .cycle()
-                .take(LOADS);
-            barrier.wait();
-            let start = Instant::now();
-            for claim in mine {
-                let stored = now_or_never(store.load(claim, now)).expect("the store in memory");
-                assert!(black_box(stored).is_some(), "a session that is there");
-            }
-            start.elapsed().as_nanos() as f64 / LOADS as f64
+    /// The same records in a map of the standard library.
+    fn plain(&self) -> HashMap<SessionId, Box<[u8]>> {
+        let now = self.clock.now();
+        let claims = self.claims.iter();
+        let record = |claim: &Claim| {
+            let stored = now_or_never(self.store.store.load(claim, now));
+            let stored = stored.expect("the store in memory");
+            let bytes = stored.expect("a session that is there").record.encode();
+            (*claim.id(), bytes.into())
         };
-        let times: Vec<f64> = thread::scope(|scope| {
-            let running: Vec<_> = (0..threads).map(|n| scope.spawn(move || one(n))).collect();
-            running
-                .into_iter()
-                .map(|t| t.join().expect("a thread that loads"))
-                .collect()
-        });
-        times.iter().sum::<f64>() / threads as f64
+        claims.map(record).collect()
     }
 
     /// Ten sessions of one subject, and very many of another.
@@ -288,6 +296,33 @@ impl Town {
             .parse()
             .expect("MemoryStore's Debug names its records")
     }
+}
+
+/// Nanoseconds a load when so many threads load at once, each from another place on.
+fn load_on(claims: &[Claim], threads: usize, load: impl Fn(&Claim) -> bool + Copy + Sync) -> f64 {
+    let barrier = Barrier::new(threads);
+    let one = |n: usize| {
+        let from = n * claims.len() / threads;
+        let mine = claims[from..]
+            .iter()
+            .chain(&claims[..from])
+            .cycle()
+            .take(LOADS);
+        barrier.wait();
+        let start = Instant::now();
+        for claim in mine {
+            assert!(load(claim), "a session that is there");
+        }
+        start.elapsed().as_nanos() as f64 / LOADS as f64
+    };
+    let times: Vec<f64> = thread::scope(|scope| {
+        let running: Vec<_> = (0..threads).map(|n| scope.spawn(move || one(n))).collect();
+        running
+            .into_iter()
+            .map(|t| t.join().expect("a thread that loads"))
+            .collect()
+    });
+    times.iter().sum::<f64>() / threads as f64
 }
 
 #[derive(Clone)]

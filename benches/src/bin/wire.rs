@@ -1,17 +1,18 @@
 //! Servers on loopback with and without a session layer, under wrk, in turns: the loss in percent.
 //!
 //! Run with `cargo run --release --manifest-path benches/Cargo.toml --bin wire`; `--pairs N` and
-//! `--seconds N` for other lengths, `--smoke` for a few seconds in all.
+//! `--seconds N` for other lengths, `--smoke` for a few seconds in all. With `REDIS_URL`, the Redis store
+//! is measured too.
 
-use std::io;
 use std::process::{Command, ExitCode};
+use std::{env, io};
 
 use serde::Serialize;
 use session_guard_benches::args::{Args, here};
 use session_guard_benches::machine::Machine;
 use session_guard_benches::report::write;
 use session_guard_benches::stats::Spread;
-use session_guard_benches::wire::{FRONTS, Load, STACKS, Server, cookie_of, serve};
+use session_guard_benches::wire::{FRONTS, Load, REDIS, STACKS, Server, cookie_of, serve};
 
 #[derive(Serialize)]
 struct Wire {
@@ -57,6 +58,10 @@ fn main() -> io::Result<ExitCode> {
     };
     for &front in fronts {
         for stack in STACKS {
+            if stack == REDIS && env::var_os("REDIS_URL").is_none() {
+                println!("{front:<6} {stack:<40} skipped: REDIS_URL names no server");
+                continue;
+            }
             let row = compare(front, stack, load, pairs)?;
             println!(
                 "{front:<6} {stack:<40} {:>8.0} {:>8.0}   {:>6.1} ± {:.1}",

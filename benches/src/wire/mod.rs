@@ -11,13 +11,17 @@ use std::process::{Child, Command, Stdio};
 use std::{env, io};
 
 /// What stands between a socket and the handler.
-pub const STACKS: [&str; 5] = [
+pub const STACKS: [&str; 6] = [
     "bare stack",
     "tower-session-guard, self-contained",
     "tower-session-guard, memory store",
+    REDIS,
     "floor",
     "tower-sessions, signed",
 ];
+
+/// The stack that wants a Redis server, named by `REDIS_URL`.
+pub const REDIS: &str = "tower-session-guard, Redis";
 
 /// Which server takes the connections.
 pub const FRONTS: [&str; 2] = ["hyper", "axum"];

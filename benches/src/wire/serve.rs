@@ -16,6 +16,7 @@ use tower::service_fn;
 use tower_layer::Layer;
 use tower_service::Service;
 use tower_session_guard::MemoryStore;
+use tower_session_guard::store::RedisStore;
 
 use crate::floor::FloorLayer;
 use crate::scenario::{LOGIN, READ, WRITE};
@@ -59,6 +60,14 @@ pub fn serve(front: &str, stack: &str) -> io::Result<()> {
             }
             "tower-session-guard, memory store" => {
                 stack!(guard::memory_layer(MemoryStore::new()), guard::handle)
+            }
+            super::REDIS => {
+                let url = std::env::var("REDIS_URL").map_err(io::Error::other)?;
+                let store = RedisStore::connect(url).await.map_err(io::Error::other)?;
+                stack!(
+                    guard::self_contained_layer().with_store(store),
+                    guard::handle
+                )
             }
             "floor" => stack!(FloorLayer::new([7; 32], true), floor::handle),
             "tower-sessions, signed" => {
