@@ -40,6 +40,10 @@ impl Outage {
 
     /// While the engine is away: 24 requests at once, reads and logins, all answered 503 in time, and
     /// nothing that touches a cookie.
+    #[expect(
+        clippy::manual_async_fn,
+        reason = "the caller is tracked, which an async fn cannot"
+    )]
     #[track_caller]
     pub fn expect_503(&self, when: &'static str) -> impl Future<Output = ()> + '_ {
         async move {

@@ -19,7 +19,7 @@ pub(super) async fn reconnecting(time: u32) {
 pub(super) fn is_lost_connection(status: &Status) -> bool {
     let source = status.source();
     status.code() == Code::Unavailable
-        || source.is_some_and(|source| source.is::<tonic::transport::Error>())
+        || source.is_some_and(<dyn Error>::is::<tonic::transport::Error>)
 }
 
 /// Whether Firestore gave a write up in favour of another one. It was not done.
