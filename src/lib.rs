@@ -67,7 +67,14 @@
 //! | feature | brings |
 //! |---|---|
 //! | `axum` | extractors for [`Session`] and [`AuthenticatedSession`], on `axum-core` alone |
-//! | `testing` | a manual clock, the store contract suite and other tools for tests |
+//! | `redis`, `redis-tls` | [`store`]s and shared lists of ended tokens in Redis or Valkey, and TLS to them |
+//! | `sqlite`, `postgres` | stores in an SQLite file and in PostgreSQL, on `sqlx` |
+//! | `dynamodb` | a store in DynamoDB, on the AWS SDK |
+//! | `firestore` | a store in Firestore |
+//! | `testing` | a manual clock, the store contract suite, a store that fails on demand, the fixation audit |
+//! | `audit-cli` | the `fixation-audit` command |
+//!
+//! A feature whose name begins with `_` is not for use on its own.
 
 #![warn(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 

@@ -274,6 +274,25 @@ async fn a_user_sees_and_ends_their_sessions() {
     assert!(bob.get("/").await.body.contains("Your account"));
 }
 
+#[tokio::test]
+async fn ending_a_session_needs_a_fresh_proof() {
+    let clock = clock();
+    let mut browser = site(&clock);
+    browser.login("alice").await;
+    clock.advance(Duration::from_secs(601));
+    let csrf = browser.csrf("/sessions").await;
+    for path in ["/sessions/end", "/sessions/end-others"] {
+        let answer = browser.post(path, &format!("csrf={csrf}&id=x")).await;
+        leads_to(&answer, "/step-up?next=%2Fsessions");
+    }
+    browser.step_up().await;
+    let csrf = browser.csrf("/sessions").await;
+    let answer = browser
+        .post("/sessions/end-others", &format!("csrf={csrf}"))
+        .await;
+    leads_to(&answer, "/sessions");
+}
+
 /// R05.
 #[tokio::test]
 async fn a_logout_leaves_nothing_behind() {

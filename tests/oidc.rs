@@ -101,7 +101,7 @@ impl Browser {
     }
 
     /// Begins a login and has the provider vouch; tells the callback's code and state.
-    async fn to_provider(&mut self, query: &str, acr: &str) -> (String, String) {
+    async fn visit_provider(&mut self, query: &str, acr: &str) -> (String, String) {
         let answer = self
             .send("GET", &format!("/login{query}"), "", From::Own)
             .await;
@@ -159,7 +159,7 @@ async fn the_session_says_what_the_provider_vouched_for() {
     let proved = common::now(&clock).as_unix_seconds();
     for (acr, level) in [(PASSWORD, 1), (PASSKEY, 2), ("urn:example:unheard-of", 1)] {
         let mut browser = world(&clock);
-        let back = browser.to_provider("?next=/", acr).await;
+        let back = browser.visit_provider("?next=/", acr).await;
         clock.advance(Duration::from_secs(30));
         let answer = browser.back_by_query(&back).await;
         assert_eq!(answer.status, StatusCode::SEE_OTHER);
@@ -175,7 +175,7 @@ async fn the_session_says_what_the_provider_vouched_for() {
 #[tokio::test]
 async fn form_post_works_with_the_cookie_that_is_made_for_it() {
     let mut browser = world(&clock());
-    let back = browser.to_provider("?mode=form_post", PASSKEY).await;
+    let back = browser.visit_provider("?mode=form_post", PASSKEY).await;
     let answer = browser.back_by_form(&back).await;
     assert_eq!(answer.status, StatusCode::SEE_OTHER);
     assert!(browser.who().await.starts_with("alice at level 2"));
@@ -186,7 +186,7 @@ async fn form_post_works_with_the_cookie_that_is_made_for_it() {
 #[tokio::test]
 async fn a_post_cannot_end_a_login_that_began_for_a_redirect() {
     let mut browser = world(&clock());
-    let back = browser.to_provider("", PASSWORD).await;
+    let back = browser.visit_provider("", PASSWORD).await;
     let answer = browser.back_by_form(&back).await;
     assert_eq!(answer.status, StatusCode::BAD_REQUEST);
     assert_eq!(browser.who().await, "nobody");
@@ -197,7 +197,7 @@ async fn a_post_cannot_end_a_login_that_began_for_a_redirect() {
 async fn a_callback_of_another_browser_logs_nobody_in() {
     let clock = clock();
     let mut attacker = world(&clock);
-    let back = attacker.to_provider("", PASSWORD).await;
+    let back = attacker.visit_provider("", PASSWORD).await;
     let mut victim = Browser {
         jar: BTreeMap::new(),
         ..attacker.clone()
@@ -207,7 +207,7 @@ async fn a_callback_of_another_browser_logs_nobody_in() {
         StatusCode::BAD_REQUEST
     );
     // Neither does it while the victim has a login of their own under way.
-    let own = victim.to_provider("", PASSWORD).await;
+    let own = victim.visit_provider("", PASSWORD).await;
     assert_eq!(
         victim.back_by_query(&back).await.status,
         StatusCode::BAD_REQUEST
@@ -225,7 +225,7 @@ async fn a_callback_of_another_browser_logs_nobody_in() {
 async fn a_callback_works_once_and_in_time() {
     let clock = clock();
     let mut browser = world(&clock);
-    let back = browser.to_provider("", PASSWORD).await;
+    let back = browser.visit_provider("", PASSWORD).await;
     let before = browser.jar.clone();
     assert_eq!(
         browser.back_by_query(&back).await.status,
@@ -240,7 +240,7 @@ async fn a_callback_works_once_and_in_time() {
         browser.back_by_query(&back).await.status,
         StatusCode::BAD_REQUEST
     );
-    let late = browser.to_provider("", PASSWORD).await;
+    let late = browser.visit_provider("", PASSWORD).await;
     clock.advance(Duration::from_secs(600));
     assert_eq!(
         browser.back_by_query(&late).await.status,

@@ -47,14 +47,17 @@ pub(crate) fn router(sessions: SessionLayer, clock: Arc<dyn Clock>) -> Router {
         .route("/step-down", post(login::step_down))
         .route("/logout", post(login::logout))
         .route("/sessions", get(account::sessions))
+        .layer(login::members());
+    let lately = Router::new()
         .route("/sessions/end", post(account::end))
         .route("/sessions/end-others", post(account::end_others))
-        .layer(login::members());
+        .layer(login::proved_in_the_last_ten_minutes());
     let strong = Router::new()
         .route("/transfer", get(transfer::form).post(transfer::transfer))
         .layer(login::step_up_of_the_last_ten_minutes());
     public
         .merge(members)
+        .merge(lately)
         .merge(strong)
         .with_state(site)
         .layer(sessions)

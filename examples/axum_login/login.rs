@@ -22,6 +22,9 @@ use super::{
 /// How long a second factor counts.
 const SUDO: Duration = Duration::from_secs(15 * 60);
 
+/// How old a proof may be where it matters.
+const LATELY: Duration = Duration::from_secs(10 * 60);
+
 type OnRefusal = fn(&Refusal, &Parts) -> Response<Body>;
 
 /// Lets users through.
@@ -29,16 +32,26 @@ pub(crate) fn members() -> RequireAuthentication<OnRefusal> {
     RequireAuthentication::new().on_refusal(ask)
 }
 
+/// Lets users through who proved who they are in the last ten minutes, at whatever level.
+pub(crate) fn proved_in_the_last_ten_minutes() -> RequireAuthentication<OnRefusal> {
+    RequireAuthentication::new().within(LATELY).on_refusal(ask)
+}
+
 /// Lets users through who gave their second factor in the last ten minutes.
 pub(crate) fn step_up_of_the_last_ten_minutes() -> RequireAuthentication<OnRefusal> {
     RequireAuthentication::at_least(AssuranceLevel::AAL2)
-        .within(Duration::from_secs(600))
+        .within(LATELY)
         .on_refusal(ask)
 }
 
 /// Sends a user to prove what is missing, and back to the page that asked for it.
 fn ask(refusal: &Refusal, request: &Parts) -> Response<Body> {
-    let back = ReturnPath::of(&request.uri).in_query();
+    // The browser comes back with a GET: to the page whose form it was, where that is another one.
+    let back = match request.uri.path() {
+        path if path.starts_with("/sessions/") => ReturnPath::parse("/sessions"),
+        _ => ReturnPath::of(&request.uri),
+    };
+    let back = back.in_query();
     match refusal {
         Refusal::NotAuthenticated => Redirect::to(&format!("/login?next={back}")).into_response(),
         other if other.asks_for_login() => {

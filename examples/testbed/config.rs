@@ -80,8 +80,68 @@ async fn store(name: &str) -> Result<Option<Arc<dyn SessionStore>>, Failure> {
             use tower_session_guard::store::RedisStore;
             Some(Arc::new(RedisStore::connect(url).await?))
         }
-        other => return Err(format!("TESTBED_STORE={other}: there is no such store").into()),
+        #[cfg(feature = "sqlite")]
+        name if name.starts_with("sqlite:") => {
+            use tower_session_guard::store::SqliteStore;
+            let path = name.trim_start_matches("sqlite:");
+            Some(Arc::new(SqliteStore::open(path).await?))
+        }
+        #[cfg(feature = "postgres")]
+        url if url.starts_with("postgres://") => {
+            use tower_session_guard::store::PostgresStore;
+            let store = PostgresStore::new(sqlx::PgPool::connect_lazy(url)?);
+            store.migrate().await?;
+            Some(Arc::new(store))
+        }
+        #[cfg(feature = "_testbed-dynamodb")]
+        url if url.starts_with("dynamodb://") => Some(Arc::new(dynamodb(url).await?)),
+        #[cfg(feature = "firestore")]
+        url if url.starts_with("firestore://") => {
+            use tower_session_guard::store::FirestoreStore;
+            let (host, project) = host_and_name(url)?;
+            Some(Arc::new(FirestoreStore::emulator(host, project)?))
+        }
+        other => {
+            let kind = other.split(':').next().unwrap_or_default();
+            let feature = match kind {
+                "redis" | "redis-cluster" => "redis",
+                "dynamodb" => "_testbed-dynamodb",
+                "firestore" | "postgres" | "sqlite" => kind,
+                _ => return Err(format!("TESTBED_STORE={other}: there is no such store").into()),
+            };
+            let hint = format!("build the testbed with --features axum,testing,{feature}");
+            return Err(format!("TESTBED_STORE={other}: {hint}").into());
+        }
     })
+}
+
+/// A table of the emulator at `dynamodb://HOST:PORT/TABLE`, made if need be.
+#[cfg(feature = "_testbed-dynamodb")]
+async fn dynamodb(url: &str) -> Result<tower_session_guard::store::DynamoDbStore, Failure> {
+    use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
+    use tower_session_guard::store::DynamoDbStore;
+
+    let (host, table) = host_and_name(url)?;
+    let config = aws_sdk_dynamodb::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new("us-east-1"))
+        .credentials_provider(Credentials::new("test", "test", None, None, "testbed"))
+        .endpoint_url(format!("http://{host}"))
+        .http_client(aws_smithy_http_client::Builder::new().build_http())
+        .build();
+    let client = aws_sdk_dynamodb::Client::from_conf(config);
+    let store = DynamoDbStore::new(client, table);
+    store.create_table().await?;
+    Ok(store)
+}
+
+/// The parts of `KIND://HOST:PORT/NAME`.
+#[cfg(any(feature = "_testbed-dynamodb", feature = "firestore"))]
+fn host_and_name(url: &str) -> Result<(&str, &str), Failure> {
+    let after = url.split_once("://").map(|(_, after)| after);
+    let parts = after.and_then(|after| after.split_once('/'));
+    let parts = parts.filter(|(host, name)| !host.is_empty() && !name.is_empty());
+    parts.ok_or_else(|| format!("TESTBED_STORE={url}: write KIND://HOST:PORT/NAME").into())
 }
 
 fn policy() -> Result<SessionPolicy, Failure> {

@@ -13,6 +13,7 @@ use super::{cookie_fields, key_ring_text, record_bytes, token_values};
 /// Everything that was ever found interesting, on every test run.
 #[test]
 fn the_corpora_hold() {
+    #[expect(clippy::type_complexity, reason = "a table of functions")]
     let targets: [(&str, fn(&[u8])); 4] = [
         ("cookie_fields", cookie_fields),
         ("key_ring_text", key_ring_text),

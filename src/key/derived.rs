@@ -31,9 +31,10 @@ impl<T> Derived<T> {
         if cached.generation == self.ring.generation() {
             return cached;
         }
-        self.cached
-            .store(Arc::new(DerivedSet::new(&self.ring, &self.from)));
-        self.cached.load()
+        // Not what the cache holds by then: a slower thread may have put an older set there.
+        let fresh = Arc::new(DerivedSet::new(&self.ring, &self.from));
+        self.cached.store(Arc::clone(&fresh));
+        Guard::from_inner(fresh)
     }
 }
 

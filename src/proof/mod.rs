@@ -6,6 +6,8 @@
 mod drops;
 mod faults;
 mod interleavings;
+mod keys;
 mod model;
 mod store;
+mod timing;
 mod world;

@@ -291,6 +291,17 @@ impl World {
         self.send(op, cookies).finish()
     }
 
+    /// Status, headers and body of an answer, as text.
+    pub(super) fn headers_of(&self, op: Op, cookies: &Cookies) -> String {
+        let mut flight = self.send(op, cookies);
+        let context = &mut Context::from_waker(Waker::noop());
+        loop {
+            if let Poll::Ready(Ok(response)) = flight.0.as_mut().poll(context) {
+                return format!("{response:?}");
+            }
+        }
+    }
+
     /// Whom these cookies open, as `alice@2 k=v`, or `nobody`.
     pub(super) fn probe(&self, cookies: &Cookies) -> String {
         if let Some(store) = &self.store {
@@ -306,6 +317,11 @@ impl World {
 
     pub(super) fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// Replaces the keys that sign and verify, while the server runs.
+    pub(super) fn replace_keys(&self, with: &KeyRing) {
+        self.shared.settings.keys.replace(with);
     }
 
     /// Whether the handler of the last request has made its marks.

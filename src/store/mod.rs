@@ -3,7 +3,11 @@
 //! [`MemoryStore`] keeps them in the process. Any other engine can: implement the trait and hold the
 //! result to `testing::store_contract` (feature `testing`).
 
+#[cfg(feature = "dynamodb")]
+mod dynamodb;
 mod error;
+#[cfg(feature = "firestore")]
+mod firestore;
 mod memory;
 mod outcome;
 #[cfg(feature = "redis")]
@@ -24,6 +28,10 @@ use crate::session::{
     time::Timestamp,
 };
 
+#[cfg(feature = "dynamodb")]
+pub use self::dynamodb::DynamoDbStore;
+#[cfg(feature = "firestore")]
+pub use self::firestore::FirestoreStore;
 #[cfg(feature = "redis")]
 pub use self::redis::{RedisRevocations, RedisStore};
 #[cfg(feature = "postgres")]

@@ -1,10 +1,12 @@
 //! Audits in process, as an application's own tests run them.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use axum::Router;
 use axum::body::Body;
-use axum::http::Request;
+use axum::http::{Request, StatusCode};
 use axum::middleware::{Next, from_fn, map_response};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use tower::ServiceExt as _;
@@ -308,4 +310,58 @@ async fn of_two_cookies_that_each_log_in_both_are_looked_at() {
     ));
     let report = audit(app).run().await.unwrap();
     assert!(report.found("cookie-not-secure"), "{report}");
+}
+
+/// A correct server that answers so many logins, and how many were tried.
+fn patient_for(allowed: usize) -> (Router, Arc<AtomicUsize>) {
+    let logins = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&logins);
+    let limit = from_fn(move |request: Request<Body>, next: Next| {
+        let is_login = request.uri().path() == "/login";
+        let spent = is_login && counter.fetch_add(1, Ordering::Relaxed) >= allowed;
+        async move {
+            if spent {
+                return "try again tomorrow".into_response();
+            }
+            next.run(request).await
+        }
+    });
+    (
+        rust::app(Faults::default(), Spelling::Plain).layer(limit),
+        logins,
+    )
+}
+
+#[tokio::test]
+async fn a_limit_on_logins_leaves_the_audit_incomplete_and_raises_no_false_alarm() {
+    let (app, logins) = patient_for(usize::MAX);
+    audit(app).run().await.unwrap().assert_clean();
+    let enough = logins.load(Ordering::Relaxed);
+    assert!(enough > 30);
+    for allowed in (3..enough).step_by(2) {
+        let report = audit(patient_for(allowed).0).run().await.unwrap();
+        assert_eq!(report.findings().count(), 0, "{allowed}: {report}");
+        assert!(!report.is_complete(), "{allowed}: {report}");
+    }
+}
+
+#[tokio::test]
+async fn a_refused_logout_or_elevation_is_not_taken_for_one() {
+    let refuse = from_fn(|request: Request<Body>, next: Next| async move {
+        if matches!(request.uri().path(), "/logout" | "/elevate") {
+            return StatusCode::FORBIDDEN.into_response();
+        }
+        next.run(request).await
+    });
+    let app = rust::app(Faults::default(), Spelling::Plain).layer(refuse);
+    let report = audit(app).run().await.unwrap();
+    report.assert_clean();
+    let text = report.to_string();
+    assert_eq!(
+        text.matches("the application refuses the logout").count(),
+        3,
+        "{text}"
+    );
+    assert_eq!(text.matches("the elevation failed").count(), 2, "{text}");
+    assert_eq!(text.matches("the logout failed").count(), 1, "{text}");
 }

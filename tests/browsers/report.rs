@@ -82,7 +82,7 @@ impl Trial {
 }
 
 /// To standard output, past the capturing of passing tests' output, each line whole.
-fn say(line: &str) {
+pub fn say(line: &str) {
     let line = format!("{line}\n");
     stdout().write_all(line.as_bytes()).unwrap();
 }

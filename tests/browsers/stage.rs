@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, Request, header};
+use http::{HeaderMap, Method, Request, StatusCode, header};
 use http_body_util::{BodyExt, Empty};
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use tokio::time::{Instant, sleep};
 
 use crate::{
     driver::{Browser, Tab},
-    site::{ATTACKER, Seen, Site, Target, encode, value},
+    site::{ATTACKER, Seen, Site, Target, WHO, encode, text, value},
 };
 
 /// Nothing on one machine takes longer.
@@ -49,6 +49,7 @@ impl Outcome {
 /// What the attacker's own client was answered.
 #[derive(Debug)]
 pub struct Reply {
+    pub status: StatusCode,
     pub who: String,
     headers: HeaderMap,
 }
@@ -96,9 +97,15 @@ impl Stage {
     pub async fn leave(&mut self, host: &str, script: &str) {
         let page = self.url(host, &format!("/page?{}", encode(script.as_bytes())));
         self.browser.open(&page).await;
+        self.becomes(&format!("location.href !== '{page}'")).await;
+    }
+
+    /// Waits until this holds in the browser's page.
+    pub async fn becomes(&mut self, condition: &str) {
         let deadline = Instant::now() + PATIENCE;
-        while self.browser.run("return location.href").await == page {
-            assert!(Instant::now() < deadline, "the page stays");
+        let script = format!("return {condition}");
+        while self.browser.run(&script).await != true {
+            assert!(Instant::now() < deadline, "{condition}");
             sleep(Duration::from_millis(10)).await;
         }
     }
@@ -165,16 +172,18 @@ impl Stage {
         let (parts, body) = answer.into_parts();
         body.collect().await.unwrap();
         Reply {
-            who: parts.headers["x-who"].to_str().unwrap().to_owned(),
+            status: parts.status,
+            who: text(&parts.headers, WHO),
             headers: parts.headers,
         }
     }
 
     /// Who the attacker is with these cookies.
     pub async fn replay(&self, target: Target, cookies: &[u8]) -> String {
-        self.attacker(target, Method::GET, "/whoami", cookies)
-            .await
-            .who
+        let reply = self.attacker(target, Method::GET, "/whoami", cookies);
+        let reply = reply.await;
+        assert!(reply.status.is_success(), "{reply:?}");
+        reply.who
     }
 
     /// A visitor's token that the attacker fetched for themselves.

@@ -40,6 +40,10 @@ impl Outage {
 
     /// While the engine is away: 24 requests at once, reads and logins, all answered 503 in time, and
     /// nothing that touches a cookie.
+    #[expect(
+        clippy::manual_async_fn,
+        reason = "the caller is tracked, which an async fn cannot"
+    )]
     #[track_caller]
     pub fn expect_503(&self, when: &'static str) -> impl Future<Output = ()> + '_ {
         async move {
@@ -81,6 +85,26 @@ impl Outage {
         println!("{when}: {failed} requests failed in {:?}", began.elapsed());
         self.expect_fine(when).await;
         failed
+    }
+
+    /// The same where the engine has lost what it held: who was logged in is so no longer, and can log in
+    /// again.
+    pub async fn recovers_empty(&mut self, when: &str) {
+        let began = Instant::now();
+        let mut failed = 0;
+        loop {
+            let (status, body) = self.whoami().await;
+            assert!(status == 503 || body == "nobody", "{when}: {body}");
+            let login = self.client.mark("login:alice", &[]).await;
+            if let (200, Some(token)) = (login.status.as_u16(), login.cookie(SESSION)) {
+                self.token = token;
+                break;
+            }
+            failed += 1;
+            assert!(began.elapsed() < Duration::from_secs(15), "{when}: never");
+        }
+        println!("{when}: {failed} logins failed in {:?}", began.elapsed());
+        self.expect_fine(when).await;
     }
 
     /// Reads, writes, logs in and out.

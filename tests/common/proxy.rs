@@ -1,4 +1,4 @@
-//! A TCP proxy that counts round trips and cuts connections in the middle of a command.
+//! A TCP proxy that counts round trips, and cuts connections in the middle of a command.
 #![allow(
     dead_code,
     unreachable_pub,
@@ -9,14 +9,13 @@ use std::{
     net::SocketAddr,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering::SeqCst},
+        atomic::{AtomicU64, Ordering::SeqCst},
     },
 };
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
-    sync::Notify,
 };
 
 #[derive(Clone, Debug)]
@@ -28,8 +27,8 @@ pub struct Proxy {
 #[derive(Debug, Default)]
 struct Shared {
     turns: AtomicU64,
-    cutting: AtomicBool,
-    cut: Notify,
+    cuts: AtomicU64,
+    requests: AtomicU64,
 }
 
 impl Proxy {
@@ -55,14 +54,14 @@ impl Proxy {
         self.shared.turns.swap(0, SeqCst)
     }
 
-    /// From now on, every command reaches the server and its answer is thrown away with the connection.
-    pub fn cut_after_commands(&self, cutting: bool) {
-        self.shared.cutting.store(cutting, SeqCst);
+    /// How many requests came over HTTP/2, since this was asked last.
+    pub fn http2_requests(&self) -> u64 {
+        self.shared.requests.swap(0, SeqCst)
     }
 
-    /// How many answers were thrown away is for the engine to know; this waits for the first.
-    pub async fn was_cut(&self) {
-        self.shared.cut.notified().await;
+    /// The next `answers` are thrown away with their connections, after the command reached the server.
+    pub fn cut_answers(&self, answers: u64) {
+        self.shared.cuts.store(answers, SeqCst);
     }
 }
 
@@ -73,6 +72,7 @@ async fn carry(mut client: TcpStream, server: SocketAddr, shared: Arc<Shared>) {
     let _ = (client.set_nodelay(true), server.set_nodelay(true));
     let (mut asked, mut answer) = (vec![0; 1 << 16], vec![0; 1 << 16]);
     let mut clients_turn = false;
+    let mut frames = Frames::default();
     loop {
         tokio::select! {
             read = client.read(&mut asked) => {
@@ -81,6 +81,8 @@ async fn carry(mut client: TcpStream, server: SocketAddr, shared: Arc<Shared>) {
                     clients_turn = true;
                     shared.turns.fetch_add(1, SeqCst);
                 }
+                let requests = frames.headers_in(&asked[..length]);
+                shared.requests.fetch_add(requests, SeqCst);
                 if server.write_all(&asked[..length]).await.is_err() {
                     return;
                 }
@@ -88,8 +90,8 @@ async fn carry(mut client: TcpStream, server: SocketAddr, shared: Arc<Shared>) {
             read = server.read(&mut answer) => {
                 let Ok(length @ 1..) = read else { return };
                 clients_turn = false;
-                if shared.cutting.load(SeqCst) {
-                    shared.cut.notify_one();
+                let cut = |cuts: u64| cuts.checked_sub(1);
+                if shared.cuts.fetch_update(SeqCst, SeqCst, cut).is_ok() {
                     return;
                 }
                 if client.write_all(&answer[..length]).await.is_err() {
@@ -97,5 +99,42 @@ async fn carry(mut client: TcpStream, server: SocketAddr, shared: Arc<Shared>) {
                 }
             }
         }
+    }
+}
+
+const PREFACE: usize = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".len();
+
+/// Walks over the HTTP/2 frames that a client sends; what it says of another protocol means nothing.
+#[derive(Debug, Default)]
+struct Frames {
+    seen: usize,
+    header: Vec<u8>,
+    payload_left: usize,
+}
+
+impl Frames {
+    /// How many HEADERS frames begin in the next bytes: one a request.
+    fn headers_in(&mut self, bytes: &[u8]) -> u64 {
+        let mut count = 0;
+        for byte in bytes {
+            self.seen += 1;
+            if self.seen <= PREFACE {
+                continue;
+            }
+            if self.payload_left > 0 {
+                self.payload_left -= 1;
+                continue;
+            }
+            self.header.push(*byte);
+            if self.header.len() == 9 {
+                let length = &self.header[..3];
+                self.payload_left = length
+                    .iter()
+                    .fold(0, |sum, byte| sum << 8 | usize::from(*byte));
+                count += u64::from(self.header[3] == 1);
+                self.header.clear();
+            }
+        }
+        count
     }
 }

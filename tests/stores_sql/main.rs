@@ -14,6 +14,9 @@ mod postgres;
 #[cfg(feature = "postgres")]
 mod postgres_server;
 #[cfg(feature = "postgres")]
+#[path = "../common/process.rs"]
+mod process;
+#[cfg(feature = "postgres")]
 #[path = "../common/proxy.rs"]
 mod proxy;
 mod scratch;

@@ -103,11 +103,11 @@ async fn a_stopped_killed_or_cut_off_postgres_costs_503_and_nothing_else() {
     server.go_on();
     outage.recovers("postgres goes on").await;
 
-    proxy.cut_after_commands(true);
+    proxy.cut_answers(u64::MAX);
     outage
         .expect_503("postgres cut off after each command")
         .await;
-    proxy.cut_after_commands(false);
+    proxy.cut_answers(0);
     outage.recovers("postgres reachable again").await;
 
     server.kill();

@@ -11,7 +11,7 @@ use std::{
 
 use sqlx::postgres::PgConnectOptions;
 
-use super::scratch::Scratch;
+use super::{process, scratch::Scratch};
 
 #[derive(Debug)]
 pub(crate) struct Server {
@@ -83,29 +83,32 @@ impl Server {
 
     /// Kills the server and every process of its, as a machine that dies would.
     pub(crate) fn kill(&self) {
-        self.signal("-KILL");
-        let _ = fs::remove_file(self.scratch.path().join("data/postmaster.pid"));
+        process::kill(&self.pids());
+        let _ = fs::remove_file(self.pid_file());
     }
 
     pub(crate) fn pause(&self) {
-        self.signal("-STOP");
+        process::pause(&self.pids());
     }
 
     pub(crate) fn go_on(&self) {
-        self.signal("-CONT");
+        process::go_on(&self.pids());
     }
 
-    fn signal(&self, signal: &str) {
-        let Ok(file) = fs::read_to_string(self.scratch.path().join("data/postmaster.pid")) else {
-            return;
+    /// The server's main process first, so that it starts no more of them when the others are signalled.
+    fn pids(&self) -> Vec<u32> {
+        let file = fs::read_to_string(self.pid_file()).unwrap_or_default();
+        let Some(main) = file.lines().next().map(str::trim) else {
+            return Vec::new();
         };
-        let main = file.lines().next().unwrap_or_default().trim().to_owned();
         let children = fs::read_to_string(format!("/proc/{main}/task/{main}/children"));
-        // The parent first, so that it starts no more of them.
-        let mut kill = Command::new("kill");
-        kill.arg(signal).arg(&main);
-        kill.args(children.unwrap_or_default().split_whitespace());
-        let _ = kill.stderr(Stdio::null()).status();
+        let children = children.unwrap_or_default();
+        let pids = [main].into_iter().chain(children.split_whitespace());
+        pids.filter_map(|pid| pid.parse().ok()).collect()
+    }
+
+    fn pid_file(&self) -> PathBuf {
+        self.scratch.path().join("data/postmaster.pid")
     }
 
     fn data(&self) -> String {
@@ -140,7 +143,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        self.signal("-KILL");
+        process::kill(&self.pids());
     }
 }
 

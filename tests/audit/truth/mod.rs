@@ -11,6 +11,7 @@ pub(crate) use python::PythonServer;
 pub(crate) use python::python_servers;
 pub(crate) use rust::rust_servers;
 
+#[cfg(feature = "audit-cli")]
 pub(crate) use docs::is_current;
 
 /// A server with the checks that find something in it: these and no others.

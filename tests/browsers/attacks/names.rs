@@ -6,19 +6,19 @@ use crate::{
     stage::{Outcome, Stage},
 };
 
-/// Names that a lenient reader folds into `name`.
+/// Names that a lenient reader folds into `name`. A browser takes an equals sign in front for a cookie
+/// without a name, and what stands before a later one for a value.
 fn spellings(name: &str) -> Vec<String> {
-    let mut spellings: Vec<_> = ["=", "==", " ", "\u{a0}", "\u{85}", "\u{2028}", "\u{3000}"]
-        .iter()
-        .chain(&["x=y,", "x=y, ", "\"", ".", "$", "%20"])
-        .map(|before| format!("{before}{name}"))
-        .collect();
+    let before = ["=", "==", "\u{a0}", "\u{85}", "\u{2028}", "\u{3000}"];
+    let more = ["x=y,", "z=y, ", "\"", ".", "$", "%20"];
+    let before = before.iter().chain(&more);
+    let mut spellings: Vec<_> = before.map(|before| format!("{before}{name}")).collect();
     let (first, rest) = name.split_at(2);
     let escaped: String = first.bytes().map(|byte| format!("%{byte:02X}")).collect();
     spellings.push(format!("{escaped}{rest}"));
     spellings.push(name.to_uppercase());
-    spellings.push(name.replacen("__", "..", 1) + " ");
-    spellings.push(name.replacen("__", "_%5F", 1) + "\u{a0}");
+    spellings.push(format!("{name}\u{a0}"));
+    spellings.push(format!("..{}", name.trim_start_matches('_')));
     spellings
 }
 
@@ -26,9 +26,16 @@ fn spellings(name: &str) -> Vec<String> {
 pub async fn odd_names(stage: &mut Stage, target: Target) -> Outcome {
     let token = stage.attackers_token(target).await;
     let spellings = spellings(target.session);
-    let cookies = spellings
-        .iter()
-        .map(|name| format!("{name}={token}; Domain={}; Path=/; Secure", target.host).into_bytes());
+    let attributes = format!("Domain={}; Secure", target.host);
+    let cookies = spellings.iter().map(|name| {
+        // Two without a name would be the same cookie.
+        let path = if name.starts_with("==") {
+            "/"
+        } else {
+            "/whoami"
+        };
+        format!("{name}={token}; {attributes}; Path={path}").into_bytes()
+    });
     let cookies: Vec<_> = cookies.collect();
     stage.set(&evil(target), &cookies).await;
     let visit = stage.whoami(target).await;

@@ -25,7 +25,8 @@ impl fmt::Display for Engine {
     }
 }
 
-/// No request of the browser leaves this machine, and nothing asks for a user.
+/// No request of the browser leaves this machine, and nothing asks for a user. Without its sandbox
+/// Chromium also starts as root; it opens nothing but the pages of these tests.
 const CHROMIUM: &[&str] = &[
     "--headless",
     "--no-sandbox",

@@ -93,7 +93,7 @@ pub const TARGETS: [Target; 4] = [UNPROTECTED, UNPREFIXED, STORED, SEALED];
 pub const STRANGER: &str = "attacker.localhost";
 
 /// Names whom the application took the request's sender for when it answered.
-const WHO: &str = "x-who";
+pub const WHO: &str = "x-who";
 
 /// Marks a request of the attacker's own client.
 pub const ATTACKER: &str = "x-attacker";
@@ -136,10 +136,7 @@ pub struct Site {
 
 #[derive(Clone)]
 struct Hosts {
-    unprotected: Router,
-    unprefixed: Router,
-    stored: Router,
-    sealed: Router,
+    applications: Arc<[(&'static str, Router)]>,
     hostile: Router,
 }
 
@@ -149,11 +146,17 @@ impl Site {
         let layer = || SessionLayer::new(KeyRing::generate().unwrap());
         let bare = CookiePolicy::builder().whole_name(UNPREFIXED.session);
         let bare = layer().with_cookies(bare.build().unwrap());
+        let bare = bare.with_store(MemoryStore::new());
+        let stored = layer().with_store(MemoryStore::new());
         let hosts = Hosts {
-            unprotected: unprotected::app(gate.clone()),
-            unprefixed: ours::app(bare.with_store(MemoryStore::new()), gate.clone()),
-            stored: ours::app(layer().with_store(MemoryStore::new()), gate.clone()),
-            sealed: ours::app(layer(), gate.clone()),
+            applications: Arc::new([
+                (UNPROTECTED.host, unprotected::app(gate.clone())),
+                (UNPREFIXED.host, ours::app(bare, gate.clone())),
+                (STORED.host, ours::app(stored, gate.clone())),
+                (SEALED.host, ours::app(layer(), gate.clone())),
+                #[cfg(feature = "axum")]
+                (crate::example::HOST, crate::example::app()),
+            ]),
             hostile: hostile::app(),
         };
         let seen = Arc::default();
@@ -185,12 +188,9 @@ async fn dispatch(State(hosts): State<Hosts>, request: Request) -> Response {
         return StatusCode::NOT_FOUND.into_response();
     }
     let host = host(request.headers());
-    let router = match &*host {
-        _ if path == hostile::PAGE => hosts.hostile,
-        host if host == UNPROTECTED.host => hosts.unprotected,
-        host if host == UNPREFIXED.host => hosts.unprefixed,
-        host if host == STORED.host => hosts.stored,
-        host if host == SEALED.host => hosts.sealed,
+    let mut applications = hosts.applications.iter();
+    let router = match applications.find(|(known, _)| *known == host) {
+        Some((_, application)) if path != hostile::PAGE => application.clone(),
         _ => hosts.hostile,
     };
     router.oneshot(request).await.into_response()
@@ -228,7 +228,7 @@ fn host(headers: &HeaderMap) -> String {
     host.split(':').next().unwrap_or_default().to_owned()
 }
 
-fn text(headers: &HeaderMap, name: &str) -> String {
+pub fn text(headers: &HeaderMap, name: &str) -> String {
     headers.get(name).map(latin1).unwrap_or_default()
 }
 

@@ -59,7 +59,7 @@ pub(super) async fn run(scene: &Scene, recorder: &mut Recorder<'_>) -> Result<()
 pub(super) async fn models(scene: &Scene) -> Result<Vec<(Vec<u8>, Vec<u8>)>, AuditError> {
     let browser = scene.visitor().await?;
     let guest = browser.snapshot();
-    scene.try_login(&browser, 0).await?;
+    scene.must_login(&browser, 0).await?;
     let user = browser.snapshot();
     let mut models: Vec<(Vec<u8>, Vec<u8>)> = Vec::new();
     for cookie in user.jar.matching(&scene.place) {

@@ -24,7 +24,7 @@ pub(super) async fn run(scene: &Scene, recorder: &mut Recorder<'_>) -> Result<()
         return Ok(());
     }
     let browser = scene.visitor().await?;
-    scene.try_login(&browser, 0).await?;
+    scene.must_login(&browser, 0).await?;
     let kept = browser.snapshot();
     for cookie in kept.jar.matching(&scene.place) {
         if scene.cookies.contains(&cookie.name) {

@@ -3,7 +3,7 @@
 use super::super::AuditError;
 use super::super::catalogue::{Id, Severity};
 use super::super::recorder::{Note, Recorder};
-use super::super::scene::{Scene, allowed};
+use super::super::scene::Scene;
 
 pub(super) const FAMILY: &[Id] = &[Id::IdKeptAtElevation, Id::OldIdAliveAfterElevation];
 
@@ -21,7 +21,7 @@ pub(super) async fn run(scene: &Scene, recorder: &mut Recorder<'_>) -> Result<()
         Some(probe) => user.who(probe).await?.is_some(),
         None => false,
     };
-    let done = !already && allowed(elevate.run(&user, &scene.plan.accounts[0]).await)?;
+    let done = !already && scene.perform(elevate, &user).await?.is_some();
     let shown = match probe {
         Some(probe) if done => user.who(probe).await?.is_some(),
         _ => done,

@@ -26,9 +26,13 @@ pub(super) async fn run(scene: &Scene, recorder: &mut Recorder<'_>) -> Result<()
         );
         return Ok(());
     }
-    after_the_logout(scene, recorder, logout).await?;
-    under_way(scene, recorder, logout).await?;
-    recorder.passed(Id::SessionBack);
+    let tried = after_the_logout(scene, recorder, logout).await?
+        && under_way(scene, recorder, logout).await?;
+    if tried {
+        recorder.passed(Id::SessionBack);
+    } else {
+        recorder.not_judged(Id::SessionBack, "the logout failed");
+    }
     Ok(())
 }
 
@@ -54,9 +58,7 @@ async fn before_the_login(scene: &Scene, recorder: &mut Recorder<'_>) -> Result<
             scene.visitor().await?
         };
         let held = hold(&browser, &scene.pages()).await?;
-        if !scene.try_login(&browser, 0).await? {
-            continue;
-        }
+        scene.must_login(&browser, 0).await?;
         for exchange in &held {
             browser.take(exchange);
         }
@@ -71,16 +73,16 @@ async fn before_the_login(scene: &Scene, recorder: &mut Recorder<'_>) -> Result<
     Ok(())
 }
 
-/// Responses composed for the user reach the browser after the logout.
+/// Responses composed for the user reach the browser after the logout. Says whether there was a logout.
 async fn after_the_logout(
     scene: &Scene,
     recorder: &mut Recorder<'_>,
     logout: &Flow,
-) -> Result<(), AuditError> {
+) -> Result<bool, AuditError> {
     let user = scene.user(0).await?;
     let held = hold(&user, &scene.pages()).await?;
-    if !allowed(logout.run(&user, &scene.plan.accounts[0]).await)? {
-        return Ok(());
+    if scene.perform(logout, &user).await?.is_none() {
+        return Ok(false);
     }
     for exchange in &held {
         user.take(exchange);
@@ -93,7 +95,7 @@ async fn after_the_logout(
             Note::confirmed("the browser is logged in again").sent(sent),
         );
     }
-    Ok(())
+    Ok(true)
 }
 
 /// Requests that are under way during the logout and may save the session afterwards.
@@ -101,7 +103,7 @@ async fn under_way(
     scene: &Scene,
     recorder: &mut Recorder<'_>,
     logout: &Flow,
-) -> Result<(), AuditError> {
+) -> Result<bool, AuditError> {
     let user = scene.user(0).await?;
     let before = user.snapshot();
     let steps = busy_steps(scene);
@@ -114,18 +116,17 @@ async fn under_way(
         })
         .collect();
     scene.world.transport.settle().await;
-    let left = allowed(logout.run(&user, &scene.plan.accounts[0]).await)?;
-    let mut back = false;
+    let left = scene.perform(logout, &user).await?.is_some();
     for task in running {
         if let Ok(Ok(exchanges)) = task.await {
             exchanges.iter().for_each(|exchange| user.take(exchange));
         }
     }
-    if left {
-        let late: Snapshot = user.snapshot();
-        back = scene.reaches(&before, 0).await? || scene.reaches(&late, 0).await?;
+    if !left {
+        return Ok(false);
     }
-    if back {
+    let late: Snapshot = user.snapshot();
+    if scene.reaches(&before, 0).await? || scene.reaches(&late, 0).await? {
         let sent =
             "logged out while other requests of the user were under way, and waited for them";
         recorder.found(
@@ -133,7 +134,7 @@ async fn under_way(
             Note::confirmed("the account is reached again").sent(sent),
         );
     }
-    Ok(())
+    Ok(true)
 }
 
 fn busy_steps(scene: &Scene) -> Vec<Step> {

@@ -23,10 +23,7 @@ pub(super) async fn run(scene: &Scene, recorder: &mut Recorder<'_>) -> Result<()
 async fn same_browser(scene: &Scene, recorder: &mut Recorder<'_>) -> Result<(), AuditError> {
     let victim = scene.visitor().await?;
     let before = victim.snapshot();
-    if !scene.try_login(&victim, 0).await? {
-        // The application refuses to log a visitor in over a session; nothing can have been kept.
-        return Ok(());
-    }
+    scene.must_login(&victim, 0).await?;
     let after = victim.snapshot();
     let kept = scene.kept(&before, &after);
     let sent = "visited as a guest, copied the cookies, logged in; then called up the account with the copy";

@@ -4,7 +4,7 @@ use super::super::browser::Exchange;
 use super::super::catalogue::Id;
 use super::super::jar;
 use super::super::recorder::{Note, Recorder};
-use super::super::scene::{Scene, allowed};
+use super::super::scene::Scene;
 use super::super::{AuditError, Browser, shape};
 
 pub(super) const FAMILY: &[Id] = &[
@@ -22,14 +22,12 @@ pub(super) async fn run(scene: &Scene, recorder: &mut Recorder<'_>) -> Result<()
     };
     let user = scene.user(0).await?;
     let before = user.snapshot();
-    user.drain_trail();
-    if !allowed(logout.run(&user, &scene.plan.accounts[0]).await)? {
+    let Some(trail) = scene.perform(logout, &user).await? else {
         for id in FAMILY {
-            recorder.not_judged(*id, "the logout failed");
+            recorder.not_judged(*id, "the application refuses the logout");
         }
         return Ok(());
-    }
-    let trail = user.drain_trail();
+    };
     removal(scene, recorder, &user, &trail);
     let ids = scene.identifiers(&before);
     if scene.reaches(&before, 0).await? {

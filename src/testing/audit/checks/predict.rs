@@ -19,8 +19,14 @@ pub(super) async fn run(scene: &Scene, recorder: &mut Recorder<'_>) -> Result<()
         scene.login.run(&browser, &scene.plan.accounts[0]).await?;
         sample.push(scene.identifiers(&browser.snapshot()));
     }
+    let usual = sample.first().map_or(0, Vec::len);
+    if usual == 0 || sample.iter().any(|ids| ids.len() != usual) {
+        let what =
+            "not every login of the sample gave an identifier; is there a limit on their rate?";
+        return Err(AuditError::LoginFailed(what.to_owned()));
+    }
     let mut opaque = 0;
-    for at in 0..sample.first().map_or(0, Vec::len) {
+    for at in 0..usual {
         let values: Vec<String> = sample
             .iter()
             .filter_map(|ids| ids.get(at))

@@ -1,6 +1,7 @@
 //! A second login over a first: of the same user, and of another.
 
 use super::super::AuditError;
+use super::super::browser::{Exchange, Snapshot};
 use super::super::catalogue::Id;
 use super::super::recorder::{Note, Recorder};
 use super::super::scene::{Scene, allowed};
@@ -38,19 +39,22 @@ pub(super) async fn run(scene: &Scene, recorder: &mut Recorder<'_>) -> Result<()
 }
 
 async fn same_user(scene: &Scene, recorder: &mut Recorder<'_>) -> Result<(), AuditError> {
-    if ignores_logins(scene).await? {
-        let reason = "the application ignores a login where somebody is logged in";
-        recorder.not_judged(Id::IdKeptAtReauth, reason);
-        return Ok(());
-    }
     let user = scene.user(0).await?;
     let before = user.snapshot();
-    if !scene.try_login(&user, 0).await? {
+    user.drain_trail();
+    let sent_again = allowed(scene.login.run(&user, &scene.plan.accounts[0]).await)?;
+    let trail = user.drain_trail();
+    if !sent_again || !scene.shows(user.who(&scene.probe).await?.as_deref(), 0) {
         recorder.not_judged(Id::IdKeptAtReauth, "the application refuses a second login");
         return Ok(());
     }
     let kept = scene.kept(&before, &user.snapshot());
     if scene.reaches(&before, 0).await? {
+        if was_ignored(scene, &before, &trail).await? {
+            let reason = "the application ignores a login where somebody is logged in";
+            recorder.not_judged(Id::IdKeptAtReauth, reason);
+            return Ok(());
+        }
         let seen = if kept.is_empty() {
             "the cookie's value changed; the copy is still logged in".to_owned()
         } else {
@@ -66,38 +70,34 @@ async fn same_user(scene: &Scene, recorder: &mut Recorder<'_>) -> Result<(), Aud
     Ok(())
 }
 
-/// Whether a wrong password gets the same answer as the right one: then no login happened, and nothing can be judged.
-async fn ignores_logins(scene: &Scene) -> Result<bool, AuditError> {
-    if !uses_password(scene) {
+/// Whether a wrong password gets the same answer as the right one got: then no login happened, and nothing can be judged.
+async fn was_ignored(
+    scene: &Scene,
+    before: &Snapshot,
+    right: &[Exchange],
+) -> Result<bool, AuditError> {
+    let sets_cookie = |exchange: &Exchange| exchange.answer.set_cookies().next().is_some();
+    if !uses_password(scene) || right.iter().any(sets_cookie) {
         return Ok(false);
     }
     let Account {
         username, shown_as, ..
     } = scene.plan.accounts[0].clone();
-    let wrong = Account {
+    let password = "fixation-audit-wrong".to_owned();
+    let account = Account {
         username,
-        password: "fixation-audit-wrong".to_owned(),
+        password,
         shown_as,
     };
-    let (right_user, wrong_user) = (scene.user(0).await?, scene.user(0).await?);
-    right_user.drain_trail();
-    wrong_user.drain_trail();
-    if !allowed(scene.login.run(&right_user, &scene.plan.accounts[0]).await)? {
+    let browser = scene.from(before);
+    if !allowed(scene.login.run(&browser, &account).await)? {
         return Ok(false);
     }
-    if !allowed(scene.login.run(&wrong_user, &wrong).await)? {
-        return Ok(false);
-    }
-    let (right, wrong) = (right_user.drain_trail(), wrong_user.drain_trail());
-    let set_nothing = !right
-        .iter()
-        .any(|exchange| exchange.answer.set_cookies().next().is_some());
-    let same = right.len() == wrong.len()
-        && right.iter().zip(&wrong).all(|(right, wrong)| {
-            right.answer.status() == wrong.answer.status()
-                && right.answer.text() == wrong.answer.text()
-        });
-    Ok(set_nothing && same)
+    let wrong = browser.drain_trail();
+    let alike = |(right, wrong): (&Exchange, &Exchange)| {
+        right.answer.status() == wrong.answer.status() && right.answer.text() == wrong.answer.text()
+    };
+    Ok(right.len() == wrong.len() && right.iter().zip(&wrong).all(alike))
 }
 
 /// A login that sends no password (a test route, a closure) answers the same to any.

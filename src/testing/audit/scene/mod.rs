@@ -76,12 +76,21 @@ impl Scene {
     /// A fresh browser in which the account has logged in.
     pub(super) async fn user(&self, account: usize) -> Result<Browser, AuditError> {
         let browser = self.fresh();
-        if self.try_login(&browser, account).await? {
-            return Ok(browser);
+        self.must_login(&browser, account).await?;
+        Ok(browser)
+    }
+
+    /// Logs in where a failure means that something is out of order, such as a limit on the rate of logins.
+    pub(super) async fn must_login(
+        &self,
+        browser: &Browser,
+        account: usize,
+    ) -> Result<(), AuditError> {
+        if self.try_login(browser, account).await? {
+            return Ok(());
         }
-        Err(AuditError::LoginFailed(
-            "a login that worked before does not any more".to_owned(),
-        ))
+        let what = "a login that worked before does not any more";
+        Err(AuditError::LoginFailed(what.to_owned()))
     }
 
     /// Logs in; says whether the probe then shows the account. A step that the application refused is a no.
@@ -94,6 +103,24 @@ impl Scene {
             return Ok(false);
         }
         Ok(self.shows(browser.who(&self.probe).await?.as_deref(), account))
+    }
+
+    /// Runs a flow and hands out what was exchanged, or nothing where the application refused it.
+    pub(super) async fn perform(
+        &self,
+        flow: &Flow,
+        browser: &Browser,
+    ) -> Result<Option<Vec<Exchange>>, AuditError> {
+        browser.drain_trail();
+        let ran = allowed(flow.run(browser, &self.plan.accounts[0]).await)?;
+        let trail = browser.drain_trail();
+        // A redirect means that the request was taken, whatever the page behind it says to somebody new.
+        let taken = match &trail[..] {
+            [.., redirect, _] if redirect.answer.location().is_some() => true,
+            [.., last] => last.answer.accepted(),
+            [] => true,
+        };
+        Ok(Some(trail).filter(|_| ran && taken))
     }
 
     // ===== seeing =====

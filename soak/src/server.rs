@@ -1,0 +1,62 @@
+//! The testbed as a process of its own.
+
+use std::{
+    error::Error,
+    fs,
+    io::{BufRead, BufReader},
+    net::SocketAddr,
+    process::{Child, Command, Stdio},
+};
+
+use crate::client::Client;
+
+pub(crate) type Failure = Box<dyn Error + Send + Sync>;
+
+pub(crate) struct Server {
+    process: Child,
+    pub(crate) address: SocketAddr,
+}
+
+impl Server {
+    pub(crate) async fn start(store: &str) -> Result<Self, Failure> {
+        let binary = std::env::var("SOAK_TESTBED")?;
+        let mut process = Command::new(binary)
+            .env("TESTBED_STORE", store)
+            .env("RUST_LOG", "off")
+            .stdout(Stdio::piped())
+            .spawn()?;
+        let mut line = String::new();
+        if let Some(output) = process.stdout.take() {
+            BufReader::new(output).read_line(&mut line)?;
+        }
+        let address = line.trim().rsplit('/').next().unwrap_or_default().parse()?;
+        Ok(Self { process, address })
+    }
+
+    /// The resident memory of the server.
+    pub(crate) fn resident_mib(&self) -> Result<f64, Failure> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.process.id()))?;
+        let line = status.lines().find(|line| line.starts_with("VmRSS:"));
+        let kib = line.and_then(|line| line.split_whitespace().nth(1));
+        Ok((kib.unwrap_or("0").parse::<f64>()? / 102.4).round() / 10.0)
+    }
+
+    /// How often the server has called its store.
+    pub(crate) async fn store_calls(&self) -> Result<u64, Failure> {
+        let answer = Client::new(self.address)
+            .send("GET", "/_stats", None)
+            .await?;
+        let calls = answer.body.split("\"records\"").next().unwrap_or_default();
+        let numbers = calls.split(|c: char| !c.is_ascii_digit());
+        Ok(numbers
+            .filter_map(|number| number.parse::<u64>().ok())
+            .sum())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}

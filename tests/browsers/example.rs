@@ -1,0 +1,105 @@
+//! A user goes through the example `axum_login`, by its forms and buttons.
+
+use std::sync::Arc;
+
+use axum::Router;
+use http::Method;
+use tower_session_guard::{KeyRing, MemoryStore, SessionLayer, SystemClock};
+
+use crate::{
+    driver::Engine,
+    report::Trial,
+    site::{STORED, Target},
+    stage::Stage,
+};
+
+#[path = "../../examples/axum_login/app.rs"]
+mod site;
+
+pub const HOST: &str = "bank.localhost";
+
+const BANK: Target = Target {
+    host: HOST,
+    ..STORED
+};
+
+pub fn app() -> Router {
+    let sessions = SessionLayer::new(KeyRing::generate().unwrap())
+        .with_store(MemoryStore::new())
+        .with_policy(site::policy().unwrap());
+    site::router(sessions, Arc::new(SystemClock))
+}
+
+impl Stage {
+    /// Presses a button of the page, and waits until the browser has got to `path`.
+    async fn press(&mut self, fields: &[(&str, &str)], form: &str, path: &str) {
+        // The page that is left does not count as the one that is reached.
+        let mut press = "document.left = true;".to_owned();
+        for (name, value) in fields {
+            press += &format!("document.querySelector('main [name={name}]').value = '{value}';");
+        }
+        press += &format!("document.querySelector('form[action=\"{form}\"] button').click()");
+        self.browser.run(&press).await;
+        self.becomes(&format!(
+            "!document.left && location.pathname === '{path}' && document.readyState === 'complete'"
+        ))
+        .await;
+    }
+
+    /// Whether the attacker gets to what the second factor guards, with this token.
+    async fn may_transfer(&self, token: &str) -> bool {
+        let cookie = format!("{}={token}", BANK.session);
+        let form = self.attacker(BANK, Method::GET, "/transfer", cookie.as_bytes());
+        form.await.status.is_success()
+    }
+
+    async fn text(&mut self) -> String {
+        let text = self.browser.run("return document.body.innerText").await;
+        text.as_str().unwrap().to_owned()
+    }
+}
+
+/// R01, R03, R05 and A37, from the password to the second factor to the logout.
+async fn through_the_example(engine: Engine) {
+    let Some(mut trial) = Trial::begin("axum_login", engine).await else {
+        return;
+    };
+    let stage = &mut trial.stage;
+    stage.browser.open(&stage.url(HOST, "/transfer")).await;
+    let credentials = [("name", "alice"), ("password", "demo")];
+    // The guard sends them on to the second factor.
+    stage.press(&credentials, "/login", "/step-up").await;
+    let first = stage.last(BANK, "/login").sets(BANK.session).unwrap();
+    stage
+        .press(&[("code", "123456")], "/step-up", "/transfer")
+        .await;
+    let second = stage.last(BANK, "/step-up").sets(BANK.session).unwrap();
+    assert_ne!(first, second);
+    assert!(!stage.may_transfer(&first).await);
+    assert!(stage.may_transfer(&second).await);
+
+    let transfer = [("to", "bob"), ("amount", "5")];
+    stage.press(&transfer, "/transfer", "/").await;
+    let page = stage.text().await;
+    assert!(
+        page.contains("5 to bob") && page.contains("level 2"),
+        "{page}"
+    );
+
+    stage.press(&[], "/logout", "/").await;
+    let page = stage.text().await;
+    assert!(page.contains("Nobody is logged in"), "{page}");
+    let home = stage.last(BANK, "/");
+    assert!(home.cookie.is_empty(), "{home:?}");
+    assert!(!stage.may_transfer(&second).await);
+}
+
+#[tokio::test]
+async fn a_user_gets_through_the_example_in_chromium() {
+    through_the_example(Engine::Chromium).await;
+}
+
+#[tokio::test]
+async fn a_user_gets_through_the_example_in_firefox() {
+    through_the_example(Engine::Firefox).await;
+}

@@ -1,0 +1,37 @@
+//! The evidence that is claimed is there.
+
+use std::{collections::BTreeSet, fs, path::Path};
+
+fn tests_in(folder: &Path, found: &mut BTreeSet<String>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            tests_in(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let text = fs::read_to_string(&path).unwrap();
+            let names = text.split("fn ").skip(1).map(|rest| {
+                rest.chars()
+                    .take_while(|c| c.is_alphanumeric() || *c == '_')
+                    .collect()
+            });
+            found.extend(names);
+        }
+    }
+}
+
+#[test]
+fn every_test_that_the_evidence_names_exists() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut found = BTreeSet::new();
+    for folder in ["src", "tests"] {
+        tests_in(&root.join(folder), &mut found);
+    }
+    let text = fs::read_to_string(root.join("docs/evidence.md")).unwrap();
+    let claims = text.split("## Claims").nth(1).unwrap();
+    let claims = claims.split("\n## ").next().unwrap();
+    let named: Vec<_> = claims.split('`').skip(1).step_by(2).collect();
+    assert!(named.len() > 20, "{named:?}");
+    for name in named {
+        assert!(found.contains(name), "{name} is claimed and does not exist");
+    }
+}
