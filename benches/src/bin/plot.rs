@@ -6,6 +6,7 @@
 use std::fs;
 use std::process::ExitCode;
 
+use serde_json::Value;
 use session_guard_benches::args::{Args, here};
 use session_guard_benches::plot;
 use session_guard_benches::report::{Heap, Run, read};
@@ -15,6 +16,10 @@ fn main() -> ExitCode {
     let run: Run = read(&here("results/middleware.json")).expect("middleware has been run");
     let heap: Heap = read(&here("results/allocations.json")).expect("allocations has been run");
 
+    let report = |name: &str| -> Value {
+        read(&here(name)).unwrap_or_else(|| panic!("{name}: has not been run"))
+    };
+
     let page_path = here("../docs/performance.md");
     let page = fs::read_to_string(&page_path).expect("the page");
     let mut filled = page.clone();
@@ -23,6 +28,9 @@ fn main() -> ExitCode {
         ("times", plot::times(&run)),
         ("allocations", plot::allocations(&run, &heap)),
         ("ratios", plot::ratios(&run)),
+        ("scaling", plot::scaling(&report("results/scaling.json"))),
+        ("wire", plot::wire(&report("results/wire.json"))),
+        ("parts", plot::parts(&report("results/micro.json"))),
     ] {
         filled = plot::put(&filled, name, &text);
     }

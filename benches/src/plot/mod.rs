@@ -1,8 +1,10 @@
 //! The pages' pictures and tables, drawn from the reports.
 
+mod more;
 mod svg;
 mod table;
 
+pub use more::{parts, scaling, wire};
 pub use svg::draw;
 pub use table::{allocations, machine, put, ratios, times};
 
