@@ -11,7 +11,9 @@ use common::{Client, Events, GUEST, SESSION, Stop, app, clock, keys, request};
 use tower::ServiceExt;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_session_guard::{
-    EventKind, MemoryStore, SessionLayer,
+    Claim, EventKind, MemoryStore, Record, SessionId, SessionLayer, SessionStore, Subject,
+    Timestamp,
+    store::{Created, Removed, Replaced, Revision, StoreFuture, Stored},
     testing::{FaultyStore, StoreOperation},
 };
 
@@ -263,4 +265,86 @@ async fn forged_cookies_cost_no_store_call() {
         assert_eq!(client.whoami(&[(SESSION, &forged)]).await, "nobody");
     }
     assert_eq!(store.calls(StoreOperation::Load), before);
+}
+
+/// A store in which the first ids that are tried are taken.
+#[derive(Debug)]
+struct Crowded {
+    store: MemoryStore,
+    taken: std::sync::atomic::AtomicU32,
+}
+
+impl SessionStore for Crowded {
+    fn load<'a>(&'a self, claim: &'a Claim, now: Timestamp) -> StoreFuture<'a, Option<Stored>> {
+        self.store.load(claim, now)
+    }
+
+    fn create<'a>(
+        &'a self,
+        id: &'a SessionId,
+        record: &'a Record,
+        now: Timestamp,
+    ) -> StoreFuture<'a, Created> {
+        use std::sync::atomic::Ordering::Relaxed;
+        let left = self
+            .taken
+            .fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1));
+        if left.is_ok() {
+            return Box::pin(async { Ok(Created::Occupied) });
+        }
+        self.store.create(id, record, now)
+    }
+
+    fn replace<'a>(
+        &'a self,
+        id: &'a SessionId,
+        revision: Revision,
+        record: &'a Record,
+        now: Timestamp,
+    ) -> StoreFuture<'a, Replaced> {
+        self.store.replace(id, revision, record, now)
+    }
+
+    fn remove<'a>(&'a self, id: &'a SessionId) -> StoreFuture<'a, Removed> {
+        self.store.remove(id)
+    }
+
+    fn sessions_of<'a>(
+        &'a self,
+        subject: &'a Subject,
+        now: Timestamp,
+    ) -> StoreFuture<'a, Vec<(SessionId, Record)>> {
+        self.store.sessions_of(subject, now)
+    }
+
+    fn remove_all_of<'a>(
+        &'a self,
+        subject: &'a Subject,
+        except: Option<&'a SessionId>,
+    ) -> StoreFuture<'a, usize> {
+        self.store.remove_all_of(subject, except)
+    }
+}
+
+/// R14, A35: an id that is taken is left alone and another one is drawn, a few times.
+#[tokio::test]
+async fn a_taken_id_is_never_overwritten_and_another_is_drawn() {
+    for (taken, status) in [(3, 200), (4, 503)] {
+        let events = Events::default();
+        let store = Crowded {
+            store: MemoryStore::new(),
+            taken: taken.into(),
+        };
+        let layer = SessionLayer::new(keys())
+            .with_clock(clock())
+            .with_observer(events.clone())
+            .with_store(store);
+        let client = Client::of(layer);
+        let answer = client.mark("login:alice", &[]).await;
+        assert_eq!(answer.status, status);
+        assert_eq!(answer.cookie(SESSION).is_some(), status == 200);
+        let told = events.take();
+        let collisions = told.iter().filter(|kind| **kind == EventKind::IdCollision);
+        assert_eq!(collisions.count(), taken as usize);
+    }
 }

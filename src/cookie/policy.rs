@@ -36,6 +36,7 @@ pub struct CookiePolicy {
     session: CookieName,
     guest: CookieName,
     attributes: Attributes,
+    clears_site_data: bool,
 }
 
 impl CookiePolicy {
@@ -47,6 +48,7 @@ impl CookiePolicy {
         CookiePolicyBuilder {
             name: Name::Base("session".to_owned()),
             attributes: Attributes::default(),
+            clears_site_data: false,
         }
     }
 
@@ -115,7 +117,12 @@ impl CookiePolicy {
             session,
             guest,
             attributes,
+            clears_site_data: false,
         })
+    }
+
+    pub(super) const fn clears_site_data(&self) -> bool {
+        self.clears_site_data
     }
 
     fn known_to_be_sound(name: &str, attributes: Attributes) -> Self {
@@ -138,6 +145,7 @@ impl Default for CookiePolicy {
 pub struct CookiePolicyBuilder {
     name: Name,
     attributes: Attributes,
+    clears_site_data: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -192,6 +200,17 @@ impl CookiePolicyBuilder {
         self
     }
 
+    /// Asks browsers at a logout to forget what they cached and stored of this origin
+    /// (`Clear-Site-Data: "cache", "storage"`, W3C Clear Site Data).
+    ///
+    /// Off unless called, since it also empties what the application keeps in the browser for visitors.
+    /// It never says `"cookies"`: browsers delete the cookies that come with such a response too, and a
+    /// handler that says so beside a cookie of ours has that word taken out, whether or not this is on.
+    pub fn clear_site_data_on_logout(mut self) -> Self {
+        self.clears_site_data = true;
+        self
+    }
+
     /// The policy.
     ///
     /// # Errors
@@ -208,7 +227,11 @@ impl CookiePolicyBuilder {
             }
             Name::Base(base) => format!("{}{base}", CookiePrefix::HostHttp.as_str()),
         };
-        CookiePolicy::new(name, self.attributes)
+        let policy = CookiePolicy::new(name, self.attributes)?;
+        Ok(CookiePolicy {
+            clears_site_data: self.clears_site_data,
+            ..policy
+        })
     }
 }
 

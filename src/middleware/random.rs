@@ -36,6 +36,7 @@ mod tests {
 
     use super::fresh;
 
+    /// R20.
     #[test]
     fn ids_and_secrets_are_evenly_spread_and_never_repeat() {
         const DRAWS: usize = 100_000;

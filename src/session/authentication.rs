@@ -130,7 +130,8 @@ impl Authentication {
         }
     }
 
-    /// A fresh proof at `level`: never lowers, never outlasts `until`.
+    /// A fresh proof at `level`: never lowers, never outlasts `until`. A weaker proof than the level that
+    /// holds does not make that level fresh (NIST SP 800-63B, R64).
     pub(crate) fn elevate(
         &mut self,
         level: AssuranceLevel,
@@ -139,7 +140,30 @@ impl Authentication {
     ) {
         if level >= self.level_at(now) {
             self.elevation = Some(Elevation { level, until });
+            self.authenticated_at = now;
         }
-        self.authenticated_at = now;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{AssuranceLevel, Authentication, Timestamp};
+
+    /// R64: the level and its age never exceed the proof.
+    #[test]
+    fn a_weaker_proof_makes_no_stronger_level_fresh() {
+        let at = Timestamp::from_unix_seconds;
+        for (level, authenticated_at) in [(1, 10), (2, 20), (3, 20)] {
+            let mut who = Authentication {
+                subject: "alice".into(),
+                level: AssuranceLevel::AAL2,
+                authenticated_at: at(10),
+                elevation: None,
+            };
+            let level = AssuranceLevel::new(level).unwrap();
+            who.elevate(level, None, at(20));
+            assert_eq!(who.authenticated_at, at(authenticated_at), "{level}");
+            assert_eq!(who.level_at(at(20)), level.max(AssuranceLevel::AAL2));
+        }
     }
 }

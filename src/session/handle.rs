@@ -111,7 +111,7 @@ impl Session {
     /// Says that the logged-in user proved themselves at `level`, until the session ends.
     ///
     /// The token is replaced, the time of authentication moves to now, the absolute limit stays. The level
-    /// never falls by it. Of nobody logged in, it changes nothing and leaves an event. If the session
+    /// never falls by it, and a proof weaker than the level that holds moves no time. Of nobody logged in, it changes nothing and leaves an event. If the session
     /// ended or its token was replaced while the handler ran, the response becomes 401.
     pub fn elevate(&self, level: AssuranceLevel) {
         self.mark(Mark::Elevate {

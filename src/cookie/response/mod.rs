@@ -1,6 +1,7 @@
 //! Writes our cookies into a response, and what caches must know about it.
 
 mod caching;
+mod site_data;
 #[cfg(test)]
 mod tests;
 
@@ -10,7 +11,10 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, header::SET_COOKIE};
 use memchr::memchr;
 
-use self::caching::{forbid_storing, vary_by_cookie};
+use self::{
+    caching::{forbid_storing, vary_by_cookie},
+    site_data::{clear, spare_cookies},
+};
 use super::{ByKind, CookieKind, CookiePolicy, token::Token};
 use crate::session::policy::SessionPolicy;
 
@@ -22,6 +26,7 @@ pub(crate) struct CookieWriter {
     /// All attributes but the lifetime.
     suffix: Box<str>,
     removal: ByKind<HeaderValue>,
+    clears_site_data: bool,
 }
 
 impl CookieWriter {
@@ -39,6 +44,7 @@ impl CookieWriter {
                 session: removal(CookieKind::Session),
             },
             suffix: suffix.into(),
+            clears_site_data: policy.clears_site_data(),
         }
     }
 
@@ -95,10 +101,20 @@ impl CookieWriter {
         }
         if !writes.is_empty() {
             forbid_storing(headers);
+            spare_cookies(headers);
+        }
+        if self.clears_site_data && self.logs_out(writes) {
+            clear(headers);
         }
         if read || !writes.is_empty() {
             vary_by_cookie(headers);
         }
+    }
+
+    /// Whether the session's cookie goes and nothing comes in its place.
+    fn logs_out(&self, writes: &[(CookieKind, HeaderValue)]) -> bool {
+        let removed = |(kind, value): &(CookieKind, HeaderValue)| value == self.removal.of(*kind);
+        writes.iter().any(|(kind, _)| *kind == CookieKind::Session) && writes.iter().all(removed)
     }
 
     fn strip(&self, headers: &mut HeaderMap) {

@@ -314,3 +314,50 @@ fn caches_learn_that_the_response_depends_on_the_cookie() {
     check(&["Cookies, X-Cookie"], &["Cookies, X-Cookie, Cookie"]);
     check(&[""], &["Cookie"]);
 }
+
+/// R73.
+#[test]
+fn site_data_is_cleared_at_a_logout_only_and_never_a_cookie_of_ours() {
+    let asked = CookiePolicy::builder().clear_site_data_on_logout();
+    let writers = [writer(), CookieWriter::new(&asked.build().unwrap())];
+    let offered = "\"cache\", \"storage\"";
+    for (clears, writer) in [false, true].into_iter().zip(writers) {
+        let set = |kind| (kind, writer.set(kind, &token(), None));
+        let removed = |kind| (kind, writer.removal(kind));
+        for (writes, own, expected) in [
+            (vec![], None, None),
+            (vec![], Some("\"cookies\""), Some("\"cookies\"")),
+            (vec![set(Session)], None, None),
+            (vec![set(Session)], Some("\"cookies\""), None),
+            (
+                vec![set(Session)],
+                Some("\"cookies\", \"cache\""),
+                Some("\"cache\""),
+            ),
+            (
+                vec![set(Session), removed(Guest)],
+                Some("\"*\""),
+                Some(offered),
+            ),
+            (vec![removed(Session), set(Guest)], None, None),
+            (vec![removed(Guest)], None, None),
+            (vec![removed(Session)], None, clears.then_some(offered)),
+            (
+                vec![removed(Guest), removed(Session)],
+                None,
+                clears.then_some(offered),
+            ),
+        ] {
+            let own: Vec<_> = own
+                .map(|own| ("clear-site-data", own))
+                .into_iter()
+                .collect();
+            let mut headers = response(&own);
+            writer.finish(&mut headers, &writes, false);
+            let found = headers
+                .get("clear-site-data")
+                .map(|value| value.to_str().unwrap());
+            assert_eq!(found, expected, "{clears} {writes:?}");
+        }
+    }
+}
