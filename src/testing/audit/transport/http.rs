@@ -8,6 +8,7 @@ use http::{Request, Response};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::{Client, connect::HttpConnector};
 use hyper_util::rt::TokioExecutor;
+use rustls::crypto::ring;
 
 use super::super::{BoxFuture, Place};
 use super::{RequestBody, Transport, TransportError, collect};
@@ -32,7 +33,8 @@ impl HttpTransport {
         patience: Duration,
     ) -> Result<Self, TransportError> {
         let connector = HttpsConnectorBuilder::new()
-            .with_native_roots()
+            // Named, since an application's other crates may bring a second provider.
+            .with_provider_and_native_roots(ring::default_provider())
             .map_err(|error| TransportError::new(format_args!("no root certificates: {error}")))?
             .https_or_http()
             .enable_http1()
