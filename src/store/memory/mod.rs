@@ -30,7 +30,7 @@ use crate::session::{
 /// # Capacity
 ///
 /// It holds at most [`DEFAULT_CAPACITY`](Self::DEFAULT_CAPACITY) sessions, or as many as
-/// [`with_capacity`](Self::with_capacity) says. A session costs about 300 bytes besides its data. When it
+/// [`with_capacity`](Self::with_capacity) says. A session costs about 400 bytes besides its data. When it
 /// is full, a new session takes the place of
 ///
 /// 1. an expired one, or else
@@ -62,7 +62,7 @@ struct Inner {
 }
 
 impl MemoryStore {
-    /// How many sessions a store of [`new`](Self::new) holds: a million, at most about 300 MB and their
+    /// How many sessions a store of [`new`](Self::new) holds: a million, at most about 400 MB and their
     /// data.
     pub const DEFAULT_CAPACITY: usize = 1_000_000;
 
