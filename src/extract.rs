@@ -11,9 +11,8 @@ use http::{StatusCode, request::Parts};
 use crate::{
     guard::{refusal::Refusal, requirement::Requirement},
     session::{
-        authentication::AssuranceLevel,
-        csrf::CsrfRejected,
-        handle::{AuthenticatedSession, Session},
+        authenticated::AuthenticatedSession, authentication::AssuranceLevel, csrf::CsrfRejected,
+        handle::Session,
     },
 };
 

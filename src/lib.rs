@@ -134,12 +134,13 @@ pub use middleware::{
     service::SessionService,
 };
 pub use session::{
+    authenticated::AuthenticatedSession,
     authentication::{AssuranceLevel, Subject},
     binding::OnChange,
     csrf::{CsrfRejected, CsrfToken},
     data::{DataError, DataErrorKind, DataKey},
     event::{EventKind, Observer, SessionEvent, Severity},
-    handle::{AuthenticatedSession, Session},
+    handle::Session,
     id::{Claim, InvalidSessionId, SessionId},
     mark::Login,
     policy::{AtLimit, SessionPolicy, TokenReuse},

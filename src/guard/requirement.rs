@@ -6,8 +6,7 @@ use http::Extensions;
 
 use super::refusal::Refusal;
 use crate::session::{
-    authentication::AssuranceLevel,
-    handle::{AuthenticatedSession, Session},
+    authenticated::AuthenticatedSession, authentication::AssuranceLevel, handle::Session,
 };
 
 /// What a session must show.

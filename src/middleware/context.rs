@@ -13,9 +13,10 @@ use super::{
     shared::Shared,
 };
 use crate::session::{
+    authenticated::AuthenticatedSession,
     binding::Client,
     decide::{self, Outcome, Plan},
-    handle::{AuthenticatedSession, Session},
+    handle::Session,
 };
 
 /// A settlement that waits for a store; it owns all it needs.

@@ -9,9 +9,9 @@ use super::{
 };
 use crate::{
     session::{
+        authenticated::AuthenticatedSession,
         authentication::{AssuranceLevel, Subject},
         event::{EventKind, SessionEvent},
-        handle::AuthenticatedSession,
         id::SessionId,
         record::Record,
         time::Timestamp,

@@ -1,5 +1,6 @@
 //! [`Session`]: the handle that collects what a handler says happened.
 
+pub(crate) mod authenticated;
 pub(crate) mod authentication;
 pub(crate) mod binding;
 pub(crate) mod codec;

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::{
-    Admission, BoxLoad, Finished, Settling, Writes, judge, kind_of, list::List, stored::max_age,
+    Admission, BoxLoad, Finished, Settling, Writes, judge, kind_of, list::List,
+    stored::settle::max_age,
 };
 use crate::{
     cookie::{

@@ -1,28 +1,25 @@
-//! Sessions in a store: the token is a reference, the record is the authority.
+//! Carries out a plan with a store: in the order that never leaves more privilege than there was.
 
 use std::{sync::Arc, time::Duration};
 
 use http::HeaderValue;
 
-use super::{Admission, BoxLoad, Finished, Settling, Writes, judge, kind_of};
+use super::Held;
 use crate::{
-    cookie::{CookieKind, request::Presented, token::Opened},
+    cookie::CookieKind,
     middleware::{
-        context::RequestContext,
         failure::{SessionError, SessionErrorKind},
+        keeper::{Finished, Settling, Writes, judge, kind_of},
         random,
-        shared::{Arrival, Shared},
+        shared::Shared,
     },
     session::{
         authentication::Subject,
-        binding::Client,
-        decide::{self, Dead, Hold, Live, Outcome, Plan, Save, Settled, Verdict},
+        decide::{self, Hold, Live, Outcome, Plan, Save, Settled, Verdict},
         draft::Rotation,
         event::{EventKind, SessionEvent},
-        handle::Session,
-        id::{Claim, Fresh, Lineage, Secret, SessionId},
+        id::{Fresh, Secret, SessionId},
         mark::Mark,
-        policy::TokenReuse,
         record::{Proof, Record, Standing, State},
         time::Timestamp,
     },
@@ -34,201 +31,6 @@ const ATTEMPTS: u32 = 40;
 
 /// How often a new id is drawn because the one before was taken.
 const DRAWS: u32 = 4;
-
-/// What a request holds of a store, beside the session itself.
-#[derive(Debug, Default)]
-pub(crate) struct Held {
-    kept: Option<Box<Kept>>,
-    /// The guest token that came beside a session's.
-    beside: Option<Claim>,
-}
-
-/// What a record holds beside the session's state, and what opened it.
-#[derive(Debug)]
-struct Kept {
-    claim: Claim,
-    revision: Revision,
-    proof: Proof,
-    lineage: Lineage,
-}
-
-/// Asks the store for what the tokens claim, and tells if it fails.
-pub(crate) fn load(
-    shared: Arc<Shared>,
-    store: Arc<dyn SessionStore>,
-    arrival: Arrival<Opened<Claim>>,
-    now: Timestamp,
-) -> BoxLoad {
-    Box::pin(async move {
-        let admitted = admit(&shared, &*store, arrival, now).await;
-        if admitted.is_err() {
-            shared.tell(&SessionEvent::new(EventKind::StoreFailedLoad, now));
-        }
-        let (live, admission) = admitted?;
-        let session = Session::new(shared, live, now);
-        Ok(RequestContext::new(session, admission))
-    })
-}
-
-/// The admission where the store has the session at hand and it opens: nothing is asked, ended or told.
-/// Everything else is [`load`]'s to find out.
-pub(crate) fn at_hand(
-    shared: &Arc<Shared>,
-    store: &dyn SessionStore,
-    arrival: &Arrival<Opened<Claim>>,
-    now: Timestamp,
-) -> Option<(Session, Admission<Held>)> {
-    if !arrival.client.is_unbound() {
-        return None;
-    }
-    let (session, guest) = (&arrival.tokens.session, &arrival.tokens.guest);
-    let token = session.as_one().or(guest.as_one())?;
-    let kind = kind_of(session.is_one());
-    let stored = store.at_hand(&token.value, now)?;
-    let hold = weigh(shared, token, &stored.record, kind, now).ok()?;
-    let (mut live, kept) = admitted(token, stored, hold);
-    decide::lower_remembered(&mut live.state, now, shared.policy());
-    let live = Session::new(Arc::clone(shared) as _, Some(live), now);
-    let beside = guest.as_one().filter(|_| session.is_one());
-    let admission = Admission {
-        held: Held {
-            kept: Some(kept),
-            beside: beside.map(|guest| guest.value.clone()),
-        },
-        barred: false,
-        guest_came: guest.is_one(),
-        client: Client::default(),
-    };
-    Some((live, admission))
-}
-
-/// What a stored session is worth to the bearer of this token.
-fn weigh(
-    shared: &Shared,
-    token: &Opened<Claim>,
-    record: &Record,
-    kind: CookieKind,
-    now: Timestamp,
-) -> Result<Hold, Dead> {
-    let standing = record.proof.standing(token.value.secret(), now);
-    let authenticated = kind == CookieKind::Session;
-    decide::admit(&record.state, standing, authenticated, now, shared.policy())
-}
-
-#[inline]
-fn admitted(token: &Opened<Claim>, stored: Stored, hold: Hold) -> (Live, Box<Kept>) {
-    let Stored { record, revision } = stored;
-    let claim = token.value.clone();
-    let live = Live {
-        id: *claim.id(),
-        state: record.state,
-        hold,
-        stale_key: token.stale_key,
-        lineage: record.lineage,
-        suspended: false,
-        rebind: false,
-    };
-    let kept = Box::new(Kept {
-        claim,
-        revision,
-        proof: record.proof,
-        lineage: record.lineage,
-    });
-    (live, kept)
-}
-
-async fn admit(
-    shared: &Shared,
-    store: &dyn SessionStore,
-    arrival: Arrival<Opened<Claim>>,
-    now: Timestamp,
-) -> Result<(Option<Live>, Admission<Held>), SessionError> {
-    let Arrival { tokens, client } = arrival;
-    let guest_came = tokens.guest.is_one();
-    let mut barred = false;
-    let mut beside = tokens.guest.one();
-    if let Presented::One(token) = tokens.session {
-        match open(shared, store, &token, CookieKind::Session, &client, now).await? {
-            Ok((live, kept)) => {
-                let beside = beside.map(|guest| guest.value);
-                let admission = Admission {
-                    held: Held {
-                        kept: Some(kept),
-                        beside,
-                    },
-                    barred,
-                    guest_came,
-                    client,
-                };
-                return Ok((Some(live), admission));
-            }
-            Err(dead) => barred = dead.is_retired(),
-        }
-    }
-    let mut admission = Admission {
-        held: Held::default(),
-        barred,
-        guest_came,
-        client,
-    };
-    if let Some(token) = beside.take() {
-        match open(
-            shared,
-            store,
-            &token,
-            CookieKind::Guest,
-            &admission.client,
-            now,
-        )
-        .await?
-        {
-            Ok((live, kept)) => {
-                admission.held.kept = Some(kept);
-                return Ok((Some(live), admission));
-            }
-            Err(dead) => admission.barred |= dead.is_retired(),
-        }
-    }
-    Ok((None, admission))
-}
-
-async fn open(
-    shared: &Shared,
-    store: &dyn SessionStore,
-    token: &Opened<Claim>,
-    kind: CookieKind,
-    client: &Client,
-    now: Timestamp,
-) -> Result<Result<(Live, Box<Kept>), Dead>, StoreError> {
-    let id = *token.value.id();
-    let Some(stored) = store.load(&token.value, now).await? else {
-        shared.tell_dead(id, None, Dead::Unknown, now);
-        return Ok(Err(Dead::Unknown));
-    };
-    let verdict = weigh(shared, token, &stored.record, kind, now);
-    let (mut live, kept) = admitted(token, stored, Hold::Lost);
-    match verdict {
-        Ok(hold) => {
-            live.hold = hold;
-            if let Err(dead) = shared.appraise(&mut live, client, now) {
-                let _: Removed = store.remove(&id).await?;
-                shared.tell_dead(id, Some(&live), dead, now);
-                return Ok(Err(dead));
-            }
-            Ok(Ok((live, kept)))
-        }
-        Err(dead) => {
-            if dead == Dead::Reused && shared.policy().token_reuse() == TokenReuse::EndSession {
-                let _: Removed = store.remove(&id).await?;
-                let event = SessionEvent::new(EventKind::SessionEndedByReuse, now).of(id);
-                shared.tell(&event.by(live.subject().cloned()));
-            } else {
-                shared.tell_dead(id, Some(&live), dead, now);
-            }
-            Ok(Err(dead))
-        }
-    }
-}
 
 /// The future that carries out a plan; it owns all it needs, so that it can outlive the request.
 pub(crate) async fn settle(
@@ -263,12 +65,12 @@ enum Attempt {
     Conflict,
 }
 
-pub(super) struct Settle<'a> {
-    pub(super) shared: &'a Shared,
-    pub(super) store: &'a dyn SessionStore,
-    pub(super) live: Option<Live>,
+pub(in crate::middleware::keeper) struct Settle<'a> {
+    pub(in crate::middleware::keeper) shared: &'a Shared,
+    pub(in crate::middleware::keeper) store: &'a dyn SessionStore,
+    pub(in crate::middleware::keeper) live: Option<Live>,
     held: Held,
-    pub(super) finished: Finished,
+    pub(in crate::middleware::keeper) finished: Finished,
     writes: Writes,
 }
 
