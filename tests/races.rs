@@ -172,3 +172,32 @@ async fn parallel_writes_to_different_keys_are_all_kept() {
         assert_eq!(read.body, "v");
     }
 }
+
+/// Invariant 6, R05: a request that was under way when its session's token was replaced reads the visitor's
+/// session that came beside it, may end it, and writes nothing into it.
+#[tokio::test]
+async fn beside_a_retired_token_a_visitors_session_is_only_read_or_ended() {
+    let events = Events::default();
+    for (client, _) in clients(&events) {
+        let retired = client.login("alice").await;
+        client.mark("elevate", &[(SESSION, &retired)]).await;
+        let guest = client.guest().await;
+        let both = [(SESSION, &*retired), (GUEST, &*guest)];
+        for marks in ["put:k:private", "renew", "remove:k"] {
+            events.take();
+            let answer = client.mark(marks, &both).await;
+            assert!(answer.sets_nothing(), "{marks}");
+            assert!(events.take().len() > 1, "{marks}");
+            let kept = client.get("/get?k=k", &[(GUEST, &guest)]).await;
+            assert_eq!(kept.body, "planted", "{marks}");
+        }
+        for marks in ["logout", "logout,put:k:afterwards"] {
+            let guest = client.guest().await;
+            let both = [(SESSION, &*retired), (GUEST, &*guest)];
+            let answer = client.mark(marks, &both).await;
+            assert_eq!(answer.cookie(GUEST).as_deref(), Some(""), "{marks}");
+            let ended = client.get("/get?k=k", &[(GUEST, &guest)]).await;
+            assert_eq!(ended.body, "", "{marks}");
+        }
+    }
+}

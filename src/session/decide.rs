@@ -296,12 +296,17 @@ fn plan(input: &Settlement<'_>, draft: Draft, events: &mut Vec<EventKind>) -> Pl
     let Some(live) = input.live.filter(|_| draft.continues) else {
         return begin_or_end(input, draft, events);
     };
-    if live.suspended {
+    // A session that is not this client's, or a visitor's whose request brought a retired token as well.
+    if live.suspended || input.barred {
         if draft.rotation.is_some() {
             events.push(EventKind::RenewalSkipped);
         }
-        if !draft.entries.is_empty() {
-            events.push(EventKind::WriteOfSuspendedDropped);
+        if draft.entries != live.entries().cloned().unwrap_or_default() {
+            events.push(if live.suspended {
+                EventKind::WriteOfSuspendedDropped
+            } else {
+                EventKind::WriteOfRetiredDropped
+            });
         }
         return Plan::Keep;
     }
@@ -375,18 +380,19 @@ fn plan(input: &Settlement<'_>, draft: Draft, events: &mut Vec<EventKind>) -> Pl
 
 /// The plan where the session that the request came with, if any, does not go on.
 fn begin_or_end(input: &Settlement<'_>, draft: Draft, events: &mut Vec<EventKind>) -> Plan {
+    // A logout ends also what the request holds besides its session: the keeper knows what came.
+    let nothing_begins = if draft.logged_out {
+        Plan::End
+    } else {
+        Plan::Keep
+    };
     if !draft.exists() {
-        // A logout ends also what the request holds besides its session: the keeper knows what came.
-        return if draft.logged_out {
-            Plan::End
-        } else {
-            Plan::Keep
-        };
+        return nothing_begins;
     }
     if draft.authentication.is_none() {
         if input.barred {
             events.push(EventKind::WriteOfRetiredDropped);
-            return Plan::Keep;
+            return nothing_begins;
         }
         events.push(EventKind::Created);
     }

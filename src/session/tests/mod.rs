@@ -5,5 +5,6 @@ mod admit;
 #[rustfmt::skip]
 mod draft;
 mod notation;
+mod random;
 #[rustfmt::skip]
 mod settle;

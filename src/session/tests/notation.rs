@@ -21,8 +21,9 @@ pub(super) fn seconds_ago(seconds: u64) -> Timestamp {
 }
 
 /// `nobody`, `guest` or `alice@2`, each perhaps with ` in grace`, ` lost`, ` stale` (signed under an older
-/// key), ` suspended` (for this client), ` moved` (its client is to be taken for its own) or ` idle` (last seen long enough ago for a touch). Everybody has the data `k=1` and `c=2`, the
-/// latter carried.
+/// key), ` suspended` (for this client), ` moved` (its client is to be taken for its own) or ` idle` (last seen
+/// long enough ago for a touch). `retired` is nobody, and ` retired` a guest, beside a retired token. Everybody has
+/// the data `k=1` and `c=2`, the latter carried.
 pub(super) fn live(text: &str) -> Option<Live> {
     let mut words = text.split(' ');
     let who = words.next().unwrap();

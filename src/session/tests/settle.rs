@@ -13,7 +13,7 @@ use Outcome::{Answered, Dropped, ServerError};
 fn settled(who: &str, text: &str, outcome: Outcome, policy: &SessionPolicy) -> Settled {
     settle(&Settlement {
         live: live(who).as_ref(),
-        barred: who == "retired",
+        barred: who.contains("retired"),
         marks: &marks(text),
         outcome,
         binding: &[],
@@ -97,6 +97,19 @@ fn what_lowers_privilege_happens_whatever_becomes_of_the_response() {
     }
     check("nobody", "logout", Answered, "end");
     check("retired", "logout", Answered, "end");
+    check("retired", "logout put:x:1", Answered, "end; write_of_retired_dropped");
+    check("guest retired", "logout put:x:1", Answered, "end; logged_out write_of_retired_dropped");
+}
+
+/// Invariant 6: beside a retired token, the visitor's session that came too is read, ended or left alone.
+#[test]
+fn a_request_with_a_retired_token_writes_nothing_but_a_login() {
+    check("guest retired", "put:x:1", Answered, "keep; write_of_retired_dropped");
+    check("guest retired", "put:k:1", Answered, "keep");
+    check("guest retired", "renew", Answered, "keep; renewal_skipped");
+    check("guest retired idle stale", "", Answered, "keep");
+    check("guest retired", "logout", Answered, "end; logged_out");
+    check("guest retired", "login:alice", Answered, "start alice@1 c*=2; logged_in");
 }
 
 /// R12.

@@ -1,0 +1,85 @@
+//! What is done though nothing was marked, and that the hot path asks for it where it must.
+
+use std::time::Duration;
+
+use proptest::{prop_assert, prop_assert_eq, proptest};
+
+use super::{Case, NOW, case, cases};
+use crate::session::decide::{Hold, Outcome, Plan, Save, Verdict, is_due};
+
+impl Case {
+    /// Whether the token is old enough to be renewed.
+    fn renewal_is_due(&self) -> bool {
+        let age = self.age(|state| state.rotated_at);
+        let every = self.policy.renewal_interval();
+        age.zip(every).is_some_and(|(age, every)| age >= every)
+    }
+
+    /// Whether the idle timer is to be written back: a sixteenth of the idle timeout, at most a minute.
+    fn touch_is_due(&self) -> bool {
+        let age = self.age(|state| state.last_seen_at);
+        let idle = self.policy.idle_timeout();
+        age.zip(idle)
+            .is_some_and(|(age, idle)| age >= idle / 16 || age >= Duration::from_secs(60))
+    }
+
+    fn age(&self, of: fn(&crate::session::record::State) -> crate::Timestamp) -> Option<Duration> {
+        let since = of(&self.live.as_ref()?.state);
+        let millis = NOW.as_unix_millis().checked_sub(since.as_unix_millis());
+        Some(Duration::from_millis(millis.unwrap_or(0)))
+    }
+
+    fn is_due_in_words(&self) -> bool {
+        let asks = self.live.as_ref();
+        let asks = asks.is_some_and(|live| live.stale_key || live.rebind);
+        asks || self.renewal_is_due() || self.touch_is_due()
+    }
+}
+
+proptest! {
+    #![proptest_config(cases())]
+
+    /// R17: the middleware skips `settle` where nothing was marked and `is_due` says no, or nobody answers.
+    #[test]
+    fn where_the_hot_path_skips_it_settle_does_nothing(mut case in case()) {
+        case.marks.clear();
+        let asked = case.live.as_ref().is_some_and(|live| is_due(live, NOW, &case.policy));
+        prop_assert_eq!(asked, case.is_due_in_words());
+        let settled = case.settle();
+        if !asked || case.outcome == Outcome::Dropped {
+            prop_assert_eq!(settled.plan, Plan::Keep);
+            prop_assert!(settled.events.is_empty());
+            prop_assert_eq!(settled.verdict, Verdict::Stands);
+        }
+    }
+
+    /// R12, R26, R60: and where it asks, a session is renewed, touched or signed again at most.
+    #[test]
+    fn unasked_a_session_only_gets_what_is_due(mut case in case()) {
+        case.marks.clear();
+        let settled = case.settle();
+        prop_assert_eq!(settled.verdict, Verdict::Stands);
+        let Some(live) = case.live.as_ref().filter(|live| {
+            let serves = live.hold != Hold::Lost && !live.suspended && !case.barred;
+            serves && case.outcome != Outcome::Dropped
+        }) else {
+            prop_assert_eq!(settled.plan, Plan::Keep);
+            return Ok(());
+        };
+        let current = live.hold == Hold::Current;
+        match settled.plan {
+            Plan::Keep => {
+                prop_assert!(!case.touch_is_due() && !live.rebind);
+                prop_assert!(!current || !case.renewal_is_due() && !live.stale_key);
+            }
+            Plan::Rotate { .. } => prop_assert!(current && case.renewal_is_due()),
+            Plan::Save { why, resign, state } => {
+                prop_assert_eq!(why, Save::Touch);
+                prop_assert!(case.touch_is_due() || live.rebind || resign);
+                prop_assert_eq!(resign, current && live.stale_key);
+                prop_assert_eq!(state.entries, live.state.entries.clone());
+            }
+            other => prop_assert!(false, "{:?}", other),
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! What a handler sees of its own marks is what is settled.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::SeqCst},
+    },
+};
+
+use proptest::{prop_assert_eq, proptest};
+
+use super::{Case, NOW, case, cases};
+use crate::session::{
+    authentication::{AssuranceLevel, Subject},
+    csrf::CsrfToken,
+    data::DataKey,
+    decide::{Hold, Outcome, Plan, Verdict},
+    event::SessionEvent,
+    handle::{Environment, Session},
+    id::Lineage,
+    mark::Mark,
+    record::State,
+    time::Timestamp,
+};
+
+/// A layer whose clock is set before every mark.
+#[derive(Default)]
+struct Layer(AtomicU64);
+
+impl Environment for Layer {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_unix_millis(self.0.load(SeqCst))
+    }
+    fn observe(&self, _: &SessionEvent) {}
+    fn data_budget(&self) -> usize {
+        usize::MAX
+    }
+    fn csrf_token(&self, _: Lineage, _: Option<&Subject>) -> Option<CsrfToken> {
+        None
+    }
+    fn csrf_holds(&self, _: Lineage, _: Option<&Subject>, _: &[u8]) -> bool {
+        false
+    }
+}
+
+/// Says through the handle what the case's marks say.
+fn perform(case: &Case) -> Session {
+    let layer = Arc::new(Layer::default());
+    let session = Session::new(Arc::clone(&layer) as _, case.live.clone(), NOW);
+    let key = |name: &str| DataKey::<String>::named(name).unwrap();
+    for (at, mark) in &case.marks {
+        layer.0.store(at.as_unix_millis(), SeqCst);
+        match mark {
+            Mark::Login(login) => session.login(login.clone()),
+            Mark::Elevate { level, lasting } => match lasting {
+                Some(time) => session.elevate_for(*level, *time),
+                None => session.elevate(*level),
+            },
+            Mark::StepDown => session.step_down(),
+            Mark::Renew => session.renew(),
+            Mark::Logout => session.logout(),
+            Mark::Insert {
+                name,
+                value,
+                carried,
+            } => {
+                let key = if *carried {
+                    key(name).carried()
+                } else {
+                    key(name)
+                };
+                let value: String = serde_json::from_slice(value).unwrap();
+                session.insert(&key, &value).unwrap();
+            }
+            Mark::Remove { name } => session.remove(&key(name)),
+        }
+    }
+    session
+}
+
+type Seen = (
+    Option<Subject>,
+    u8,
+    Option<Timestamp>,
+    BTreeMap<String, String>,
+);
+
+fn seen(session: &Session) -> Seen {
+    let value = |name: &str| {
+        session
+            .get(&DataKey::<String>::named(name).unwrap())
+            .unwrap()
+    };
+    let data = ["a", "b", "c"].into_iter();
+    (
+        session.subject(),
+        session.level().map_or(0, AssuranceLevel::get),
+        session.authenticated_at(),
+        data.filter_map(|name| Some((name.to_owned(), value(name)?)))
+            .collect(),
+    )
+}
+
+fn is(state: Option<&State>) -> Seen {
+    let who = state.and_then(|state| state.authentication.as_ref());
+    let entries = state.into_iter().flat_map(|state| state.entries.iter());
+    (
+        who.map(|who| who.subject.clone()),
+        super::plain::level_at(who, NOW),
+        who.map(|who| who.authenticated_at),
+        entries
+            .map(|entry| {
+                (
+                    entry.name.to_owned(),
+                    serde_json::from_slice(entry.value).unwrap(),
+                )
+            })
+            .collect(),
+    )
+}
+
+proptest! {
+    #![proptest_config(cases())]
+
+    #[test]
+    fn a_handler_sees_what_will_be_settled(case in case()) {
+        let session = perform(&case);
+        let sees = seen(&session);
+        prop_assert_eq!(session.close(), case.marks.clone());
+        let settled = case.settle();
+        let lost = case.live.as_ref().is_some_and(|live| live.hold == Hold::Lost);
+        // An unanswered, refused, barred or suspended request is told so, and keeps what was there.
+        if case.outcome != Outcome::Answered
+            || settled.verdict != Verdict::Stands
+            || case.barred
+            || case.is_suspended() && case.last_stretch().0.is_none()
+            || lost
+        {
+            return Ok(());
+        }
+        let after = match &settled.plan {
+            Plan::Keep => case.live.as_ref().map(|live| &live.state),
+            Plan::End => None,
+            Plan::Save { state, .. } | Plan::Rotate { state, .. } | Plan::Start { state, .. } => Some(state),
+        };
+        prop_assert_eq!(sees, is(after));
+    }
+
+    /// The same subject, or the same visitor, keeps what it had and has what it put in, last word last.
+    #[test]
+    fn where_nobody_else_comes_between_no_data_is_lost(case in case()) {
+        let settled = case.settle();
+        let held = case.live.as_ref().and_then(|live| live.subject());
+        let alone = case.counted_logins().iter().all(|login| Some(&login.subject) == held);
+        if case.outcome != Outcome::Answered
+            || settled.verdict != Verdict::Stands
+            || case.logs_out()
+            || case.barred
+            || case.is_suspended()
+            || !alone
+        {
+            return Ok(());
+        }
+        let mut data = is(case.live.as_ref().map(|live| &live.state)).3;
+        for (_, mark) in &case.marks {
+            match mark {
+                Mark::Insert { name, value, .. } => {
+                    data.insert(name.to_string(), serde_json::from_slice(value).unwrap());
+                }
+                Mark::Remove { name } => drop(data.remove(name.as_str())),
+                _ => {}
+            }
+        }
+        let kept = case.live.as_ref().map(|live| &live.state);
+        let after = super::plain::written(&settled.plan).or(kept);
+        prop_assert_eq!(is(after).3, data);
+    }
+}

@@ -1,0 +1,269 @@
+//! Random sessions, random marks in any order, any end of the request: what `settle` does with them holds
+//! to the rules as they are told, in `plain.rs` and `rules.rs`, without a look at how it does it.
+
+mod due;
+mod handle;
+mod plain;
+mod rules;
+
+use std::time::Duration;
+
+use proptest::{
+    collection::vec,
+    option,
+    prelude::{Strategy, any, prop_oneof},
+    sample::select,
+    strategy::Just,
+    test_runner::Config,
+};
+use smol_str::SmolStr;
+
+use super::notation::NOW;
+use crate::session::{
+    authentication::{AssuranceLevel, Authentication, Elevation, Subject},
+    decide::{Hold, Live, Outcome, Settled, Settlement, lower_remembered, settle},
+    entries::{Entries, Entry},
+    id::{Lineage, SessionId},
+    mark::{Login, Mark},
+    policy::SessionPolicy,
+    record::State,
+    time::Timestamp,
+};
+
+const MINUTE: u64 = 60_000;
+const HOUR: u64 = 60 * MINUTE;
+
+/// A thousand of each, or more where `PROPTEST_CASES` says so.
+fn cases() -> Config {
+    let default = Config::default();
+    Config {
+        failure_persistence: None,
+        cases: default.cases.max(1000),
+        ..default
+    }
+}
+
+/// One request and what its handler said.
+#[derive(Clone, Debug)]
+struct Case {
+    live: Option<Live>,
+    barred: bool,
+    marks: Vec<(Timestamp, Mark)>,
+    outcome: Outcome,
+    binding: Box<[u8]>,
+    policy: SessionPolicy,
+}
+
+impl Case {
+    fn settle(&self) -> Settled {
+        settle(&Settlement {
+            live: self.live.as_ref(),
+            barred: self.barred,
+            marks: &self.marks,
+            outcome: self.outcome,
+            binding: &self.binding,
+            now: NOW,
+            policy: &self.policy,
+        })
+    }
+}
+
+fn ago(millis: u64) -> Timestamp {
+    Timestamp::from_unix_millis(NOW.as_unix_millis() - millis)
+}
+
+fn later(millis: u64) -> Timestamp {
+    NOW.after(Duration::from_millis(millis))
+}
+
+/// Every request that can come to be settled.
+fn case() -> impl Strategy<Value = Case> {
+    let request = (policy(), vec((0..MINUTE, mark()), 0..9), outcome());
+    (request, held(), any::<bool>(), vec(any::<u8>(), 0..3)).prop_map(
+        |((policy, mut marks, outcome), live, retired_came, binding)| {
+            marks.sort_by_key(|(age, _)| std::cmp::Reverse(*age));
+            let live = live.map(|live| admitted(live, &policy));
+            let visitor = live.as_ref().is_none_or(|live| live.subject().is_none());
+            Case {
+                live,
+                // Who is logged in came with a token that is not retired.
+                barred: retired_came && visitor,
+                marks: marks
+                    .into_iter()
+                    .enumerate()
+                    .map(|(at, (age, mark))| (ago(age), signed(mark, at)))
+                    .collect(),
+                outcome,
+                binding: binding.into(),
+                policy,
+            }
+        },
+    )
+}
+
+fn outcome() -> impl Strategy<Value = Outcome> {
+    prop_oneof![
+        3 => Just(Outcome::Answered),
+        1 => Just(Outcome::ServerError),
+        1 => Just(Outcome::Dropped),
+    ]
+}
+
+fn policy() -> impl Strategy<Value = SessionPolicy> {
+    let time = |from: u64, to: u64| (from..=to).prop_map(Duration::from_secs);
+    (
+        option::of(time(1, 7200)),
+        time(3600, 172_800),
+        option::of(time(1, 7200)),
+        option::of(time(86_400, 2_592_000)),
+    )
+        .prop_map(|(idle, absolute, renewal, remembered)| {
+            let mut policy = SessionPolicy::aal2().absolute(absolute).unwrap();
+            policy = match idle {
+                Some(idle) => policy.idle(idle).unwrap(),
+                None => policy.without_idle(),
+            };
+            if let Some(every) = renewal {
+                policy = policy.renew_every(every).unwrap();
+            }
+            if let Some(time) = remembered {
+                policy = policy.remember_for(time).unwrap();
+            }
+            policy
+        })
+}
+
+fn subject() -> impl Strategy<Value = &'static str> {
+    select(vec!["alice", "bob", "carol"])
+}
+
+fn level() -> impl Strategy<Value = AssuranceLevel> {
+    (1..=4_u8).prop_map(|level| AssuranceLevel::new(level).unwrap())
+}
+
+fn name() -> impl Strategy<Value = &'static str> {
+    select(vec!["a", "b", "c"])
+}
+
+fn mark() -> impl Strategy<Value = Mark> {
+    let claimed = option::of((0..2 * HOUR).prop_map(|age| ago(age).after(Duration::from_secs(60))));
+    let who = prop_oneof![
+        20 => subject().prop_map(Subject::from),
+        1 => Just(Subject::from("")),
+        1 => Just(Subject::from("x".repeat(256))),
+    ];
+    let login = (who, level(), claimed, any::<bool>(), any::<bool>());
+    let login = login.prop_map(|(who, level, claimed, remembered, labelled)| {
+        let mut login = Login::new(who).at_level(level);
+        login.authenticated_at = claimed;
+        login.remembered = remembered;
+        login.label = labelled.then(|| "a label".into());
+        Mark::Login(login)
+    });
+    let lasting = option::of((0..600_u64).prop_map(Duration::from_secs));
+    prop_oneof![
+        4 => login,
+        4 => (level(), lasting).prop_map(|(level, lasting)| Mark::Elevate { level, lasting }),
+        2 => Just(Mark::StepDown),
+        2 => Just(Mark::Renew),
+        2 => Just(Mark::Logout),
+        4 => (name(), any::<bool>()).prop_map(|(name, carried)| Mark::Insert {
+            name: SmolStr::new(name),
+            value: Box::default(),
+            carried,
+        }),
+        1 => name().prop_map(|name| Mark::Remove { name: SmolStr::new(name) }),
+    ]
+}
+
+/// Gives every value that is put in a text of its own, so that one can see whose it is.
+fn signed(mark: Mark, at: usize) -> Mark {
+    match mark {
+        Mark::Insert { name, carried, .. } => Mark::Insert {
+            name,
+            value: format!("\"{at}\"").into_bytes().into(),
+            carried,
+        },
+        other => other,
+    }
+}
+
+/// What the session itself holds of data, as opposed to what a mark put in.
+const HELD: &[u8] = b"\"held\"";
+
+fn held() -> impl Strategy<Value = Option<Live>> {
+    let who = option::weighted(0.8, authentication());
+    let entries = vec((name(), any::<bool>()), 0..3).prop_map(|list| {
+        list.iter()
+            .fold(Entries::default(), |entries, (name, carried)| {
+                entries.with(Entry {
+                    name,
+                    value: HELD,
+                    carried: *carried,
+                })
+            })
+    });
+    let ages = (0..48 * HOUR, 0..3 * HOUR, 1..72 * HOUR);
+    let hold = select(vec![Hold::Current, Hold::Current, Hold::Grace, Hold::Lost]);
+    // Two flags that are seldom set, so that they do not hide the rest.
+    let rare = || (0..4_u8).prop_map(|one| one == 0);
+    let flags = (rare(), rare(), rare(), any::<bool>());
+    let live = (who, entries, ages, hold, flags);
+    let live = live.prop_map(|(authentication, entries, ages, hold, flags)| {
+        let (created, seen, left) = ages;
+        let (stale_key, rebind, suspended, persistent) = flags;
+        let known = authentication.is_some();
+        Live {
+            id: SessionId::from_bytes([1; SessionId::LEN]),
+            lineage: Lineage([2; Lineage::LEN]),
+            hold,
+            stale_key,
+            // Only a user's session remembers a client.
+            suspended: suspended && known,
+            rebind: rebind && known && !suspended,
+            state: State {
+                authentication,
+                created_at: ago(created),
+                // Another server's clock may be ahead.
+                last_seen_at: ago(seen).after(Duration::from_secs(30)),
+                rotated_at: ago(created.min(seen)),
+                absolute_expiry: later(left),
+                persistent: persistent && known,
+                label: None,
+                binding: Box::default(),
+                entries,
+            },
+        }
+    });
+    option::weighted(0.85, live)
+}
+
+fn authentication() -> impl Strategy<Value = Authentication> {
+    let until = option::of(-600_i64..600);
+    let elevation = option::of((level(), until));
+    (subject(), level(), 0..48 * HOUR, elevation).prop_map(|(who, level, age, elevation)| {
+        Authentication {
+            subject: Subject::from(who),
+            level,
+            authenticated_at: ago(age),
+            elevation: elevation.map(|(level, until)| Elevation {
+                level,
+                until: until.map(|seconds| {
+                    ago(HOUR).after(Duration::from_secs(3600_u64.saturating_add_signed(seconds)))
+                }),
+            }),
+        }
+    })
+}
+
+/// The session as its admission leaves it: not idle for too long, and lowered if it is a remembered one.
+fn admitted(mut live: Live, policy: &SessionPolicy) -> Live {
+    let state = &mut live.state;
+    if let Some(end) = policy.idle_expiry(state.last_seen_at, state.persistent)
+        && NOW >= end
+    {
+        state.last_seen_at = NOW;
+    }
+    lower_remembered(state, NOW, policy);
+    live
+}
