@@ -8,6 +8,7 @@ mod faults;
 mod interleavings;
 mod keys;
 mod model;
+mod records;
 mod store;
 mod timing;
 mod world;

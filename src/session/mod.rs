@@ -16,5 +16,5 @@ pub(crate) mod mark;
 pub(crate) mod policy;
 pub(crate) mod record;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 pub(crate) mod time;

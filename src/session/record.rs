@@ -224,6 +224,15 @@ impl Proof {
 /// [`decode`](Self::decode), and looks at [`expires_at`](Self::expires_at) and
 /// [`subject`](Self::subject) for its clean-up and its index. Of secrets it holds SHA-256 digests only,
 /// so who reads a store cannot present a session.
+///
+/// # Compatibility
+///
+/// The bytes begin with a schema version; this release writes version 1. Every later release reads what an
+/// earlier one wrote, so sessions outlive an upgrade. The reverse does not hold: a record of a newer schema
+/// version, or with a flag that has no meaning here, is refused, and the request that needed it fails (503 and
+/// [`StoreFailedLoad`](crate::EventKind::StoreFailedLoad)). It is neither believed in part nor taken for absent nor
+/// removed, so the servers that can read it lose nothing. A release that writes a newer schema version says so in
+/// its changelog: until all servers run it, those that do not answer 503 to the sessions that it wrote.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
     pub(crate) state: State,

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""Recomputes tokens.json with Python's standard library alone, from its inputs.
+"""Recomputes tokens.json and records.json with Python's standard library alone, from their inputs.
 
 Run with: python3 tests/vectors/check.py
 Exits with 1 and names what differs. `--fill` writes what is missing; nothing that is there is changed:
-a token that was issued once must open for ever, so a change of format needs a new version and new vectors.
+a token that was issued once must open for ever, and a record that was written once must be read for ever, so a
+change of format needs a new version and new vectors.
 """
 
 import base64
@@ -13,7 +14,7 @@ import json
 import pathlib
 import sys
 
-FILE = pathlib.Path(__file__).with_name("tokens.json")
+FOLDER = pathlib.Path(__file__).parent
 LABEL = b"tower-session-guard"
 
 
@@ -104,21 +105,67 @@ def self_contained_result(case):
     return {"encoded_state": state.hex(), "token": seal(case, 2, body)}
 
 
-def main():
-    vectors = json.loads(FILE.read_text())
+def record(case):
+    """Schema version 1."""
+    state, proof = case["state"], case["proof"]
+
+    def digest(secret):
+        return hashlib.sha256(bytes.fromhex(secret)).digest()
+
+    def time(millis):
+        return millis.to_bytes(8, "big")
+
+    grace = proof.get("grace")
+    out = bytes([1]) + time(state["last_seen_at"]) + time(case["expires_at"])
+    out += bytes.fromhex(case["lineage"]) + digest(proof["current"])
+    out += bytes([bool(grace) | proof["renewed"] << 1])
+    if grace:
+        out += digest(grace["secret"]) + time(grace["until"])
+    out += varint(len(proof["superseded"]))
+    for secret in proof["superseded"]:
+        out += digest(secret)
+    return out + encode_state(state)
+
+
+def record_result(case):
+    return {"encoded": record(case).hex()}
+
+
+def refused_result(case, records):
+    """A record with some bytes in place of others."""
+    (original,) = (record for record in records if record["name"] == case["record"])
+    data = bytes.fromhex(original["encoded"])
+    start, end = case["replace"]
+    end = len(data) if end is None else end
+    return {"bytes": (data[:start] + bytes.fromhex(case["with"]) + data[end:]).hex()}
+
+
+def check(name, groups):
+    """What of the file differs from what its inputs come to."""
+    file = FOLDER / name
+    vectors = json.loads(file.read_text())
     differ = []
-    for group, result in (
-        ("keys", key_result),
-        ("derived", derived_result),
-        ("reference", reference_result),
-        ("self_contained", self_contained_result),
-    ):
+    for group, result in groups.items():
         for number, case in enumerate(vectors[group]):
-            for field, value in result(case).items():
+            for field, value in result(case, vectors).items():
                 if case.setdefault(field, value) != value:
-                    differ.append(f"{group}[{number}].{field}")
+                    differ.append(f"{name}: {group}[{number}].{field}")
     if "--fill" in sys.argv:
-        FILE.write_text(json.dumps(vectors, indent=2, ensure_ascii=False) + "\n")
+        file.write_text(json.dumps(vectors, indent=2, ensure_ascii=False) + "\n")
+    return differ
+
+
+def main():
+    differ = check("tokens.json", {
+        "keys": lambda case, _: key_result(case),
+        "derived": lambda case, _: derived_result(case),
+        "reference": lambda case, _: reference_result(case),
+        "self_contained": lambda case, _: self_contained_result(case),
+    })
+    differ += check("records.json", {
+        "records": lambda case, _: record_result(case),
+        "refused": lambda case, vectors: refused_result(case, vectors["records"]),
+    })
     if differ:
         sys.exit("differs: " + ", ".join(differ))
 

@@ -7,10 +7,8 @@ use crate::{
     cookie::{CookieKind, CookiePolicy},
     key::{KeyRing, LABEL, Mac},
     session::{
-        authentication::{AssuranceLevel, Authentication, Elevation, Subject},
-        entries::{Entries, Entry},
         id::{Secret, SessionId},
-        record::State,
+        tests::vectors::{StateCase, array, bytes},
         time::Timestamp,
     },
 };
@@ -60,53 +58,9 @@ struct SelfContainedCase {
     token: String,
 }
 
-#[derive(Deserialize)]
-struct StateCase {
-    last_seen_at: u64,
-    absolute_expiry: u64,
-    created_at: u64,
-    rotated_at: u64,
-    persistent: bool,
-    authentication: Option<AuthenticationCase>,
-    elevation: Option<ElevationCase>,
-    label: Option<String>,
-    binding: Option<String>,
-    entries: Vec<EntryCase>,
-}
-
-#[derive(Deserialize)]
-struct AuthenticationCase {
-    level: u8,
-    authenticated_at: u64,
-    subject: String,
-}
-
-#[derive(Deserialize)]
-struct ElevationCase {
-    level: u8,
-    until: Option<u64>,
-}
-
-#[derive(Deserialize)]
-struct EntryCase {
-    name: String,
-    value: String,
-    carried: bool,
-}
-
 fn vectors() -> Vectors {
     let file = include_str!("../../../tests/vectors/tokens.json");
     serde_json::from_str(file).unwrap()
-}
-
-fn bytes(digits: &str) -> Vec<u8> {
-    let pairs = digits.as_bytes().chunks(2);
-    let byte = |pair| u8::from_str_radix(str::from_utf8(pair).unwrap(), 16).unwrap();
-    pairs.map(byte).collect()
-}
-
-fn array<const N: usize>(digits: &str) -> [u8; N] {
-    bytes(digits).try_into().unwrap()
 }
 
 fn keys(key: &str, cookie: &str, audience: &str) -> (TokenKeys, CookieKind) {
@@ -117,38 +71,6 @@ fn keys(key: &str, cookie: &str, audience: &str) -> (TokenKeys, CookieKind) {
     let policy = CookiePolicy::builder().whole_name(session).build().unwrap();
     let ring = KeyRing::parse(key).unwrap();
     (TokenKeys::new(ring, &policy, audience), kind)
-}
-
-impl StateCase {
-    fn state(&self) -> State {
-        let time = Timestamp::from_unix_millis;
-        let level = |level| AssuranceLevel::new(level).unwrap();
-        let elevation = self.elevation.as_ref().map(|up| Elevation {
-            level: level(up.level),
-            until: up.until.map(time),
-        });
-        let entries = self.entries.iter().map(|entry| Entry {
-            name: &entry.name,
-            value: entry.value.as_bytes(),
-            carried: entry.carried,
-        });
-        State {
-            authentication: self.authentication.as_ref().map(|who| Authentication {
-                subject: Subject::from(&who.subject),
-                level: level(who.level),
-                authenticated_at: time(who.authenticated_at),
-                elevation,
-            }),
-            created_at: time(self.created_at),
-            last_seen_at: time(self.last_seen_at),
-            rotated_at: time(self.rotated_at),
-            absolute_expiry: time(self.absolute_expiry),
-            persistent: self.persistent,
-            label: self.label.as_deref().map(Into::into),
-            binding: bytes(self.binding.as_deref().unwrap_or_default()).into(),
-            entries: entries.fold(Entries::default(), |entries, entry| entries.with(entry)),
-        }
-    }
 }
 
 #[test]

@@ -8,3 +8,4 @@ mod notation;
 mod random;
 #[rustfmt::skip]
 mod settle;
+pub(crate) mod vectors;

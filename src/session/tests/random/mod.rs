@@ -4,6 +4,7 @@
 mod due;
 mod handle;
 mod plain;
+mod records;
 mod rules;
 
 use std::time::Duration;
