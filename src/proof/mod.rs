@@ -9,6 +9,7 @@ mod interleavings;
 mod keys;
 mod model;
 mod records;
+mod sequences;
 mod store;
 mod timing;
 mod world;

@@ -56,7 +56,7 @@ pub(super) enum End {
     Panics,
 }
 
-const fn op(name: &'static str, marks: fn(&Session), needs_login: bool) -> Op {
+pub(super) const fn op(name: &'static str, marks: fn(&Session), needs_login: bool) -> Op {
     let end = End::Answers(200);
     Op {
         name,
