@@ -35,3 +35,30 @@ fn every_test_that_the_evidence_names_exists() {
         assert!(found.contains(name), "{name} is claimed and does not exist");
     }
 }
+
+/// SECURITY.md: every claim has its evidence, and every test is in the file that its link names.
+#[test]
+fn every_claim_of_the_threat_model_leads_to_its_evidence() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let text = fs::read_to_string(root.join("SECURITY.md")).unwrap();
+    let defended = text.split("## What is defended").nth(1).unwrap();
+    let defended = defended.split("\n## ").next().unwrap();
+    let rows = defended.lines().filter(|line| line.starts_with("| "));
+    let claims: Vec<_> = rows.skip(1).collect();
+    assert!(claims.len() > 25, "{claims:?}");
+    for claim in claims {
+        assert!(claim.contains("]("), "without evidence: {claim}");
+    }
+    for link in text.split('[').skip(1) {
+        let Some((name, rest)) = link.split_once("](") else {
+            continue;
+        };
+        let path = rest.split(')').next().unwrap();
+        let file = fs::read_to_string(root.join(path));
+        let file = file.unwrap_or_else(|error| panic!("{path}: {error}"));
+        if let Some(test) = name.strip_prefix('`') {
+            let test = format!("fn {}(", test.trim_end_matches('`'));
+            assert!(file.contains(&test), "{path} has no {test}");
+        }
+    }
+}

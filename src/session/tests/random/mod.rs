@@ -80,7 +80,8 @@ fn later(millis: u64) -> Timestamp {
 /// Every request that can come to be settled.
 fn case() -> impl Strategy<Value = Case> {
     let request = (policy(), vec((0..MINUTE, mark()), 0..9), outcome());
-    (request, held(), any::<bool>(), vec(any::<u8>(), 0..3)).prop_map(
+    let held = option::weighted(0.85, session());
+    (request, held, any::<bool>(), vec(any::<u8>(), 0..3)).prop_map(
         |((policy, mut marks, outcome), live, retired_came, binding)| {
             marks.sort_by_key(|(age, _)| std::cmp::Reverse(*age));
             let live = live.map(|live| admitted(live, &policy));
@@ -192,7 +193,7 @@ fn signed(mark: Mark, at: usize) -> Mark {
 /// What the session itself holds of data, as opposed to what a mark put in.
 const HELD: &[u8] = b"\"held\"";
 
-fn held() -> impl Strategy<Value = Option<Live>> {
+fn session() -> impl Strategy<Value = Live> {
     let who = option::weighted(0.8, authentication());
     let entries = vec((name(), any::<bool>()), 0..3).prop_map(|list| {
         list.iter()
@@ -210,7 +211,7 @@ fn held() -> impl Strategy<Value = Option<Live>> {
     let rare = || (0..4_u8).prop_map(|one| one == 0);
     let flags = (rare(), rare(), rare(), any::<bool>());
     let live = (who, entries, ages, hold, flags);
-    let live = live.prop_map(|(authentication, entries, ages, hold, flags)| {
+    live.prop_map(|(authentication, entries, ages, hold, flags)| {
         let (created, seen, left) = ages;
         let (stale_key, rebind, suspended, persistent) = flags;
         let known = authentication.is_some();
@@ -235,8 +236,7 @@ fn held() -> impl Strategy<Value = Option<Live>> {
                 entries,
             },
         }
-    });
-    option::weighted(0.85, live)
+    })
 }
 
 fn authentication() -> impl Strategy<Value = Authentication> {

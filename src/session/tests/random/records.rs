@@ -7,7 +7,7 @@ use proptest::{
     prop_assert, prop_assert_eq, proptest,
 };
 
-use super::{cases, held};
+use super::{cases, session};
 use crate::session::{
     id::{Lineage, SecretDigest},
     record::{Proof, Record},
@@ -37,17 +37,17 @@ fn record() -> impl Strategy<Value = Record> {
         any::<u64>(),
         any::<[u8; 8]>(),
     );
-    (held(), proof(), rest).prop_filter_map("a session", |(live, proof, rest)| {
+    (session(), proof(), rest).prop_map(|(live, proof, rest)| {
         let (label, binding, expires_at, lineage) = rest;
-        let mut state = live?.state;
+        let mut state = live.state;
         state.label = label.map(Into::into);
         state.binding = binding.into();
-        Some(Record {
+        Record {
             state,
             proof,
             lineage: Lineage(lineage),
             expires_at: Timestamp::from_unix_millis(expires_at),
-        })
+        }
     })
 }
 
