@@ -287,7 +287,9 @@ fn only_lowering(input: &Settlement<'_>, because: EventKind, verdict: Verdict) -
         ..*input
     };
     let mut settled = settle(&lowered);
-    settled.events = vec![because];
+    let done = [EventKind::LoggedOut, EventKind::SteppedDown];
+    settled.events.retain(|event| done.contains(event));
+    settled.events.push(because);
     settled.verdict = verdict;
     settled
 }

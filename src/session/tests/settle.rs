@@ -77,7 +77,7 @@ fn an_elevation_of_a_lost_token_is_refused() {
     check("alice@1 lost", "elevate:2", Answered, "keep; elevation_refused; refused");
     check("alice@1 lost", "put:x:1 elevate:2", Answered, "keep; elevation_refused; refused");
     check("alice@1 lost", "elevate:2 logout", Answered, "end; elevated logged_out");
-    check("alice@2 lost", "step-down elevate:2", Answered, "save lower alice@1 c*=2 k=1; elevation_refused; refused");
+    check("alice@2 lost", "step-down elevate:2", Answered, "save lower alice@1 c*=2 k=1; stepped_down elevation_refused; refused");
     check("alice@1 lost", "elevate:2", ServerError, "keep; elevation_dropped");
 }
 
@@ -228,7 +228,7 @@ fn a_login_of_no_usable_subject_changes_nothing_but_what_lowers() {
     let alice = live("alice@1");
     for (before, outcome, expected) in [
         ("", Answered, "keep; login_refused; unusable"),
-        ("logout", Answered, "end; login_refused; unusable"),
+        ("logout", Answered, "end; logged_out login_refused; unusable"),
         ("put:x:1", Answered, "keep; login_refused; unusable"),
         ("", ServerError, "keep; login_dropped"),
     ] {

@@ -6,6 +6,7 @@ mod handle;
 mod plain;
 mod records;
 mod rules;
+mod told;
 
 use std::time::Duration;
 
