@@ -10,7 +10,7 @@ use http::{Request, Response};
 use tower_service::Service;
 
 use super::{
-    context::RequestContext,
+    context::{Held, RequestContext},
     failure::{EmptyFailure, FailureResponse},
     future::ResponseFuture,
     keeper::{
@@ -20,7 +20,7 @@ use super::{
     },
     shared::Shared,
 };
-use crate::session::handle::Session;
+use crate::session::{binding::Client, handle::Session, time::Timestamp};
 
 /// The service that a [`SessionLayer`](crate::SessionLayer) makes of an inner one.
 #[derive(Clone)]
@@ -81,18 +81,25 @@ where
         let now = shared.settings.clock.now();
         let context = match &shared.keeper {
             Keeper::SelfContained(list) => {
-                let arrival = shared.arrival(&request, now, |kind, value| {
+                let mut arrival = shared.arrival(&request, now, |kind, value| {
                     self_contained::read(&shared, kind, value, now)
                 });
-                if matches!(list, List::Shared(_)) && !arrival.is_empty() {
+                if arrival.is_empty() {
+                    visitor::<self_contained::Held>(&shared, arrival.client, now)
+                } else if let Some((session, admission)) =
+                    self_contained::at_hand(&shared, list, &mut arrival, now)
+                {
+                    RequestContext::new(session, admission)
+                } else if matches!(list, List::Shared(_)) {
                     let (list, shares) = (list.clone(), Arc::clone(&shared));
                     let load = self_contained::load(shares, list, arrival, now);
                     let ready = self.take_ready();
                     return ResponseFuture::admit(load, request, ready, shared, failure);
-                }
-                match at_once(self_contained::admit(&shared, list, arrival, now)) {
-                    Ok((session, admission)) => RequestContext::new(session, admission),
-                    Err(_) => unreachable!("the list of this process never fails"),
+                } else {
+                    match at_once(self_contained::admit(&shared, list, arrival, now)) {
+                        Ok((session, admission)) => RequestContext::new(session, admission),
+                        Err(_) => unreachable!("the list of this process never fails"),
+                    }
                 }
             }
             Keeper::Stored(store) => {
@@ -100,9 +107,7 @@ where
                     shared.tokens.open_reference(kind, value, now)
                 });
                 if arrival.is_empty() {
-                    let session = Session::new(Arc::clone(&shared) as _, None, now);
-                    let visitor = Admission::<stored::Held>::visitor(arrival.client);
-                    RequestContext::new(session, visitor)
+                    visitor::<stored::Held>(&shared, arrival.client, now)
                 } else if let Some((session, admission)) =
                     stored::at_hand(&shared, &**store, &arrival, now)
                 {
@@ -117,4 +122,13 @@ where
         context.enter(request.extensions_mut());
         ResponseFuture::run(self.inner.call(request), context, shared, failure)
     }
+}
+
+/// The context of a request that holds no session.
+fn visitor<H>(shared: &Arc<Shared>, client: Client, now: Timestamp) -> RequestContext
+where
+    H: Default + Into<Held>,
+{
+    let session = Session::new(Arc::clone(shared) as _, None, now);
+    RequestContext::new(session, Admission::<H>::visitor(client))
 }

@@ -1,6 +1,6 @@
 //! Sessions in the token itself: nothing is kept but the list of tokens that ended before their time.
 
-use std::sync::Arc;
+use std::{mem, sync::Arc};
 
 use super::{
     Admission, BoxLoad, Finished, Settling, Writes, judge, kind_of, list::List,
@@ -62,6 +62,52 @@ pub(crate) fn read(
         rebind: false,
     };
     Ok(Session::new(Arc::clone(shared) as _, Some(live), now))
+}
+
+/// The admission where the list is in this process and the token opens: nothing is asked, ended or told,
+/// and the session leaves the arrival. Everything else is [`admit`]'s to find out.
+pub(crate) fn at_hand(
+    shared: &Shared,
+    list: &List,
+    arrival: &mut Arrival<Session>,
+    now: Timestamp,
+) -> Option<(Session, Admission<Held>)> {
+    let List::Here(list) = list else {
+        return None;
+    };
+    if !arrival.client.is_unbound() {
+        return None;
+    }
+    let guest_came = arrival.tokens.guest.is_one();
+    let (kind, token) = match arrival.tokens.session {
+        Presented::One(_) => (CookieKind::Session, &mut arrival.tokens.session),
+        _ => (CookieKind::Guest, &mut arrival.tokens.guest),
+    };
+    let Presented::One(session) = token else {
+        return None;
+    };
+    let live = its_own(session);
+    let token_of_now = issued(live);
+    let status = list.status(
+        token_of_now.id,
+        token_of_now.subject,
+        token_of_now.issued_at,
+        now,
+    );
+    live.hold = weigh(shared, live, standing(status), kind, now).ok()?;
+    decide::lower_remembered(&mut live.state, now, shared.policy());
+    let session = mem::take(token).one()?;
+    let beside = match kind {
+        CookieKind::Session => mem::take(&mut arrival.tokens.guest).one(),
+        CookieKind::Guest => None,
+    };
+    let admission = Admission {
+        held: Held { beside },
+        barred: false,
+        guest_came,
+        client: Client::default(),
+    };
+    Some((session, admission))
 }
 
 /// Asks a shared list what the tokens are worth, and tells if it fails.
@@ -135,11 +181,7 @@ async fn open(
     now: Timestamp,
 ) -> Result<Result<(), Dead>, StoreError> {
     let standing = standing(list.status(issued(live), now).await?);
-    let verdict = standing.and_then(|standing| {
-        let authenticated = kind == CookieKind::Session;
-        decide::admit(&live.state, standing, authenticated, now, shared.policy())
-    });
-    match verdict {
+    match weigh(shared, live, standing, kind, now) {
         Ok(hold) => {
             live.hold = hold;
             if let Err(dead) = shared.appraise(live, client, now) {
@@ -162,6 +204,18 @@ async fn open(
             Ok(Err(dead))
         }
     }
+}
+
+/// What a session is worth to the bearer of a token of this standing.
+fn weigh(
+    shared: &Shared,
+    live: &Live,
+    standing: Result<Standing, Dead>,
+    kind: CookieKind,
+    now: Timestamp,
+) -> Result<Hold, Dead> {
+    let authenticated = kind == CookieKind::Session;
+    decide::admit(&live.state, standing?, authenticated, now, shared.policy())
 }
 
 /// The token that opened a session, as the list knows it.
