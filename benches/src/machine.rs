@@ -6,6 +6,9 @@ use std::thread;
 
 use serde::{Deserialize, Serialize};
 
+/// Whether this program hashes without the processor's SHA instructions.
+pub const HASHES_IN_SOFTWARE: bool = cfg!(sha2_backend = "soft");
+
 /// The machine and the tools.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Machine {
@@ -34,7 +37,8 @@ impl Machine {
         let wanted = ["sha_ni", "avx2", "avx512f"];
         let known = wanted
             .into_iter()
-            .filter(|w| flags.split(' ').any(|f| f == *w));
+            .filter(|w| flags.split(' ').any(|f| f == *w))
+            .filter(|w| *w != "sha_ni" || !HASHES_IN_SOFTWARE);
         Self {
             processor: field("model name"),
             threads: thread::available_parallelism().map_or(1, usize::from),

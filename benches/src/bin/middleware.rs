@@ -3,9 +3,12 @@
 //! Run with `cargo run --release --manifest-path benches/Cargo.toml --bin middleware`; `--smoke` for
 //! seconds, `--rounds N` for another number of samples, `--only NAME` for the subjects whose names hold
 //! this, which are not written down.
+//!
+//! With `RUSTFLAGS='--cfg sha2_backend="soft"' OPENSSL_ia32cap=:~0x20000000` and `--features software`
+//! everything hashes as on a processor without SHA instructions; that run has a report of its own.
 
 use session_guard_benches::args::{Args, here};
-use session_guard_benches::machine::Machine;
+use session_guard_benches::machine::{HASHES_IN_SOFTWARE, Machine};
 use session_guard_benches::report::{Row, Run, write};
 use session_guard_benches::runner::Runner;
 use session_guard_benches::scenario::Scenario;
@@ -37,7 +40,12 @@ fn main() {
     };
     print(&run);
     if !args.smoke && only.is_none() {
-        write(&here("results/middleware.json"), &run);
+        let name = if HASHES_IN_SOFTWARE {
+            "results/middleware-software.json"
+        } else {
+            "results/middleware.json"
+        };
+        write(&here(name), &run);
     }
 }
 

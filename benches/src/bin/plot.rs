@@ -14,6 +14,8 @@ use session_guard_benches::report::{Heap, Run, read};
 fn main() -> ExitCode {
     let args = Args::read();
     let run: Run = read(&here("results/middleware.json")).expect("middleware has been run");
+    let software: Run =
+        read(&here("results/middleware-software.json")).expect("it has been run so, too");
     let heap: Heap = read(&here("results/allocations.json")).expect("allocations has been run");
 
     let report = |name: &str| -> Value {
@@ -28,6 +30,8 @@ fn main() -> ExitCode {
         ("times", plot::times(&run)),
         ("allocations", plot::allocations(&run, &heap)),
         ("ratios", plot::ratios(&run)),
+        ("software times", plot::times(&software)),
+        ("software ratios", plot::ratios(&software)),
         ("scaling", plot::scaling(&report("results/scaling.json"))),
         ("wire", plot::wire(&report("results/wire.json"))),
         ("parts", plot::parts(&report("results/micro.json"))),

@@ -124,7 +124,7 @@ where
             let known = after(mark, *this.known, *this.now);
             response
                 .headers_mut()
-                .append(SET_COOKIE, this.shared.set_cookie(&known));
+                .append(SET_COOKIE, set_cookie(&this.shared.sealer, &known));
         }
         if this.shared.polite {
             let headers = response.headers_mut();
@@ -146,19 +146,20 @@ impl Shared {
                 .find_map(|value| self.sealer.open(value))
         })
     }
+}
 
-    fn set_cookie(&self, known: &Known) -> HeaderValue {
-        let mut text = Vec::with_capacity(NAME.len() + 1 + TEXT + ATTRIBUTES.len());
-        text.extend_from_slice(NAME.as_bytes());
-        text.push(b'=');
-        self.sealer.seal(known, &mut text);
-        text.extend_from_slice(ATTRIBUTES);
-        HeaderValue::from_maybe_shared(Bytes::from(text)).expect("plain text")
-    }
+/// The field that hands out a token, in one buffer.
+pub(super) fn set_cookie(sealer: &Sealer, known: &Known) -> HeaderValue {
+    let mut text = Vec::with_capacity(NAME.len() + 1 + TEXT + ATTRIBUTES.len());
+    text.extend_from_slice(NAME.as_bytes());
+    text.push(b'=');
+    sealer.seal(known, &mut text);
+    text.extend_from_slice(ATTRIBUTES);
+    HeaderValue::from_maybe_shared(Bytes::from(text)).expect("plain text")
 }
 
 /// What the next token says.
-fn after(mark: Mark, known: Option<Known>, now: u32) -> Known {
+pub(super) fn after(mark: Mark, known: Option<Known>, now: u32) -> Known {
     let fresh = |user, note| Known {
         session: rand::random(),
         issued: now,
@@ -173,7 +174,7 @@ fn after(mark: Mark, known: Option<Known>, now: u32) -> Known {
     }
 }
 
-fn now() -> u32 {
+pub(super) fn now() -> u32 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     now.map_or(0, |d| u32::try_from(d.as_secs()).unwrap_or(u32::MAX))
 }

@@ -4,11 +4,16 @@
 //! on the stack, verifies it with a copy of the prepared key state, puts one plain struct into the
 //! extensions and, where the handler asked for it, writes a fresh token into one buffer. A session
 //! layer cannot do less; how much more one does is what the measurement shows.
+//!
+//! [`ContractLayer`] is the same with what this crate owes its users beside that, step by step: what the
+//! steps cost in straight-line code bounds what a layer that keeps those promises can cost.
 
+mod contract;
 mod layer;
 mod scan;
 mod token;
 
+pub use contract::{ContractLayer, ContractService, Handle, Member, Step};
 pub use layer::{FloorLayer, FloorService, Mark, Visitor};
 pub use scan::Scan;
 pub use token::{Known, Sealer, TEXT};

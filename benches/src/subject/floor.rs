@@ -8,7 +8,7 @@ use tokio::runtime::Runtime;
 use tower::{ServiceBuilder, service_fn};
 
 use super::{Body, Keeps, Label, Stack, Subject, answer, next_note};
-use crate::floor::{FloorLayer, Mark, Visitor};
+use crate::floor::{ContractLayer, FloorLayer, Handle, Mark, Member, Step, Visitor};
 use crate::scenario::{LOGIN, WRITE};
 
 pub(super) fn subject(runtime: &Rc<Runtime>, polite: bool) -> Box<dyn Subject> {
@@ -48,4 +48,45 @@ pub(crate) async fn handle<B>(request: Request<B>) -> Result<Response<Body>, Inf
         response.extensions_mut().insert(mark);
     }
     Ok(response)
+}
+
+pub(super) fn contract(runtime: &Rc<Runtime>, step: Step) -> Box<dyn Subject> {
+    let (name, keeps) = match step {
+        Step::Handle => ("floor, also a handle", Keeps::InSignedCookie),
+        Step::Two => ("floor, also two extensions", Keeps::InSignedCookie),
+        Step::Ended => ("floor, also ended tokens", Keeps::InSignedCookie),
+        Step::Record => ("floor, also a record", Keeps::BehindSignedCookie),
+    };
+    let label = Label {
+        name,
+        package: None,
+        keeps,
+    };
+    let service = ServiceBuilder::new()
+        .layer(ContractLayer::new([7; 32], step))
+        .service(service_fn(marked::<Body>));
+    Box::new(Stack {
+        label,
+        runtime: Rc::clone(runtime),
+        service,
+    })
+}
+
+async fn marked<B>(request: Request<B>) -> Result<Response<Body>, Infallible> {
+    let extensions = request.extensions();
+    let handle = extensions.get::<Handle>().expect("the floor stands above");
+    let mark = match request.uri().path() {
+        LOGIN => Some(Mark::Login(4217)),
+        WRITE => Some(Mark::Write(next_note())),
+        _ => None,
+    };
+    let somebody = match extensions.get::<Member>() {
+        Some(member) => member.0.is_member(),
+        None => handle.is_member(),
+    };
+    let answer = answer(somebody || mark.is_some());
+    if let Some(mark) = mark {
+        handle.mark(mark);
+    }
+    Ok(answer)
 }

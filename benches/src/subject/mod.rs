@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use tokio::runtime::Runtime;
 use tower_service::Service;
 
+use crate::floor::Step;
 use crate::scenario::{LOGIN, USER, WRITE};
 
 mod axum_extra;
@@ -104,6 +105,10 @@ pub fn all(runtime: &Rc<Runtime>) -> Vec<Box<dyn Subject>> {
         guard::memory_store(runtime),
         floor::subject(runtime, false),
         floor::subject(runtime, true),
+        floor::contract(runtime, Step::Handle),
+        floor::contract(runtime, Step::Two),
+        floor::contract(runtime, Step::Ended),
+        floor::contract(runtime, Step::Record),
         tower_sessions::plain(runtime),
         tower_sessions::signed(runtime),
         axum_session::subject(runtime),

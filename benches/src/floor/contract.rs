@@ -1,0 +1,243 @@
+//! The floor with what a session layer owes beside its work, one thing after the other.
+
+use std::collections::HashMap;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::task::{Context, Poll, ready};
+
+use http::header::{CACHE_CONTROL, COOKIE, SET_COOKIE, VARY};
+use http::{HeaderMap, HeaderValue, Request, Response};
+use pin_project_lite::pin_project;
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+use tower_layer::Layer;
+use tower_service::Service;
+
+use super::layer::{Mark, after, now, set_cookie};
+use super::{Known, NAME, Scan, Sealer};
+
+/// What is done beyond the floor with `Vary` and `no-store`; each step does those before it too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Step {
+    /// A handle that a handler marks, behind one `Arc` and a lock, in place of a plain struct.
+    Handle,
+    /// A second extension, there only when somebody is logged in.
+    Two,
+    /// A look at which tokens ended before their time, in one table behind one lock.
+    Ended,
+    /// In its place a look at a record, and the SHA-256 of the token's secret held against it.
+    Record,
+}
+
+/// What a handler marks.
+#[derive(Clone)]
+pub struct Handle(Arc<Inner>);
+
+struct Inner {
+    shared: Arc<Shared>,
+    known: Option<Known>,
+    pending: Mutex<Pending>,
+}
+
+#[derive(Default)]
+struct Pending {
+    marks: Vec<Mark>,
+    closed: bool,
+}
+
+impl Handle {
+    /// Says what happened, unless the response has left.
+    pub fn mark(&self, mark: Mark) {
+        let mut pending = self.0.pending();
+        if !pending.closed {
+            pending.marks.push(mark);
+        }
+    }
+
+    /// Whether somebody is logged in.
+    #[must_use]
+    pub fn is_member(&self) -> bool {
+        self.0.known.is_some_and(|known| known.user != 0)
+    }
+}
+
+impl Inner {
+    fn pending(&self) -> std::sync::MutexGuard<'_, Pending> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A logged-in handle.
+#[derive(Clone)]
+pub struct Member(pub Handle);
+
+struct Shared {
+    scan: Scan,
+    sealer: Sealer,
+    step: Step,
+    ended: RwLock<HashMap<[u8; 16], u32>>,
+    records: RwLock<HashMap<[u8; 16], Kept>>,
+}
+
+/// What is kept of a session: the digest of what proves it, and what a token says otherwise.
+#[derive(Clone)]
+struct Kept {
+    digest: [u8; 32],
+    known: Known,
+}
+
+/// Puts a [`Handle`] into every request.
+#[derive(Clone)]
+pub struct ContractLayer(Arc<Shared>);
+
+impl ContractLayer {
+    /// With this key, up to this step.
+    #[must_use]
+    pub fn new(key: [u8; 32], step: Step) -> Self {
+        Self(Arc::new(Shared {
+            scan: Scan::new(NAME),
+            sealer: Sealer::new(key),
+            step,
+            ended: RwLock::default(),
+            records: RwLock::default(),
+        }))
+    }
+}
+
+impl<S> Layer<S> for ContractLayer {
+    type Service = ContractService<S>;
+
+    fn layer(&self, inner: S) -> ContractService<S> {
+        let shared = Arc::clone(&self.0);
+        ContractService { inner, shared }
+    }
+}
+
+/// The service that [`ContractLayer`] makes.
+#[derive(Clone)]
+pub struct ContractService<S> {
+    inner: S,
+    shared: Arc<Shared>,
+}
+
+impl<S, B, R> Service<Request<B>> for ContractService<S>
+where
+    S: Service<Request<B>, Response = Response<R>>,
+{
+    type Response = Response<R>;
+    type Error = S::Error;
+    type Future = ContractFuture<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        let now = now();
+        let handle = Handle(Arc::new(Inner {
+            shared: Arc::clone(&self.shared),
+            known: self.shared.known(request.headers(), now),
+            pending: Mutex::default(),
+        }));
+        if self.shared.step >= Step::Two && handle.is_member() {
+            request.extensions_mut().insert(Member(handle.clone()));
+        }
+        request.extensions_mut().insert(handle.clone());
+        ContractFuture {
+            inner: self.inner.call(request),
+            handle,
+            now,
+        }
+    }
+}
+
+pin_project! {
+    /// Waits for the handler, then writes the cookie it asked for.
+    pub struct ContractFuture<F> {
+        #[pin]
+        inner: F,
+        handle: Handle,
+        now: u32,
+    }
+}
+
+impl<F, R, E> Future for ContractFuture<F>
+where
+    F: Future<Output = Result<Response<R>, E>>,
+{
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let this = self.project();
+        let mut response = ready!(this.inner.poll(cx))?;
+        let inner = &this.handle.0;
+        let marks = {
+            let mut pending = inner.pending();
+            pending.closed = true;
+            std::mem::take(&mut pending.marks)
+        };
+        let headers = response.headers_mut();
+        if let Some(mark) = marks.last() {
+            let known = after(*mark, inner.known, *this.now);
+            inner.shared.replace(inner.known, known);
+            headers.append(SET_COOKIE, set_cookie(&inner.shared.sealer, &known));
+            headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        }
+        headers.append(VARY, HeaderValue::from_static("cookie"));
+        Poll::Ready(Ok(response))
+    }
+}
+
+impl Shared {
+    fn known(&self, headers: &HeaderMap, now: u32) -> Option<Known> {
+        let mut fields = headers.get_all(COOKIE).iter();
+        let known = fields.find_map(|field| {
+            let mut values = self.scan.values(field.as_bytes());
+            values.find_map(|value| self.sealer.open(value))
+        });
+        let known = known.filter(|known| known.expires > now)?;
+        match self.step {
+            Step::Handle | Step::Two => Some(known),
+            Step::Ended => (!read(&self.ended).contains_key(&known.session)).then_some(known),
+            Step::Record => {
+                let kept = read(&self.records).get(&known.session)?.clone();
+                let same = kept.digest.ct_eq(&digest(&known));
+                bool::from(same).then_some(kept.known)
+            }
+        }
+    }
+
+    /// Takes note that one session ended and another began.
+    fn replace(&self, old: Option<Known>, new: Known) {
+        let old = old.filter(|old| old.session != new.session);
+        match self.step {
+            Step::Handle | Step::Two => {}
+            Step::Ended => {
+                if let Some(old) = old {
+                    write(&self.ended).insert(old.session, old.expires);
+                }
+            }
+            Step::Record => {
+                let digest = digest(&new);
+                let mut records = write(&self.records);
+                if let Some(old) = old {
+                    records.remove(&old.session);
+                }
+                records.insert(new.session, Kept { digest, known: new });
+            }
+        }
+    }
+}
+
+/// Of what would be a secret of its own in a token of this length.
+fn digest(known: &Known) -> [u8; 32] {
+    Sha256::digest(known.session).into()
+}
+
+fn read<T>(table: &RwLock<T>) -> std::sync::RwLockReadGuard<'_, T> {
+    table.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn write<T>(table: &RwLock<T>) -> std::sync::RwLockWriteGuard<'_, T> {
+    table.write().unwrap_or_else(PoisonError::into_inner)
+}
