@@ -58,10 +58,10 @@ fn a_thief_of_every_token_regains_nothing_that_was_retired() {
     holds("theft", THEFT, ELEVATES);
 }
 
-/// The same with one request of the victim more, with one more of everything else that there is, and with both:
-/// `cargo test --release --lib model -- --ignored --nocapture`.
+/// The same with one request of the victim more, with one more of everything else that there is, and, where nobody
+/// attacks, with both: `cargo test --release --lib model -- --ignored --nocapture`.
 #[test]
-#[ignore = "a quarter of an hour"]
+#[ignore = "about ten minutes"]
 fn every_rule_holds_with_larger_budgets() {
     for (name, scenario) in [
         ("overlap", OVERLAP),
@@ -74,6 +74,9 @@ fn every_rule_holds_with_larger_budgets() {
             ("richer", false, true),
             ("both", true, true),
         ] {
+            if longer && richer && scenario.budget.attacker > 0 {
+                continue;
+            }
             let mut larger = scenario;
             let budget = &mut larger.budget;
             budget.victim += u8::from(longer);
