@@ -2,12 +2,10 @@
 
 #![cfg(all(feature = "axum", feature = "testing"))]
 
-use std::{
-    io::{BufRead, BufReader},
-    path::PathBuf,
-    process::{Child, Command, Stdio},
-    sync::Arc,
-};
+#[path = "common/testbed.rs"]
+mod testbed;
+
+use std::{process::Command, sync::Arc};
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, StatusCode, header};
@@ -17,41 +15,15 @@ use hyper_util::{
     rt::TokioExecutor,
 };
 use serde_json::Value;
+use testbed::Testbed;
 
 const SESSION: &str = "__Host-Http-session";
 const GUEST: &str = "__Host-Http-session-guest";
 
-/// The example's binary, which `cargo test` builds beside the tests.
-fn testbed() -> Command {
-    let mut path: PathBuf = std::env::current_exe().unwrap();
-    path.pop();
-    path.pop();
-    path.push("examples/testbed");
-    assert!(
-        path.exists(),
-        "build it first: cargo build --example testbed --features axum,testing"
-    );
-    let mut command = Command::new(path);
-    for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("TESTBED_") || name == "SESSION_KEYS" {
-            command.env_remove(name);
-        }
-    }
-    command
-}
-
-/// A running testbed, ended by its pid when the test is over.
+/// A running testbed and a client of it.
 struct Server {
-    process: Child,
-    url: String,
+    testbed: Testbed,
     client: Client<HttpConnector, Empty<Bytes>>,
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
 }
 
 struct Answer {
@@ -75,23 +47,9 @@ impl Answer {
 
 impl Server {
     fn start(settings: &[(&str, &str)]) -> Self {
-        let mut command = testbed();
-        command.envs(settings.iter().copied());
-        command.stdout(Stdio::piped()).stderr(Stdio::null());
-        let mut process = command.spawn().unwrap();
-        let mut line = String::new();
-        let stdout = process.stdout.take().unwrap();
-        BufReader::new(stdout).read_line(&mut line).unwrap();
-        let url = line
-            .trim()
-            .strip_prefix("listening on ")
-            .unwrap()
-            .to_owned();
-        let client = Client::builder(TokioExecutor::new()).build_http();
         Self {
-            process,
-            url,
-            client,
+            testbed: Testbed::start(settings),
+            client: Client::builder(TokioExecutor::new()).build_http(),
         }
     }
 
@@ -103,7 +61,7 @@ impl Server {
     async fn send(&self, method: Method, path: &str, cookies: &[(&str, &str)]) -> Answer {
         let mut request = Request::builder()
             .method(method)
-            .uri(format!("{}{path}", self.url));
+            .uri(format!("http://{}{path}", self.testbed.address));
         if !cookies.is_empty() {
             let cookies = cookies
                 .iter()
@@ -156,7 +114,7 @@ fn a_refused_setting_ends_the_start() {
         ("TESTBED_IDLE", "soon"),
         ("TESTBED_CLOCK", "fast"),
     ] {
-        let refused = testbed().env(name, value).output().unwrap();
+        let refused = testbed::command().env(name, value).output().unwrap();
         assert!(!refused.status.success(), "{name}={value}");
         assert!(refused.stdout.is_empty(), "{name}={value}");
         assert!(!refused.stderr.is_empty(), "{name}={value}");
@@ -167,7 +125,10 @@ fn a_refused_setting_ends_the_start() {
 #[test]
 fn a_refused_key_does_not_show() {
     let key = "0123456789abcdef".repeat(3);
-    let refused = testbed().env("SESSION_KEYS", &key).output().unwrap();
+    let refused = testbed::command()
+        .env("SESSION_KEYS", &key)
+        .output()
+        .unwrap();
     assert!(!String::from_utf8_lossy(&refused.stderr).contains(&key[..8]));
 }
 
@@ -175,9 +136,9 @@ fn a_refused_key_does_not_show() {
 async fn sigterm_ends_it_cleanly() {
     let mut server = Server::start(&[]);
     server.get("/public", &[]).await;
-    let pid = server.process.id().to_string();
+    let pid = server.testbed.process.id().to_string();
     assert!(Command::new("kill").arg(&pid).status().unwrap().success());
-    assert!(server.process.wait().unwrap().success());
+    assert!(server.testbed.process.wait().unwrap().success());
 }
 
 /// The answers of the contract's table.
@@ -400,6 +361,34 @@ async fn events_tell_causes_apart_and_no_secret() {
         let since = server.get("/_events?since=3", &[]).await.json();
         assert_eq!(since.as_array().unwrap().len(), 1);
         assert_eq!(since[0]["n"], 4);
+    }
+}
+
+/// A flood of events takes the place of older ones, and the numbers go on.
+#[tokio::test]
+async fn the_newest_events_are_kept_under_their_numbers() {
+    const KEPT: u64 = 65_536;
+    const EACH: u64 = 1024;
+    let server = Server::start(&[]);
+    let nobodys = vec!["elevate"; EACH as usize].join(",");
+    for _ in 0..=KEPT / EACH {
+        server.post(&format!("/marks?do={nobodys}"), &[]).await;
+    }
+    server.login("alice").await;
+    let all = KEPT + EACH + 1;
+    let events = server.get("/_events", &[]).await.json();
+    let numbers = events.as_array().unwrap().iter();
+    let numbers = numbers.map(|event| event["n"].as_u64().unwrap());
+    assert!(numbers.eq(all - KEPT + 1..=all));
+    for since in [all - 2, all - 1, all, all + 1] {
+        let path = format!("/_events?since={since}");
+        let newer = server.get(&path, &[]).await.json();
+        let newer = newer.as_array().unwrap();
+        assert_eq!(newer.len() as u64, all.saturating_sub(since), "{since}");
+        if let Some(newest) = newer.last() {
+            assert_eq!(newest["n"], all);
+            assert_eq!(newest["kind"], "logged_in");
+        }
     }
 }
 

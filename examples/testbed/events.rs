@@ -1,22 +1,36 @@
 //! The audit events so far, for `GET /_events`.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use serde_json::{Value, json};
 use tower_session_guard::{Observer, SessionEvent, TracingObserver};
 
+/// How many events are kept: a flood of forged cookies is as many events, and must not fill the memory.
+const KEPT: usize = 65_536;
+
 #[derive(Clone, Debug, Default)]
-pub(crate) struct EventLog(Arc<Mutex<Vec<SessionEvent>>>);
+pub(crate) struct EventLog(Arc<Mutex<Log>>);
+
+#[derive(Debug, Default)]
+struct Log {
+    newest: VecDeque<SessionEvent>,
+    /// How many there were before those.
+    dropped: usize,
+}
 
 impl EventLog {
-    /// The events after the `since`th.
+    /// The events after the `since`th, as far as they are kept.
     pub(crate) fn since(&self, since: usize) -> Vec<Value> {
-        let events = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let numbered = events.iter().enumerate().skip(since);
+        let log = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let numbered = log.newest.iter().zip(log.dropped + 1..);
         numbered
-            .map(|(n, event)| {
+            .skip(since.saturating_sub(log.dropped))
+            .map(|(event, n)| {
                 json!({
-                    "n": n + 1,
+                    "n": n,
                     "kind": event.kind.as_str(),
                     "at": event.at.as_unix_seconds(),
                     "session": event.session.map(|id| id.to_string()),
@@ -31,7 +45,11 @@ impl EventLog {
 impl Observer for EventLog {
     fn observe(&self, event: &SessionEvent) {
         TracingObserver.observe(event);
-        let mut events = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        events.push(event.clone());
+        let mut log = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if log.newest.len() == KEPT {
+            log.newest.pop_front();
+            log.dropped += 1;
+        }
+        log.newest.push_back(event.clone());
     }
 }
