@@ -12,6 +12,16 @@ use std::time::{Duration, Instant};
 use server::{Failure, Server};
 use traffic::Totals;
 
+/// By how much resident memory may exceed the most that it was in the first half of the mixed requests, when
+/// the allocator's arenas have found their size. A leak of six bytes a request would be more.
+const GROWTH_MIB: f64 = 3.0;
+
+/// What the flood may add, however long it lasts: hyper lets each of its connections buffer 408 KiB.
+const BUFFERS_MIB: f64 = traffic::FLOOD_CONNECTIONS as f64 * 0.4;
+
+/// How many of a hundred legitimate requests a second a flood may cost.
+const MOST_LOSS: f64 = 10.0;
+
 #[tokio::main]
 async fn main() -> Result<(), Failure> {
     let number = |name: &str, default: u64| match std::env::var(name) {
@@ -26,54 +36,102 @@ async fn main() -> Result<(), Failure> {
     let server = Server::start(&store).await?;
     println!("store {store}, {clients} clients");
 
-    // Everything of everything, as fast as it goes.
-    let mut grown = Vec::new();
+    // A flood alone must not reach the store. It also fills the testbed's list of audit events, which keeps
+    // the newest: from here on that list grows no more.
+    let before = server.store_calls().await?;
+    traffic::flood(&server, flood, 0.0).await?;
+    let calls = server.store_calls().await? - before;
+    println!("store calls for {flood} forged cookies: {calls}");
+
+    // Everything of everything, as fast as it goes. Between the tenths nobody is logged in.
+    let mut memory = Vec::new();
     let mut totals = Totals::default();
     let began = Instant::now();
     for _ in 0..10 {
         totals += traffic::mixed(&server, clients, requests / 10, None).await?;
-        grown.push(server.resident_mib()?);
+        memory.push(server.resident_mib()?);
     }
     let took = began.elapsed();
     println!(
         "mixed: {totals}, {:.0} a second",
         totals.requests as f64 / took.as_secs_f64()
     );
-    println!("memory after each tenth, MiB: {grown:?}");
+    println!("memory after each tenth, MiB: {memory:?}");
     totals.must_be_sound()?;
+    if let Some(left) = server.records().await?.filter(|records| *records > 0) {
+        return Err(format!("{left} sessions are left, and everybody logged out").into());
+    }
 
-    // The same clients at a pace that the server can keep, alone and beside a flood.
-    let paced = requests / 50;
-    let pace = Some(Duration::from_secs_f64(clients as f64 / rate as f64));
-    let alone = timed(traffic::mixed(&server, clients, paced, pace)).await?;
-    let before = server.resident_mib()?;
-    let seconds = paced as f64 / rate as f64;
-    let (beside, flooded) = tokio::try_join!(
-        timed(traffic::mixed(&server, clients, paced, pace)),
-        traffic::flood(&server, flood, seconds),
-    )?;
-    let rates = [alone.1, beside.1].map(|took| paced as f64 / took.as_secs_f64());
-    let loss = 100.0 * (1.0 - rates[1] / rates[0]);
-    println!(
-        "paced: {:.0} a second alone, {:.0} beside {flooded} hostile requests: {loss:.1} % less",
-        rates[0], rates[1]
-    );
-    println!(
-        "memory: {before:.1} MiB before the flood, {:.1} after",
-        server.resident_mib()?
-    );
-    alone.0.must_be_sound()?;
-    beside.0.must_be_sound()?;
+    // The same clients at a pace that the server can keep, alone and beside a flood. Where other work stopped
+    // this machine for a while in one of the two, the loss is not the flood's: a loss must show three times.
+    let paced = Paced {
+        clients,
+        requests: requests / 50,
+        rate,
+        flood,
+    };
+    let mut loss = paced.loss(&server).await?;
+    for _ in 0..2 {
+        if loss > MOST_LOSS {
+            loss = loss.min(paced.loss(&server).await?);
+        }
+    }
+    let flooded = server.resident_mib()?;
+    println!("memory after the flood, MiB: {flooded:?}");
 
-    // The flood alone must not reach the store.
-    let before = server.store_calls().await?;
-    traffic::flood(&server, flood / 10, 0.0).await?;
-    let calls = server.store_calls().await? - before;
-    println!("store calls for {} forged cookies: {calls}", flood / 10);
-    if calls > 0 || loss > 10.0 {
+    if calls > 0 || loss > MOST_LOSS {
         return Err("the flood reached the store or the legitimate clients".into());
     }
+    let [first, second] = [&memory[..5], &memory[5..]].map(most);
+    if second > first + GROWTH_MIB || flooded > first + GROWTH_MIB + BUFFERS_MIB {
+        return Err("memory grew".into());
+    }
     Ok(())
+}
+
+/// The requests of clients at a pace, and the flood that comes beside them.
+struct Paced {
+    clients: u64,
+    requests: u64,
+    rate: u64,
+    flood: u64,
+}
+
+impl Paced {
+    /// How many of a hundred requests a second are lost to a flood.
+    async fn loss(&self, server: &Server) -> Result<f64, Failure> {
+        let pace = Duration::from_secs_f64(self.clients as f64 / self.rate as f64);
+        let run = || {
+            timed(traffic::mixed(
+                server,
+                self.clients,
+                self.requests,
+                Some(pace),
+            ))
+        };
+        let mut alone = run().await?;
+        let seconds = self.requests as f64 / self.rate as f64;
+        let (mut beside, flooded) =
+            tokio::try_join!(run(), traffic::flood(server, self.flood, seconds))?;
+        let [before, with] =
+            [&alone, &beside].map(|(_, took)| self.requests as f64 / took.as_secs_f64());
+        let loss = 100.0 * (1.0 - with / before);
+        println!(
+            "paced: {before:.0} a second alone, {with:.0} beside {flooded} hostile requests: {loss:.1} % less"
+        );
+        for (when, totals) in [("alone", &mut alone.0), ("beside the flood", &mut beside.0)] {
+            totals.must_be_sound()?;
+            let [half, nearly_all] = [0.5, 0.99].map(|share| totals.within(share));
+            println!(
+                "{when}: half of the answers within {half:.1} ms, 99 % within {nearly_all:.1} ms"
+            );
+        }
+        Ok(loss)
+    }
+}
+
+fn most(figures: &[f64]) -> f64 {
+    figures.iter().copied().fold(0.0, f64::max)
 }
 
 /// What a future comes to and how long it took.

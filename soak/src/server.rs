@@ -43,14 +43,28 @@ impl Server {
 
     /// How often the server has called its store.
     pub(crate) async fn store_calls(&self) -> Result<u64, Failure> {
-        let answer = Client::new(self.address)
-            .send("GET", "/_stats", None)
-            .await?;
-        let calls = answer.body.split("\"records\"").next().unwrap_or_default();
+        let (calls, _) = self.stats().await?;
         let numbers = calls.split(|c: char| !c.is_ascii_digit());
         Ok(numbers
             .filter_map(|number| number.parse::<u64>().ok())
             .sum())
+    }
+
+    /// How many sessions live, where the store can tell.
+    pub(crate) async fn records(&self) -> Result<Option<u64>, Failure> {
+        let (_, records) = self.stats().await?;
+        let digits: String = records.chars().filter(char::is_ascii_digit).collect();
+        Ok(digits.parse().ok())
+    }
+
+    /// What the testbed counts: the store's calls, and the records in it.
+    async fn stats(&self) -> Result<(String, String), Failure> {
+        let answer = Client::new(self.address)
+            .send("GET", "/_stats", None)
+            .await?;
+        let parts = answer.body.split_once("\"records\"");
+        let (calls, records) = parts.ok_or("no statistics")?;
+        Ok((calls.to_owned(), records.to_owned()))
     }
 }
 

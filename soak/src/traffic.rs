@@ -1,6 +1,11 @@
 //! What the clients do, and what must come back.
 
-use std::{fmt, ops::AddAssign, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    ops::AddAssign,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use tokio::{
     task::JoinSet,
@@ -13,16 +18,26 @@ use crate::{
 };
 
 /// What came back.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Totals {
     pub(crate) requests: u64,
     logins: u64,
     /// Answers that name another user than the one who asked, or nobody where somebody is logged in.
     mismatches: u64,
     failures: u64,
+    /// How long each answer took, in microseconds.
+    took: Vec<u32>,
 }
 
 impl Totals {
+    /// How long the quickest answers of this share took at most, in milliseconds.
+    pub(crate) fn within(&mut self, share: f64) -> f64 {
+        self.took.sort_unstable();
+        let place = (self.took.len() as f64 * share) as usize;
+        let took = self.took.get(place).or(self.took.last());
+        f64::from(took.copied().unwrap_or_default()) / 1000.0
+    }
+
     pub(crate) fn must_be_sound(&self) -> Result<(), Failure> {
         if self.mismatches + self.failures > 0 {
             return Err(format!("{self}").into());
@@ -47,6 +62,7 @@ impl AddAssign for Totals {
         self.logins += other.logins;
         self.mismatches += other.mismatches;
         self.failures += other.failures;
+        self.took.extend(other.took);
     }
 }
 
@@ -110,7 +126,9 @@ async fn one_user(
             34..38 => ("GET", "/public"),
             _ => ("GET", "/whoami"),
         };
+        let sent = Instant::now();
         let answer = client.send(method, path, None).await?;
+        totals.took.push(sent.elapsed().as_micros() as u32);
         totals.requests += 1;
         totals.failures += u64::from(answer.status != 200);
         match path {
@@ -137,15 +155,17 @@ async fn one_user(
     Ok(totals)
 }
 
+/// Over how many connections a flood comes.
+pub(crate) const FLOOD_CONNECTIONS: u64 = 20;
+
 /// `requests` with forged cookies, every hundredth with 64 KiB of them, spread over `seconds`.
 pub(crate) async fn flood(server: &Server, requests: u64, seconds: f64) -> Result<u64, Failure> {
-    const CONNECTIONS: u64 = 20;
     let junk = "x".repeat(1000);
     let long: String = (0..64).map(|n| format!("c{n}={junk}; ")).collect();
     let long = Arc::new(long);
     let mut tasks = JoinSet::new();
-    let each = requests / CONNECTIONS;
-    for connection in 0..CONNECTIONS {
+    let each = requests / FLOOD_CONNECTIONS;
+    for connection in 0..FLOOD_CONNECTIONS {
         let (mut client, long) = (Client::new(server.address), Arc::clone(&long));
         tasks.spawn(async move {
             let mut dice = Dice(connection + 1_000_000);
