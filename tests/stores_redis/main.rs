@@ -10,6 +10,7 @@
 mod common;
 mod contract;
 mod costs;
+mod killed;
 mod links;
 mod outages;
 mod proxy;
