@@ -12,12 +12,12 @@ use std::time::{Duration, Instant};
 use server::{Failure, Server};
 use traffic::Totals;
 
-/// By how much resident memory may exceed the most that it was in the first half of the mixed requests, when
-/// the allocator's arenas have found their size. A leak of six bytes a request would be more.
-const GROWTH_MIB: f64 = 3.0;
+/// By how much resident memory may exceed the most that it was in the first half of the mixed requests. A leak
+/// of four bytes a request would be more.
+const GROWTH_MIB: f64 = 2.0;
 
-/// What the flood may add, however long it lasts: hyper lets each of its connections buffer 408 KiB.
-const BUFFERS_MIB: f64 = traffic::FLOOD_CONNECTIONS as f64 * 0.4;
+/// What the flood may add, however long it lasts: the buffers of its connections, each with a head of 64 KiB.
+const BUFFERS_MIB: f64 = traffic::FLOOD_CONNECTIONS as f64 / 8.0;
 
 /// How many of a hundred legitimate requests a second a flood may cost.
 const MOST_LOSS: f64 = 10.0;

@@ -23,6 +23,8 @@ impl Server {
         let mut process = Command::new(binary)
             .env("TESTBED_STORE", store)
             .env("RUST_LOG", "off")
+            // glibc's arenas for each thread keep what they once had; with one, what is measured is what is held.
+            .env("MALLOC_ARENA_MAX", "1")
             .stdout(Stdio::piped())
             .spawn()?;
         let mut line = String::new();
