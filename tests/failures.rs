@@ -4,20 +4,27 @@
 
 mod common;
 
-use std::sync::Arc;
+use std::{convert::Infallible, future::Ready, sync::Arc};
 
-use axum::Router;
-use common::{Client, Events, GUEST, SESSION, Stop, app, clock, keys, request};
-use tower::ServiceExt;
+use axum::{
+    Router,
+    body::Body,
+    http::{Request, Response},
+};
+use common::{Client, Events, GUEST, SESSION, Stop, app, apply, clock, keys, request};
+use tower::{Layer, ServiceExt, service_fn};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_session_guard::{
-    Claim, EventKind, MemoryStore, Record, SessionId, SessionLayer, SessionStore, Subject,
+    Claim, EventKind, MemoryStore, Record, Session, SessionId, SessionLayer, SessionStore, Subject,
     Timestamp,
     store::{Created, Removed, Replaced, Revision, StoreFuture, Stored},
     testing::{FaultyStore, StoreOperation},
 };
 
 type Store = FaultyStore<MemoryStore>;
+
+/// The future of a service that returns none.
+type Never = Ready<Result<Response<Body>, Infallible>>;
 
 fn stored(events: &Events) -> (Client, Store) {
     let store = FaultyStore::new(MemoryStore::new());
@@ -169,6 +176,41 @@ async fn a_panic_logs_out_but_never_in() {
             assert!(!response.headers().contains_key("set-cookie"));
             tokio::task::yield_now().await;
             assert_eq!(client.whoami(&[(SESSION, &token)]).await, who, "{marks}");
+        }
+    }
+}
+
+/// R10: the same for a service that panics when it is called, before there is a future: a session that was at
+/// hand, one that was loaded first, and one in its token.
+#[tokio::test]
+async fn a_panic_before_the_future_logs_out_but_never_in() {
+    let layer = SessionLayer::new(keys()).with_clock(clock());
+    let loads = FaultyStore::new(MemoryStore::new());
+    for layer in [
+        layer.clone(),
+        layer.clone().with_store(MemoryStore::new()),
+        layer.with_store(loads),
+    ] {
+        let client = Client::of(layer.clone());
+        for (marks, who) in [
+            ("logout", "nobody"),
+            ("login:bob,logout", "nobody"),
+            ("login:bob", "alice@1"),
+            ("elevate", "alice@1"),
+            ("put:k:v", "alice@1"),
+        ] {
+            let service = layer.layer(service_fn(move |request: Request<Body>| -> Never {
+                apply(request.extensions().get::<Session>().unwrap(), marks);
+                panic!("asked to")
+            }));
+            let token = client.login("alice").await;
+            let request = request("POST", "/", &[(SESSION, &token)]);
+            let panicked = tokio::spawn(service.oneshot(request)).await.unwrap_err();
+            assert!(panicked.is_panic());
+            tokio::task::yield_now().await;
+            let cookies = [(SESSION, &*token)];
+            assert_eq!(client.whoami(&cookies).await, who, "{marks}");
+            assert_eq!(client.get("/get?k=k", &cookies).await.body, "");
         }
     }
 }

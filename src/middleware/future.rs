@@ -13,6 +13,7 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::{
+    calling::call,
     context::{BoxSettling, Conclusion, RequestContext},
     failure::{FailureResponse, reply},
     keeper::{BoxLoad, Settling},
@@ -144,9 +145,9 @@ where
                         unreachable!("the request leaves once, with the admission");
                     };
                     match admission {
-                        Ok(context) => {
+                        Ok(mut context) => {
                             context.enter(request.extensions_mut());
-                            let handler = service.call(request);
+                            let handler = call(&mut context, this.shared, || service.call(request));
                             let context = Some(context);
                             this.state.set(State::Run { handler, context });
                         }
@@ -230,7 +231,7 @@ fn finish<F, R, E>(
 }
 
 /// Completes a settlement without its request.
-fn detach(settling: BoxSettling) {
+pub(super) fn detach(settling: BoxSettling) {
     let task = async move { drop(settling.await) };
     match tokio::runtime::Handle::try_current() {
         Ok(runtime) => drop(runtime.spawn(task)),

@@ -10,6 +10,7 @@ use http::{Request, Response};
 use tower_service::Service;
 
 use super::{
+    calling::call,
     context::{Held, RequestContext},
     failure::{EmptyFailure, FailureResponse},
     future::ResponseFuture,
@@ -79,7 +80,7 @@ where
         let shared = Arc::clone(&self.shared);
         let failure = self.failure.clone();
         let now = shared.settings.clock.now();
-        let context = match &shared.keeper {
+        let mut context = match &shared.keeper {
             Keeper::SelfContained(list) => {
                 let mut arrival = shared.arrival(&request, now, |kind, value| {
                     self_contained::read(&shared, kind, value, now)
@@ -120,7 +121,8 @@ where
             }
         };
         context.enter(request.extensions_mut());
-        ResponseFuture::run(self.inner.call(request), context, shared, failure)
+        let handler = call(&mut context, &shared, || self.inner.call(request));
+        ResponseFuture::run(handler, context, shared, failure)
     }
 }
 
