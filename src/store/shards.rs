@@ -77,10 +77,10 @@ pub(super) type BuildIdHasher = BuildHasherDefault<IdHasher>;
 
 impl Hasher for IdHasher {
     fn write(&mut self, bytes: &[u8]) {
-        for chunk in bytes.chunks(8) {
-            let mut word = [0; 8];
-            word[..chunk.len()].copy_from_slice(chunk);
-            let mixed = u64::from_le_bytes(word) ^ self.0 ^ 0x9E37_79B9_7F4A_7C15;
+        let (words, rest) = bytes.as_chunks::<8>();
+        debug_assert!(rest.is_empty(), "an id is two words");
+        for word in words {
+            let mixed = u64::from_le_bytes(*word) ^ self.0 ^ 0x9E37_79B9_7F4A_7C15;
             let product = u128::from(mixed) * 0xD6E8_FEB8_6659_FD93;
             self.0 = (product as u64) ^ ((product >> 64) as u64);
         }
