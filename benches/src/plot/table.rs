@@ -11,9 +11,12 @@ use super::{BARE, FLOOR, OURS, grouped, title};
 pub fn machine(run: &Run) -> String {
     let machine = &run.machine;
     format!(
-        "{}, {} threads, instruction sets {}; rustc {}, release build; {} rounds of {} requests.\n",
+        "{}, {}, instruction sets {}; rustc {}, release build; {} rounds of {} requests.\n",
         machine.processor,
-        machine.threads,
+        match machine.threads {
+            1 => "held to one processor".to_owned(),
+            threads => format!("{threads} threads"),
+        },
         machine.instructions.join(", "),
         machine.rustc,
         grouped(run.rounds as f64),
