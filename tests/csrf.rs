@@ -11,7 +11,7 @@ use axum::{
 };
 use common::{Answer, Client, Events, GUEST, SESSION, Stop, app, clock, keys, request};
 use tower_http::csrf::CsrfLayer as SameOriginLayer;
-use tower_session_guard::{CsrfLayer, CsrfRejected, MemoryStore, Session, SessionLayer};
+use tower_session_guard::{CsrfLayer, CsrfRejected, DataKey, MemoryStore, Session, SessionLayer};
 
 fn layers() -> [SessionLayer; 2] {
     let layer = SessionLayer::new(keys()).with_clock(clock());
@@ -28,6 +28,11 @@ async fn token_after_login(session: Session) -> String {
     token_of(session).await
 }
 
+async fn token_after_put(session: Session) -> String {
+    session.insert(&DataKey::new("k"), &1).unwrap();
+    token_of(session).await
+}
+
 async fn check(session: Session, body: String) -> Result<&'static str, CsrfRejected> {
     session.check_csrf(&body)?;
     Ok("ok")
@@ -37,6 +42,7 @@ fn routes() -> Router {
     app(Stop::default())
         .route("/token", get(token_of))
         .route("/token-after-login", get(token_after_login))
+        .route("/token-after-put", get(token_after_put))
         .route("/check", post(check))
 }
 
@@ -68,6 +74,17 @@ async fn a_visitor_without_a_session_has_no_token_and_none_is_accepted() {
         let stolen = token(&client, (SESSION, &alice)).await;
         assert!(!holds(&client, &stolen, (SESSION, "")).await);
         assert!(!holds(&client, "", (SESSION, "")).await);
+    }
+}
+
+/// A page that also writes data carries a token that the next request shows.
+#[tokio::test]
+async fn a_handler_that_puts_data_has_a_token_all_the_same() {
+    for client in clients() {
+        let alice = client.login("alice").await;
+        let answer = client.get("/token-after-put", &[(SESSION, &alice)]).await;
+        let alice = answer.cookie(SESSION).unwrap_or(alice);
+        assert!(holds(&client, &answer.body, (SESSION, &alice)).await);
     }
 }
 

@@ -15,8 +15,8 @@ use common::{Client, Events, GUEST, SESSION, Stop, app, apply, clock, keys, requ
 use tower::{Layer, ServiceExt, service_fn};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_session_guard::{
-    Claim, EventKind, MemoryStore, Record, Session, SessionId, SessionLayer, SessionStore, Subject,
-    Timestamp,
+    AssuranceLevel, Claim, EventKind, MemoryStore, Record, Session, SessionId, SessionLayer,
+    SessionStore, Subject, Timestamp,
     store::{Created, Removed, Replaced, Revision, StoreFuture, Stored},
     testing::{FaultyStore, StoreOperation},
 };
@@ -291,6 +291,38 @@ async fn a_mark_after_the_head_changes_nothing() {
     assert_eq!(late.kind(), DataErrorKind::TooLate);
     assert_eq!(session.subject(), None);
     assert_eq!(events.take(), [EventKind::LateMark; 2]);
+}
+
+/// R90: an event of a session tells which, so that whoever reads it can end that session.
+#[tokio::test]
+async fn late_marks_and_failed_writes_tell_whose_they_are() {
+    use axum::routing::post;
+    use tower_session_guard::Session;
+
+    let events = Events::default();
+    let kept = Arc::new(std::sync::Mutex::new(None));
+    let keep = Arc::clone(&kept);
+    let route = post(move |session: Session| async move {
+        session.elevate(AssuranceLevel::AAL2);
+        *keep.lock().unwrap() = Some(session);
+    });
+    let store = FaultyStore::new(MemoryStore::new());
+    let layer = SessionLayer::new(keys())
+        .with_clock(clock())
+        .with_observer(events.clone())
+        .with_store(store.clone());
+    let token = Client::of(layer.clone()).login("alice").await;
+    let client = Client::around(Router::new().route("/", route).layer(layer));
+    store.fail(StoreOperation::Write, 1, 0);
+    let answer = client.post("/", &[(SESSION, &token)]).await;
+    assert_eq!(answer.status.as_u16(), 503);
+    let session = kept.lock().unwrap().take().unwrap();
+    session.logout();
+    for kind in [EventKind::StoreFailedWrite, EventKind::LateMark] {
+        let told = events.all().into_iter().find(|event| event.kind == kind);
+        assert_eq!(told.unwrap().session, session.id(), "{kind}");
+        assert!(session.id().is_some());
+    }
 }
 
 /// R72, A40: what is forged never reaches the store.

@@ -6,9 +6,14 @@ mod common;
 
 use std::time::Duration;
 
-use common::{Client, Events, GUEST, SESSION, clock, keys};
+use axum::{
+    Router,
+    routing::{get, post},
+};
+use common::{Client, Events, GUEST, SESSION, clock, keys, now};
 use tower_session_guard::{
-    CookiePolicy, EventKind, MemoryStore, SessionLayer, SessionPolicy, testing::ManualClock,
+    AuthenticatedSession, CookiePolicy, EventKind, MemoryStore, Session, SessionLayer,
+    SessionPolicy, testing::ManualClock,
 };
 
 fn clients(policy: &SessionPolicy, events: &Events) -> [(Client, ManualClock); 2] {
@@ -165,6 +170,19 @@ fn the_presets_are_those_of_the_standards() {
     assert_eq!(SessionPolicy::default(), SessionPolicy::aal2());
 }
 
+/// R92: what was set can be read, and taken back.
+#[test]
+fn a_policy_tells_its_limits() {
+    let plain = SessionPolicy::aal2();
+    assert_eq!(plain.remembered_timeout(), None);
+    let set = plain.clone().remember_for(seconds(86_400 * 30)).unwrap();
+    assert_eq!(set.remembered_timeout(), Some(seconds(86_400 * 30)));
+    let renewing = SessionPolicy::high_value()
+        .renew_every(seconds(60))
+        .unwrap();
+    assert_eq!(renewing.without_renewal(), SessionPolicy::high_value());
+}
+
 /// A limit that cannot work is refused when the policy is built.
 #[test]
 fn a_limit_outside_its_range_is_a_config_error() {
@@ -179,6 +197,7 @@ fn a_limit_outside_its_range_is_a_config_error() {
         assert!(SessionPolicy::aal2().remember_for(time).is_err());
     }
     assert!(SessionPolicy::aal2().grace(seconds(301)).is_err());
+    assert!(SessionPolicy::aal2().grace(seconds(300)).is_ok());
     assert!(SessionPolicy::aal2().grace(Duration::ZERO).is_ok());
 }
 
@@ -190,7 +209,7 @@ async fn a_clock_that_runs_a_little_behind_takes_the_others_tokens() {
         let client = Client::of(SessionLayer::new(keys()).with_clock(time.clone()));
         time.advance(seconds(ahead));
         let token = client.login("alice").await;
-        time.set(common::now(&clock()));
+        time.set(now(&clock()));
         assert_eq!(client.whoami(&[(SESSION, &token)]).await, who);
     }
 }
@@ -231,4 +250,34 @@ async fn only_the_development_cookies_are_not_secure() {
         "{cookie}"
     );
     assert!(!name.starts_with("__"));
+}
+
+/// R92: what an account page says of a session is what the policy will do.
+#[tokio::test]
+async fn a_session_tells_when_it_began_and_when_it_ends() {
+    for stored in [false, true] {
+        let time = clock();
+        let layer = SessionLayer::new(keys()).with_clock(time.clone());
+        let layer = match stored {
+            true => layer.with_store(MemoryStore::new()),
+            false => layer,
+        };
+        let (began, ends) = (now(&time), now(&time).after(seconds(24 * 3600)));
+        let account = move |user: AuthenticatedSession| async move {
+            assert_eq!(user.created_at(), began);
+            assert_eq!(user.authenticated_at(), began);
+            assert_eq!(user.absolute_expiry(), ends);
+            assert_eq!(user.age_of_proof(), seconds(100));
+            format!("{user:?}")
+        };
+        let login = |session: Session| async move { session.login("alice") };
+        let app = Router::new().route("/account", get(account));
+        let client = Client::around(app.route("/login", post(login)).layer(layer));
+        let token = client.post("/login", &[]).await.cookie(SESSION).unwrap();
+        time.advance(seconds(100));
+        let printed = client.get("/account", &[(SESSION, &token)]).await.body;
+        // R31: it prints who, and nothing that a thief could present.
+        assert!(printed.contains("alice"), "{printed}");
+        assert!(!printed.contains(&token), "{printed}");
+    }
 }

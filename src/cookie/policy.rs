@@ -250,7 +250,11 @@ mod tests {
         assert_eq!(policy.session_name().as_str(), "__Host-Http-session");
         assert_eq!(policy.guest_name().as_str(), "__Host-Http-session-guest");
         for kind in [CookieKind::Guest, CookieKind::Session] {
-            assert_eq!(policy.name(kind).prefix(), CookiePrefix::HostHttp);
+            let name = policy.name(kind);
+            assert_eq!(name.prefix(), CookiePrefix::HostHttp);
+            // However it is taken, it is the name that goes out.
+            let texts: [&str; 2] = [name.as_ref(), &name.to_string()];
+            assert_eq!(texts, [name.as_str(); 2]);
         }
         assert_eq!(
             policy.attributes().suffix(),

@@ -113,7 +113,7 @@ fn hexadecimal(digits: &str) -> Option<Zeroizing<Vec<u8>>> {
     };
     for pair in pairs {
         let [high, low] = pair.map(|digit| char::from(digit).to_digit(16));
-        bytes.push((high? << 4 | low?) as u8);
+        bytes.push((high? * 16 + low?) as u8);
     }
     Some(bytes)
 }

@@ -1,4 +1,9 @@
-use std::{fs, io::Write as _, process::Command};
+use std::{
+    error::Error as _,
+    fs,
+    io::{self, Write as _},
+    process::Command,
+};
 
 use super::{KeyRing, LABEL, Mac};
 use crate::error::ConfigError;
@@ -206,6 +211,9 @@ fn keys_are_read_from_a_file() {
     assert!(matches!(binary, Err(ConfigError::KeyFile { .. })));
     let missing = KeyRing::from_file(&path).unwrap_err();
     assert!(missing.to_string().contains("tower-session-guard-"));
+    // An operator sees why.
+    let cause = missing.source().unwrap().downcast_ref::<io::Error>();
+    assert_eq!(cause.unwrap().kind(), io::ErrorKind::NotFound);
 }
 
 #[test]
@@ -267,7 +275,10 @@ fn a_key_never_prints() {
     let secret = key(0x41);
     let ring = KeyRing::from_bytes([secret]).unwrap();
     let derived = ring.derive("test", &[]);
-    let printed = format!("{ring:?} {ring:#?} {derived:?} {:?}", Mac::new(&secret));
+    assert_eq!(format!("{:?}", Mac::new(&secret)), "Mac(REDACTED)");
+    let id = ring.key_ids()[0];
+    assert_eq!(format!("{id:?}"), format!("KeyId({id})"));
+    let printed = format!("{ring:?} {ring:#?} {derived:?} {id:?}");
     assert!(printed.contains("REDACTED"));
     for secret in [hex(&secret), format!("{secret:?}"), "ABCDEF".to_owned()] {
         assert!(

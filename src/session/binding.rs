@@ -202,6 +202,13 @@ mod tests {
         check(&retired, &client(Some(1), Some(1)), Some(OnChange::Ask), 2);
     }
 
+    /// R31.
+    #[test]
+    fn a_client_never_prints() {
+        let printed = format!("{:?}", client(Some(1), Some(1)));
+        assert_eq!(printed, "Client(REDACTED)");
+    }
+
     #[test]
     fn without_a_binding_nothing_is_compared_or_remembered() {
         let login = digests(2, Some(1), Some(1));

@@ -193,7 +193,9 @@ impl Error for DataError {
 
 #[cfg(test)]
 mod tests {
-    use super::{DataErrorKind, DataKey};
+    use std::error::Error;
+
+    use super::{DataError, DataErrorKind, DataKey};
 
     #[test]
     fn a_name_of_unusable_length_is_refused() {
@@ -209,5 +211,26 @@ mod tests {
         let bytes = DataKey::<String>::encode(&"text".to_owned()).unwrap();
         let refused = DataKey::<u8>::decode(&bytes).unwrap_err();
         assert_eq!(refused.kind(), DataErrorKind::Value);
+        assert!(refused.source().unwrap().is::<serde_json::Error>());
+    }
+
+    #[test]
+    fn every_error_says_what_to_mend() {
+        let bytes = DataKey::<u8>::encode(&1).unwrap();
+        let other_type = DataKey::<String>::decode(&bytes).unwrap_err();
+        for (error, told) in [
+            (DataKey::<u8>::named("").unwrap_err(), "1 to 255 bytes"),
+            (other_type, "not of the key's type"),
+            (DataError::too_large(), "too large"),
+            (DataError::too_late(), "left already"),
+        ] {
+            assert!(error.to_string().contains(told), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_key_prints_its_name_and_whether_it_survives_a_login() {
+        let printed = format!("{:?}", DataKey::<u8>::new("cart").carried());
+        assert_eq!(printed, "DataKey { name: \"cart\", carried: true }");
     }
 }

@@ -227,5 +227,11 @@ mod tests {
     fn every_cause_has_a_name_of_its_own() {
         let names: HashSet<_> = EventKind::ALL.iter().map(|kind| kind.as_str()).collect();
         assert_eq!(names.len(), EventKind::ALL.len());
+        // A log shows the name that a dashboard asks for.
+        assert!(
+            EventKind::ALL
+                .iter()
+                .all(|kind| names.contains(&*kind.to_string()))
+        );
     }
 }

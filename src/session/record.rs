@@ -397,7 +397,7 @@ impl Error for RecordError {}
 
 #[cfg(test)]
 mod tests {
-    use super::{Proof, Record, Standing, State};
+    use super::{AUTHENTICATED, ELEVATED, Proof, Record, Standing, State};
     use crate::session::{
         authentication::{AssuranceLevel, Authentication, Elevation},
         entries::{Entries, Entry},
@@ -467,6 +467,63 @@ mod tests {
         assert!(told.contains("unknown schema version 2"), "{told}");
         let longer = [&bytes[..], &[0]].concat();
         assert!(Record::decode(&longer).is_err());
+    }
+
+    /// What a later version may write is not half understood.
+    #[test]
+    fn a_state_with_flags_that_make_no_sense_is_malformed() {
+        let mut bytes = Vec::new();
+        full().state.encode_into(&mut bytes);
+        assert!(State::decode(&bytes, at(9)).is_ok());
+        for flags in [
+            bytes[0] | 1 << 6,
+            bytes[0] | 1 << 7,
+            bytes[0] & !AUTHENTICATED,
+            bytes[0] & !ELEVATED,
+        ] {
+            bytes[0] = flags;
+            assert!(State::decode(&bytes, at(9)).is_err(), "{flags:b}");
+        }
+    }
+
+    #[test]
+    fn as_many_replaced_secrets_as_a_record_remembers_are_read_back_and_no_more() {
+        let mut record = full();
+        record.proof.superseded = vec![SECRETS[1].digest(); Proof::REMEMBERED];
+        assert_eq!(Record::decode(&record.encode()).unwrap(), record);
+        for more in [1, 2] {
+            record.proof.superseded = vec![SECRETS[1].digest(); Proof::REMEMBERED + more];
+            assert!(Record::decode(&record.encode()).is_err());
+        }
+    }
+
+    /// R65.
+    #[test]
+    fn a_record_has_ended_from_its_expiry_on() {
+        let record = full();
+        for (second, ended) in [(3608, false), (3609, true), (3610, true)] {
+            assert_eq!(record.is_expired(at(second)), ended, "{second}");
+        }
+    }
+
+    /// R12: what cuts a grace time short makes nobody a thief; one that is over by then still counts.
+    #[test]
+    fn a_grace_time_cut_short_is_no_theft_and_one_that_ran_out_is() {
+        for (now, standing) in [
+            (5, Standing::Superseded),
+            (11, Standing::Superseded),
+            (12, Standing::Reused),
+            (13, Standing::Reused),
+        ] {
+            let mut renewed = Proof::new(SECRETS[0].digest());
+            renewed.renew(SECRETS[1].digest(), at(2), at(12));
+            let mut elevated = renewed.clone();
+            renewed.renew(SECRETS[2].digest(), at(now), at(now + 10));
+            elevated.supersede(SECRETS[2].digest(), at(now));
+            for proof in [renewed, elevated] {
+                assert_eq!(proof.standing(&SECRETS[0], at(now)), standing, "{now}");
+            }
+        }
     }
 
     /// R29.

@@ -56,7 +56,7 @@ impl CookieWriter {
         token: &Token,
         max_age: Option<Duration>,
     ) -> HeaderValue {
-        let mut lifetime = [0; "; Max-Age=".len() + 20];
+        let mut lifetime = [0; "; Max-Age=18446744073709551615".len()];
         let mut unwritten = &mut lifetime[..];
         if let Some(max_age) = max_age {
             let seconds = max_age.min(SessionPolicy::MAX_ABSOLUTE).as_secs();

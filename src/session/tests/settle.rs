@@ -158,6 +158,32 @@ fn unasked_a_session_is_touched_or_signed_again_at_most() {
     check("alice@1 stale lost", "put:x:1", Answered, "save data alice@1 c*=2 k=1 x=1");
 }
 
+/// R93: only a logged-in session remembers its client, and a layer without a binding forgets nobody's.
+#[test]
+fn only_who_is_logged_in_is_bound_to_a_client() {
+    let saved = |who: &str, client: &[u8], remembered: &[u8]| {
+        let mut live = live(who).unwrap();
+        live.state.binding = remembered.into();
+        let settled = settle(&Settlement {
+            live: Some(&live),
+            barred: false,
+            marks: &marks("put:x:1"),
+            outcome: Answered,
+            binding: client,
+            now: NOW,
+            policy: &SessionPolicy::default(),
+        });
+        let Plan::Save { state, .. } = settled.plan else {
+            panic!("{who}");
+        };
+        state.binding
+    };
+    assert_eq!(*saved("alice@1", &[7; 20], &[]), [7; 20]);
+    assert_eq!(*saved("alice@1", &[7; 20], &[1; 20]), [7; 20]);
+    assert_eq!(*saved("alice@1", &[], &[1; 20]), [1; 20]);
+    assert_eq!(*saved("guest", &[7; 20], &[]), [0; 0]);
+}
+
 /// R93: a session that is suspended for this client can be ended and logged into, and nothing else.
 #[test]
 fn a_suspended_session_is_nobodys() {

@@ -1,0 +1,117 @@
+//! What a handler reads of its session, and what it may put into it, in both modes.
+
+#![cfg(all(feature = "axum", feature = "testing"))]
+
+mod common;
+
+use axum::{Router, http::header, routing::post};
+use common::{Client, SESSION, clock, keys, now};
+use tower_session_guard::{
+    DataErrorKind, DataKey, Login, MemoryStore, Session, SessionId, SessionLayer,
+};
+
+const TEXT: DataKey<String> = DataKey::new("k");
+
+fn layers() -> [SessionLayer; 2] {
+    let layer = SessionLayer::new(keys()).with_clock(clock());
+    [layer.clone(), layer.with_store(MemoryStore::new())]
+}
+
+/// The longest text that can be put in; the next longer one and all others are refused, and change nothing.
+fn fill(session: &Session) -> usize {
+    let put = |length| session.insert(&TEXT, &"x".repeat(length));
+    let lengths: Vec<_> = (0..70_000).collect();
+    let most = lengths.partition_point(|length| put(*length).is_ok()) - 1;
+    put(most).unwrap();
+    for longer in [most + 1, most + 2, 2 * most, 10 * most] {
+        assert_eq!(put(longer).unwrap_err().kind(), DataErrorKind::TooLarge);
+    }
+    assert_eq!(session.get(&TEXT).unwrap().unwrap().len(), most);
+    most
+}
+
+/// R28: what does not fit is refused where it is put in, and what was taken leaves in the answer.
+#[tokio::test]
+async fn data_that_would_not_fit_is_refused_where_it_is_put_in() {
+    // Flags, a name and its length, the length of the value, two quotes.
+    let overhead = 1 + 2 + 3 + 2;
+    let [in_the_cookie, stored] = [2_000..=2_900, 65_536 - overhead..=65_536 - overhead];
+    for (layer, expected) in layers().into_iter().zip([in_the_cookie, stored]) {
+        let handler = post(|session: Session| async move { fill(&session).to_string() });
+        let client = Client::around(Router::new().route("/", handler).layer(layer));
+        let answer = client.post("/", &[]).await;
+        assert!(answer.status.is_success());
+        let most = answer.body.parse().unwrap();
+        assert!(expected.contains(&most), "{most} {expected:?}");
+        let set = answer.headers[header::SET_COOKIE].to_str().unwrap();
+        assert!(set.split(';').next().unwrap().len() <= 4096);
+    }
+}
+
+/// Reads see the marks made so far; the id is that of the session that the request came with.
+#[tokio::test]
+async fn reads_see_the_marks_made_so_far() {
+    for layer in layers() {
+        let at = now(&clock());
+        let handler = post(move |session: Session| async move {
+            let id = session.id();
+            let printed = format!("{session:?}");
+            let before = session.is_authenticated();
+            assert_eq!(session.authenticated_at(), before.then_some(at));
+            assert_eq!(id.is_some(), before);
+            if let Some(id) = id {
+                assert!(printed.contains(&format!("SessionId({id})")), "{printed}");
+            }
+            session.login("alice");
+            assert!(session.is_authenticated());
+            assert_eq!(session.authenticated_at(), Some(at));
+            assert_eq!(session.id(), id);
+            session.logout();
+            assert!(!session.is_authenticated());
+            assert_eq!(session.authenticated_at(), None);
+            session.login("alice");
+            printed
+        });
+        let client = Client::around(Router::new().route("/", handler).layer(layer));
+        let first = client.post("/", &[]).await;
+        let token = first.cookie(SESSION).unwrap();
+        let second = client.post("/", &[(SESSION, &token)]).await;
+        // R31
+        assert!(!second.body.contains(&token), "{}", second.body);
+        assert_ne!(second.cookie(SESSION).unwrap(), token);
+    }
+}
+
+/// A label is cut between characters.
+#[tokio::test]
+async fn a_long_label_is_cut_to_128_bytes_between_characters() {
+    for (label, kept) in [
+        ("x".repeat(129), 128),
+        ("é".repeat(65), 128),
+        (format!("x{}", "é".repeat(65)), 127),
+        ("€".repeat(50), 126),
+        ("短".to_owned(), 3),
+    ] {
+        let [layer, _] = layers();
+        let given = label.clone();
+        let login = post(move |session: Session| {
+            session.login(Login::new("alice").labelled(&given));
+            async {}
+        });
+        let read = post(|session: Session| async move {
+            let user = session.authenticated().unwrap();
+            user.label().unwrap().to_owned()
+        });
+        let app = Router::new().route("/login", login).route("/", read);
+        let client = Client::around(app.layer(layer));
+        let token = client.post("/login", &[]).await.cookie(SESSION).unwrap();
+        let told = client.post("/", &[(SESSION, &token)]).await.body;
+        assert_eq!(told, label[..kept]);
+    }
+}
+
+#[test]
+fn a_text_that_is_no_id_is_told_what_one_is() {
+    let refused = "alice".parse::<SessionId>().unwrap_err();
+    assert!(refused.to_string().contains("22 characters"), "{refused}");
+}
