@@ -141,6 +141,55 @@ async fn recommended_settings_tell_once_and_log_nobody_out() {
     }
 }
 
+/// Words count in a user agent, not only how many versions it names.
+#[tokio::test]
+async fn another_browser_with_as_many_dots_is_another_browser() {
+    let binding = ClientBinding::new().user_agent(OnChange::End);
+    let other = "Opera/5.0 (Windows NT 10; x86_64) Gecko/537.36 Firefox/140.0.0.0";
+    let dots = |agent: &str| agent.matches('.').count();
+    assert_eq!(dots(HOME), dots(other));
+    for bound in bound(Some(&binding)) {
+        let mut token = bound.login().await;
+        assert_eq!(
+            bound.whoami(&mut token, (UPDATED, "192.0.2.7")).await,
+            "alice@1"
+        );
+        assert_eq!(
+            bound.whoami(&mut token, (other, "192.0.2.7")).await,
+            "nobody"
+        );
+    }
+}
+
+/// A setting keeps those made before it.
+#[tokio::test]
+async fn prefixes_and_peer_keep_what_was_set_before() {
+    #[derive(Clone, Copy)]
+    struct Connection(IpAddr);
+
+    let binding = ClientBinding::new().network(OnChange::End);
+    let binding = binding
+        .prefixes(16, 32)
+        .peer(|extensions| extensions.get().map(|Connection(peer)| *peer));
+    for bound in bound(Some(&binding)) {
+        let send = async |path: &str, token: &str, peer: &str| {
+            let mut request = request("POST", path, &[(SESSION, token)]);
+            let peer = Connection(peer.parse().unwrap());
+            request.extensions_mut().insert(peer);
+            bound.client.send(request).await
+        };
+        let answer = send("/do?marks=login:alice", "", "192.0.2.7").await;
+        let token = answer.cookie(SESSION).unwrap();
+        for (peer, who) in [
+            ("192.0.2.8", "alice@1"),
+            ("192.0.99.7", "alice@1"),
+            ("192.1.2.7", "nobody"),
+        ] {
+            assert_eq!(send("/do?marks=", &token, peer).await.body, who, "{peer}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn where_it_asks_another_client_is_nobody_and_the_own_one_goes_on() {
     let binding = ClientBinding::new().network(OnChange::Ask);

@@ -5,7 +5,7 @@
 
 mod common;
 
-use std::{sync::Arc, time::Duration};
+use std::{error::Error as _, sync::Arc, time::Duration};
 
 use axum::{
     Extension, Router,
@@ -13,11 +13,12 @@ use axum::{
     http::StatusCode,
     routing::{get, post},
 };
-use common::{Answer, Client, Events, Parameters, SESSION, Stop, app, clock, keys};
+use common::{Answer, Client, Events, GUEST, Parameters, SESSION, Stop, app, clock, keys};
 use tower_session_guard::{
     AssuranceLevel, AtLimit, AuthenticatedSession, EventKind, Login, MemoryStore, Session,
     SessionErrorKind, SessionLayer, SessionPolicy, Sessions, Subject,
-    testing::{FaultyStore, ManualClock},
+    store::StoreError,
+    testing::{FaultyStore, ManualClock, StoreOperation},
 };
 
 /// One node: an application, the handle of its layer, and what it told.
@@ -325,7 +326,9 @@ async fn a_store_that_fails_is_never_taken_for_a_revocation() {
         assert_eq!(node.events.take(), [EventKind::StoreFailedControl]);
     }
     store.fail("sessions_of".parse().unwrap(), 1, 0);
-    assert!(node.sessions.list(&alice()).await.is_err());
+    let error = node.sessions.list(&alice()).await.unwrap_err();
+    // What an operator needs to know.
+    assert!(error.source().unwrap().is::<StoreError>());
     store.fail("remove_all_of".parse().unwrap(), 1, 0);
     assert!(node.sessions.end_all(&alice()).await.is_err());
     assert_eq!(node.whoami(&own).await, "alice@1");
@@ -396,6 +399,21 @@ async fn one_login_too_many_is_refused_and_changes_nothing() {
     node.client.mark("logout", &[(SESSION, &second)]).await;
     let third = node.client.login("alice").await;
     assert_eq!(node.whoami(&third).await, "alice@1");
+}
+
+/// R68: a login that is refused for their number has written nothing, and what came with it stays.
+#[tokio::test]
+async fn a_login_refused_for_the_limit_writes_nothing() {
+    let store = FaultyStore::new(MemoryStore::new());
+    let node = node(limited(&clock(), 1, AtLimit::RefuseLogin).with_store(store.clone()));
+    node.client.login("alice").await;
+    let guest = node.client.guest().await;
+    let before = store.calls(StoreOperation::Write);
+    let answer = node.client.mark("login:alice", &[(GUEST, &guest)]).await;
+    assert_eq!(answer.status, StatusCode::CONFLICT);
+    assert_eq!(store.calls(StoreOperation::Write), before);
+    let read = node.client.get("/get?k=k", &[(GUEST, &guest)]).await;
+    assert_eq!(read.body, "planted");
 }
 
 /// R68, R11: logins at the same time leave no more than the limit.

@@ -64,6 +64,38 @@ async fn a_write_after_a_logout_revives_nothing() {
             assert_eq!(both.0.whoami(&cookies).await, "nobody", "{slow}");
         }
         assert!(events.take().contains(&EventKind::ResurrectionBlocked));
+        // What would have brought it back is told, so that an attack shows; what lowers is no attack.
+        for (slow, blocked) in [
+            ("put:k:late", true),
+            ("renew", true),
+            ("step-down,put:k:late", true),
+            ("step-down", false),
+        ] {
+            let token = both.0.login("alice").await;
+            events.take();
+            overlap(&both, slow, "logout", &[(SESSION, &token)]).await;
+            let told = events.take().contains(&EventKind::ResurrectionBlocked);
+            assert_eq!(told, blocked, "{slow}");
+        }
+    }
+}
+
+/// R15: a request with a retired token writes nothing, whatever dead token of a visitor came beside it.
+#[tokio::test]
+async fn a_dead_guest_token_beside_a_retired_one_opens_no_way_to_write() {
+    let events = Events::default();
+    for (client, _) in clients(&events) {
+        let guest = client.guest().await;
+        client.mark("logout", &[(GUEST, &guest)]).await;
+        let old = client.login("alice").await;
+        client.mark("elevate", &[(SESSION, &old)]).await;
+        events.take();
+        let cookies = [(SESSION, &*old), (GUEST, &*guest)];
+        let answer = client.mark("put:k:v", &cookies).await;
+        assert!(answer.sets_nothing());
+        let told = events.take();
+        assert!(told.contains(&EventKind::SupersededToken), "{told:?}");
+        assert!(told.contains(&EventKind::WriteOfRetiredDropped), "{told:?}");
     }
 }
 

@@ -4,10 +4,14 @@
 
 mod common;
 
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
 use axum::{Router, http::header, routing::post};
-use common::{Client, SESSION, clock, keys, now};
+use common::{Client, SESSION, clock, keys, now, request};
+use tower::{Layer as _, Service as _};
 use tower_session_guard::{
-    DataErrorKind, DataKey, Login, MemoryStore, Session, SessionId, SessionLayer,
+    ClientBinding, DataErrorKind, DataKey, Login, MemoryStore, Session, SessionId, SessionLayer,
+    Timestamp,
 };
 
 const TEXT: DataKey<String> = DataKey::new("k");
@@ -114,4 +118,44 @@ async fn a_long_label_is_cut_to_128_bytes_between_characters() {
 fn a_text_that_is_no_id_is_told_what_one_is() {
     let refused = "alice".parse::<SessionId>().unwrap_err();
     assert!(refused.to_string().contains("22 characters"), "{refused}");
+}
+
+/// The system's clock is read where no other was given.
+#[tokio::test]
+async fn without_another_clock_the_systems_time_counts() {
+    let before = Timestamp::from(SystemTime::now());
+    let handler = post(|session: Session| async move {
+        session.login("alice");
+        let at = session.authenticated_at().unwrap();
+        at.as_unix_millis().to_string()
+    });
+    let layer = SessionLayer::new(keys());
+    let client = Client::around(Router::new().route("/", handler).layer(layer));
+    let told = client.post("/", &[]).await.body.parse().unwrap();
+    let after = Timestamp::from(SystemTime::now());
+    assert!((before.as_unix_millis()..=after.as_unix_millis()).contains(&told));
+    let half_past = UNIX_EPOCH + Duration::from_millis(1500);
+    assert_eq!(Timestamp::from(half_past).as_unix_millis(), 1500);
+}
+
+/// R31: what holds keys says what it is, and no key.
+#[tokio::test]
+async fn a_layer_prints_its_settings_and_no_key() {
+    let layer = SessionLayer::new(keys()).with_binding(ClientBinding::recommended());
+    let inner = Router::<()>::new();
+    let mut service = layer.layer(inner);
+    let mut printed = vec![
+        (format!("{layer:?}"), "SessionLayer"),
+        (format!("{:?}", layer.sessions()), "Sessions"),
+        (format!("{service:?}"), "SessionService"),
+        (format!("{:?}", ClientBinding::recommended()), "Tell"),
+    ];
+    let response = service.call(request("GET", "/", &[]));
+    printed.push((format!("{response:?}"), "ResponseFuture"));
+    for (text, told) in printed {
+        assert!(text.contains(told), "{text}");
+        for secret in ["unguessable", "[97, 110, 32"] {
+            assert!(!text.contains(secret), "{text}");
+        }
+    }
 }

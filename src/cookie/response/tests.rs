@@ -313,6 +313,9 @@ fn caches_learn_that_the_response_depends_on_the_cookie() {
     check(&["Accept", "*"], &["Accept", "*"]);
     check(&["Cookies, X-Cookie"], &["Cookies, X-Cookie, Cookie"]);
     check(&[""], &["Cookie"]);
+    // Only within quotes does a backslash escape.
+    check(&["a\\, Cookie"], &["a\\, Cookie"]);
+    check(&["\"a\\\", Cookie\""], &["\"a\\\", Cookie\", Cookie"]);
 }
 
 /// R73.

@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+
 use super::{
     Opened, REFERENCE, Rejected, SELF_CONTAINED, SelfContained, Token, TokenKeys,
     self_contained::TooLarge,
@@ -438,6 +440,41 @@ fn a_session_that_fills_the_cookie_fits_and_one_byte_more_does_not() {
     assert!((4094..=4096).contains(&(characters + "__Host-Http-session".len())));
     let value = largest.as_str().as_bytes();
     assert!(keys.open_self_contained(Session, value, NOW).is_ok());
+}
+
+// R28: with this name the value may have 4,080 characters, which a token can have exactly.
+#[test]
+fn a_token_that_fills_the_cookie_to_the_last_character_is_issued_and_opens() {
+    let policy = whole_name("sixteen-letters-");
+    let keys = TokenKeys::new(ring(0), &policy, "");
+    let tokens: Vec<_> = (2500..3100)
+        .map_while(|len| {
+            let state = with_entries(len, logged_in());
+            keys.seal_self_contained(Session, &ID, &state).ok()
+        })
+        .collect();
+    let longest = tokens.last().unwrap().as_str();
+    assert_eq!(longest.len(), 4096 - "sixteen-letters-".len());
+    assert!(
+        keys.open_self_contained(Session, longest.as_bytes(), NOW)
+            .is_ok()
+    );
+}
+
+// R28
+#[test]
+fn the_budget_is_all_that_the_largest_session_leaves() {
+    let keys = keys();
+    let far = Timestamp::from_unix_millis(1 << 63);
+    let mut largest = State {
+        absolute_expiry: far,
+        ..largest()
+    };
+    largest.authentication.as_mut().unwrap().authenticated_at = far;
+    let token = keys.seal_self_contained(Session, &ID, &largest).unwrap();
+    let taken = URL_SAFE_NO_PAD.decode(token.as_str()).unwrap().len();
+    let room = 3 * (4096 - "__Host-Http-session-guest".len()) / 4;
+    assert_eq!(taken + keys.data_budget(), room);
 }
 
 #[test]

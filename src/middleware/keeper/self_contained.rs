@@ -390,7 +390,8 @@ impl Settle<'_> {
             self.tell(&[EventKind::ElevationRefused], None);
             return Ok(Verdict::Refused);
         }
-        if !self.finished.marks.is_empty() {
+        let marks = &self.finished.marks;
+        if marks.iter().any(|(_, mark)| !mark.lowers()) {
             self.tell(&[EventKind::ResurrectionBlocked], None);
         }
         Ok(verdict)
