@@ -77,6 +77,29 @@ async fn a_visitor_without_a_session_has_no_token_and_none_is_accepted() {
     }
 }
 
+/// R27: a refusal says the same whatever was wrong.
+#[tokio::test]
+async fn a_refusal_says_what_is_missing_and_not_why() {
+    async fn refusals(session: Session) -> String {
+        let token = session.csrf_token().map(|token| token.to_string());
+        let cut = token.unwrap_or_default();
+        let tried = ["", "junk", cut.get(1..).unwrap_or_default()];
+        let told = tried.map(|token| session.check_csrf(token).unwrap_err().to_string());
+        assert_eq!(told[0], told[1]);
+        assert_eq!(told[0], told[2]);
+        told[0].clone()
+    }
+    for layer in layers() {
+        let routes = routes().route("/refusals", get(refusals));
+        let client = Client::around(routes.layer(layer));
+        let alice = client.login("alice").await;
+        for cookies in [&[][..], &[(SESSION, &*alice)]] {
+            let told = client.get("/refusals", cookies).await.body;
+            assert!(told.contains("no CSRF token"), "{told}");
+        }
+    }
+}
+
 /// A page that also writes data carries a token that the next request shows.
 #[tokio::test]
 async fn a_handler_that_puts_data_has_a_token_all_the_same() {

@@ -375,6 +375,36 @@ mod tests {
         assert_eq!(attributes(&posted.removal()), attributes(&set));
     }
 
+    /// R28.
+    #[test]
+    fn what_fills_the_cookie_is_taken_and_one_character_more_is_not() {
+        let begin = |len: usize| cookie("oidc").begin(&"x".repeat(len), NOW);
+        let most = (2900..3100).rev().find(|len| begin(*len).is_ok()).unwrap();
+        let sent = pair(&begin(most).unwrap());
+        assert_eq!(sent.len(), 4096 + "=".len());
+        assert_eq!(read_at(&[&sent], NOW), Some("x".repeat(most)));
+    }
+
+    /// R54: as many candidates are opened as the cookies of sessions have.
+    #[test]
+    fn the_ninth_candidate_is_not_looked_at() {
+        let sent = begun("state");
+        for (junk, found) in [(7, true), (8, false), (9, false)] {
+            let mut cookies: Vec<_> = (0..junk).map(|n| format!("__Host-Http-oidc={n}")).collect();
+            cookies.push(sent.clone());
+            let cookies: Vec<_> = cookies.iter().map(String::as_str).collect();
+            assert_eq!(read_at(&cookies, NOW).is_some(), found, "{junk}");
+        }
+    }
+
+    /// R31.
+    #[test]
+    fn it_prints_its_name_and_no_key() {
+        let printed = format!("{:?}", cookie("oidc"));
+        assert!(printed.contains("__Host-Http-oidc"), "{printed}");
+        assert!(!printed.contains("unguessable"), "{printed}");
+    }
+
     #[test]
     fn what_a_browser_would_drop_is_refused() {
         assert!(cookie("oidc").begin(&"x".repeat(4000), NOW).is_err());
