@@ -6,9 +6,10 @@ use http::Extensions;
 
 use super::{
     keeper::{
-        Admission, Finished, Keeper, Settling, Writes, judge,
+        Admission, Finished, Keeper, Settling, judge,
         list::{List, at_once},
         self_contained, stored,
+        writes::Writes,
     },
     shared::Shared,
 };
@@ -98,7 +99,7 @@ impl RequestContext {
         let admitted_at = self.session.admitted_at();
         let is_due = |live| decide::is_due(live, admitted_at, shared.policy());
         if marks.is_empty() && (outcome == Outcome::Dropped || !live.is_some_and(is_due)) {
-            return Conclusion::Now(Ok(Writes::new()));
+            return Conclusion::Now(Ok(Writes::default()));
         }
         let finished = Finished {
             now: if marks.is_empty() {
@@ -115,7 +116,7 @@ impl RequestContext {
         let settled = decide::settle(&finished.settlement(live, shared));
         if settled.plan == Plan::Keep {
             shared.tell_all(&settled.events, live, None, finished.now);
-            return Conclusion::Now(judge(settled.verdict, Writes::new()));
+            return Conclusion::Now(judge(settled.verdict, Writes::default()));
         }
         match (&shared.keeper, &mut self.held) {
             (Keeper::Stored(store), Held::Stored(held)) => {

@@ -16,7 +16,7 @@ use super::{
     calling::call,
     context::{BoxSettling, Conclusion, RequestContext},
     failure::{FailureResponse, reply},
-    keeper::{BoxLoad, Settling},
+    keeper::{BoxLoad, Settling, writes::Writes},
     shared::Shared,
 };
 use crate::session::decide::Outcome;
@@ -225,9 +225,10 @@ fn finish<F, R, E>(
     };
     let writes = settled.unwrap_or_else(|error| {
         *response = reply(failure, &error);
-        Vec::new()
+        Writes::default()
     });
-    shared.writer.finish(response.headers_mut(), &writes, read);
+    let headers = response.headers_mut();
+    shared.writer.finish(headers, writes.as_slice(), read);
 }
 
 /// Completes a settlement without its request.

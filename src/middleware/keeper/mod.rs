@@ -4,12 +4,11 @@ mod limit;
 pub(crate) mod list;
 pub(crate) mod self_contained;
 pub(crate) mod stored;
+pub(crate) mod writes;
 
 use std::{future::Future, pin::Pin, sync::Arc};
 
-use http::HeaderValue;
-
-use self::list::List;
+use self::{list::List, writes::Writes};
 use super::{
     context::RequestContext,
     failure::{SessionError, SessionErrorKind},
@@ -93,10 +92,19 @@ impl Finished {
             policy: shared.policy(),
         }
     }
-}
 
-/// The cookies that a response is to write, at most one of each name.
-pub(crate) type Writes = Vec<(CookieKind, HeaderValue)>;
+    /// The session ended or its token was replaced while the handler ran: nothing brings it back. What
+    /// becomes of the answer, and what to tell.
+    fn without_session(&self) -> (Verdict, Option<EventKind>) {
+        let marked = |test: fn(&Mark) -> bool| self.marks.iter().any(|(_, mark)| test(mark));
+        if self.outcome == Outcome::Answered && marked(|mark| matches!(mark, Mark::Elevate { .. }))
+        {
+            return (Verdict::Refused, Some(EventKind::ElevationRefused));
+        }
+        let blocked = marked(|mark| !mark.lowers()).then_some(EventKind::ResurrectionBlocked);
+        (Verdict::Stands, blocked)
+    }
+}
 
 /// What a carried-out plan comes to.
 pub(crate) type Settling = Result<Writes, SessionError>;

@@ -1,27 +1,23 @@
 //! Carries out a plan with a store: in the order that never leaves more privilege than there was.
 
-use std::{sync::Arc, time::Duration};
-
-use http::HeaderValue;
+use std::sync::Arc;
 
 use super::Held;
 use crate::{
     cookie::CookieKind,
     middleware::{
         failure::{SessionError, SessionErrorKind},
-        keeper::{Finished, Settling, Writes, judge, kind_of},
+        keeper::{Finished, Settling, judge, kind_of, writes::Writes},
         random,
         shared::Shared,
     },
     session::{
         authentication::Subject,
-        decide::{self, Hold, Live, Outcome, Plan, Save, Settled, Verdict},
+        decide::{self, Hold, Live, Plan, Save, Settled, Verdict},
         draft::Rotation,
         event::{EventKind, SessionEvent},
         id::{Fresh, Secret, SessionId},
-        mark::Mark,
         record::{Proof, Record, Standing, State},
-        time::Timestamp,
     },
     store::{Created, Removed, Replaced, Revision, SessionStore, StoreError, Stored},
 };
@@ -47,7 +43,7 @@ pub(crate) async fn settle(
         live,
         held,
         finished,
-        writes: Writes::new(),
+        writes: Writes::default(),
     };
     let result = match task.run(first).await {
         Ok(verdict) => judge(verdict, task.writes),
@@ -249,18 +245,9 @@ impl Settle<'_> {
 
     /// The session ended while the handler ran: nothing brings it back.
     fn gone(&self) -> Verdict {
-        let marked =
-            |test: fn(&Mark) -> bool| self.finished.marks.iter().any(|(_, mark)| test(mark));
-        if self.finished.outcome == Outcome::Answered
-            && marked(|mark| matches!(mark, Mark::Elevate { .. }))
-        {
-            self.tell(&[EventKind::ElevationRefused], None);
-            return Verdict::Refused;
-        }
-        if marked(|mark| !mark.lowers()) {
-            self.tell(&[EventKind::ResurrectionBlocked], None);
-        }
-        Verdict::Stands
+        let (verdict, event) = self.finished.without_session();
+        self.tell(event.as_slice(), None);
+        verdict
     }
 
     async fn replace(
@@ -279,28 +266,17 @@ impl Settle<'_> {
             .shared
             .tokens
             .seal_reference(kind, id, secret, state.absolute_expiry);
-        let max_age = max_age(state, self.finished.now);
-        let value = self.shared.writer.set(kind, &token, max_age);
-        self.write(kind, value);
+        let writer = &self.shared.writer;
+        self.writes
+            .hand_out(writer, &token, state, self.finished.now);
     }
 
     fn remove_cookie(&mut self, kind: CookieKind) {
-        let value = self.shared.writer.removal(kind);
-        self.write(kind, value);
-    }
-
-    fn write(&mut self, kind: CookieKind, value: HeaderValue) {
-        self.writes.retain(|(other, _)| *other != kind);
-        self.writes.push((kind, value));
+        self.writes.remove(&self.shared.writer, kind);
     }
 
     fn tell(&self, events: &[EventKind], successor: Option<(SessionId, Option<&Subject>)>) {
         self.shared
             .tell_all(events, self.live.as_ref(), successor, self.finished.now);
     }
-}
-
-/// How long a browser is asked to keep the cookie of a session that outlives the browser's own.
-pub(crate) fn max_age(state: &State, now: Timestamp) -> Option<Duration> {
-    state.persistent.then(|| state.absolute_expiry.since(now))
 }

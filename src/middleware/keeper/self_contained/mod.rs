@@ -1,0 +1,228 @@
+//! Sessions in the token itself: nothing is kept but the list of tokens that ended before their time.
+
+mod settle;
+
+use std::{mem, sync::Arc};
+
+pub(crate) use self::settle::{settle, settle_later};
+use super::{Admission, BoxLoad, list::List};
+use crate::{
+    cookie::{
+        CookieKind,
+        request::Presented,
+        token::{Rejected, SelfContained},
+    },
+    middleware::{
+        context::RequestContext,
+        shared::{Arrival, Shared},
+    },
+    session::{
+        binding::Client,
+        decide::{self, Dead, Hold, Live},
+        event::{EventKind, SessionEvent},
+        handle::Session,
+        policy::TokenReuse,
+        record::Standing,
+        time::Timestamp,
+    },
+    store::{
+        StoreError,
+        revocation::{IssuedToken, Retirement, Status},
+    },
+};
+
+/// What a request holds beside its session: the guest session that came with it.
+#[derive(Debug, Default)]
+pub(crate) struct Held {
+    beside: Option<Session>,
+}
+
+/// The session in a token, where it stays: it is too large to be handed around.
+pub(crate) fn read(
+    shared: &Arc<Shared>,
+    kind: CookieKind,
+    value: &[u8],
+    now: Timestamp,
+) -> Result<Session, Rejected> {
+    let token = shared.tokens.open_self_contained(kind, value, now)?;
+    let SelfContained { id, state } = token.value;
+    let live = Live {
+        id,
+        state,
+        hold: Hold::Lost,
+        stale_key: token.stale_key,
+        lineage: id.lineage(),
+        suspended: false,
+        rebind: false,
+    };
+    Ok(Session::new(Arc::clone(shared) as _, Some(live), now))
+}
+
+/// The admission where the list is in this process and the token opens: nothing is asked, ended or told,
+/// and the session leaves the arrival. Everything else is [`admit`]'s to find out.
+pub(crate) fn at_hand(
+    shared: &Shared,
+    list: &List,
+    arrival: &mut Arrival<Session>,
+    now: Timestamp,
+) -> Option<(Session, Admission<Held>)> {
+    let List::Here(list) = list else {
+        return None;
+    };
+    if !arrival.client.is_unbound() {
+        return None;
+    }
+    let guest_came = arrival.tokens.guest.is_one();
+    let (kind, token) = match arrival.tokens.session {
+        Presented::One(_) => (CookieKind::Session, &mut arrival.tokens.session),
+        _ => (CookieKind::Guest, &mut arrival.tokens.guest),
+    };
+    let Presented::One(session) = token else {
+        return None;
+    };
+    let live = its_own(session);
+    let token_of_now = issued(live);
+    let status = list.status(
+        token_of_now.id,
+        token_of_now.subject,
+        token_of_now.issued_at,
+        now,
+    );
+    live.hold = weigh(shared, live, standing(status), kind, now).ok()?;
+    decide::lower_remembered(&mut live.state, now, shared.policy());
+    let session = mem::take(token).one()?;
+    let beside = match kind {
+        CookieKind::Session => mem::take(&mut arrival.tokens.guest).one(),
+        CookieKind::Guest => None,
+    };
+    let admission = Admission {
+        held: Held { beside },
+        barred: false,
+        guest_came,
+        client: Client::default(),
+    };
+    Some((session, admission))
+}
+
+/// Asks a shared list what the tokens are worth, and tells if it fails.
+pub(crate) fn load(
+    shared: Arc<Shared>,
+    list: List,
+    arrival: Arrival<Session>,
+    now: Timestamp,
+) -> BoxLoad {
+    Box::pin(async move {
+        let admitted = admit(&shared, &list, arrival, now).await;
+        if admitted.is_err() {
+            shared.tell(&SessionEvent::new(EventKind::StoreFailedLoad, now));
+        }
+        let (session, admission) = admitted?;
+        Ok(RequestContext::new(session, admission))
+    })
+}
+
+/// Decides what the tokens are worth.
+pub(crate) async fn admit(
+    shared: &Arc<Shared>,
+    list: &List,
+    arrival: Arrival<Session>,
+    now: Timestamp,
+) -> Result<(Session, Admission<Held>), StoreError> {
+    let Arrival { tokens, client } = arrival;
+    let mut admission = Admission {
+        held: Held::default(),
+        barred: false,
+        guest_came: tokens.guest.is_one(),
+        client,
+    };
+    if let Presented::One(mut session) = tokens.session {
+        let client = &admission.client;
+        let live = its_own(&mut session);
+        match open(shared, list, live, CookieKind::Session, client, now).await? {
+            Ok(()) => {
+                admission.held.beside = tokens.guest.one();
+                return Ok((session, admission));
+            }
+            Err(dead) => admission.barred = dead.is_retired(),
+        }
+    }
+    if let Presented::One(mut guest) = tokens.guest {
+        let client = &admission.client;
+        let live = its_own(&mut guest);
+        match open(shared, list, live, CookieKind::Guest, client, now).await? {
+            Ok(()) => return Ok((guest, admission)),
+            Err(dead) => admission.barred |= dead.is_retired(),
+        }
+    }
+    let nobody = Session::new(Arc::clone(shared) as _, None, now);
+    Ok((nobody, admission))
+}
+
+/// The session of a handle that was made a moment ago.
+fn its_own(session: &mut Session) -> &mut Live {
+    match session.live_mut() {
+        Some(live) => live,
+        None => unreachable!("it holds one, and nobody else has it"),
+    }
+}
+
+async fn open(
+    shared: &Shared,
+    list: &List,
+    live: &mut Live,
+    kind: CookieKind,
+    client: &Client,
+    now: Timestamp,
+) -> Result<Result<(), Dead>, StoreError> {
+    let standing = standing(list.status(issued(live), now).await?);
+    match weigh(shared, live, standing, kind, now) {
+        Ok(hold) => {
+            live.hold = hold;
+            if let Err(dead) = shared.appraise(live, client, now) {
+                let until = live.state.absolute_expiry;
+                let _: bool = list.retire(&live.id, Retirement::Ended, until, now).await?;
+                shared.tell_dead(live.id, Some(live), dead, now);
+                return Ok(Err(dead));
+            }
+            Ok(Ok(()))
+        }
+        Err(dead) => {
+            if dead == Dead::Reused && shared.policy().token_reuse() == TokenReuse::EndSession {
+                let until = live.state.absolute_expiry;
+                list.end_family(&live.id, until, now).await?;
+                let event = SessionEvent::new(EventKind::SessionEndedByReuse, now).of(live.id);
+                shared.tell(&event.by(live.subject().cloned()));
+            } else {
+                shared.tell_dead(live.id, Some(live), dead, now);
+            }
+            Ok(Err(dead))
+        }
+    }
+}
+
+/// What a session is worth to the bearer of a token of this standing.
+fn weigh(
+    shared: &Shared,
+    live: &Live,
+    standing: Result<Standing, Dead>,
+    kind: CookieKind,
+    now: Timestamp,
+) -> Result<Hold, Dead> {
+    let authenticated = kind == CookieKind::Session;
+    decide::admit(&live.state, standing?, authenticated, now, shared.policy())
+}
+
+/// The token that opened a session, as the list knows it.
+fn issued(live: &Live) -> IssuedToken<'_> {
+    IssuedToken::new(&live.id, live.subject(), live.state.last_seen_at)
+}
+
+const fn standing(status: Status) -> Result<Standing, Dead> {
+    match status {
+        Status::Good => Ok(Standing::Current),
+        Status::Grace => Ok(Standing::Grace),
+        Status::Superseded => Ok(Standing::Superseded),
+        Status::Reused => Ok(Standing::Reused),
+        Status::Ended => Err(Dead::Revoked),
+    }
+}
