@@ -253,7 +253,7 @@ mod tests {
             let name = policy.name(kind);
             assert_eq!(name.prefix(), CookiePrefix::HostHttp);
             // However it is taken, it is the name that goes out.
-            let texts: [&str; 2] = [name.as_ref(), &name.to_string()];
+            let texts: [&str; 2] = [name.as_ref(), &format!("{name}")];
             assert_eq!(texts, [name.as_str(); 2]);
         }
         assert_eq!(
