@@ -18,8 +18,8 @@ const SHOWN: [Scenario; 6] = [
     Scenario::S6,
 ];
 
-const WIDTH: f64 = 1080.0;
-const NAMES: f64 = 236.0;
+const WIDTH: f64 = 1130.0;
+const NAMES: f64 = 286.0;
 const PANEL: f64 = 396.0;
 const GAP: f64 = 24.0;
 const LINE: f64 = 20.0;
