@@ -82,6 +82,7 @@
 #[doc(hidden)]
 pub mod bench;
 mod cookie;
+mod equal;
 mod error;
 #[cfg(feature = "axum")]
 mod extract;

@@ -5,13 +5,14 @@ use std::{fs, path::Path};
 /// From, and what it may name of the crate besides itself.
 const ARROWS: &[(&str, &[&str])] = &[
     ("error", &[]),
-    ("key", &["error"]),
-    ("session", &["error"]),
+    ("equal", &[]),
+    ("key", &["error", "equal"]),
+    ("session", &["error", "equal"]),
     ("cookie", &["error", "key", "session"]),
     ("store", &["error", "session"]),
     (
         "middleware",
-        &["error", "key", "session", "cookie", "store"],
+        &["error", "equal", "key", "session", "cookie", "store"],
     ),
     ("guard", &["error", "session"]),
     ("extract", &["session", "guard"]),

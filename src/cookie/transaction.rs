@@ -10,7 +10,6 @@ use http::{
 };
 use memchr::memchr;
 use serde::{Serialize, de::DeserializeOwned};
-use subtle::ConstantTimeEq;
 
 use super::{CookieName, CookiePrefix, MAX_NAME_AND_VALUE, SameSite, attributes::Attributes};
 use crate::{
@@ -148,22 +147,21 @@ impl<T> TransactionCookie<T> {
     /// The JSON inside a value whose MAC holds and whose time is not over.
     fn open(&self, value: &[u8], now: Timestamp) -> Option<Vec<u8>> {
         let mut bytes = URL_SAFE_NO_PAD.decode(value).ok()?;
-        let body = bytes
-            .len()
-            .checked_sub(TAG_LEN)
-            .filter(|n| *n >= EXPIRY_END)?;
-        let (message, tag) = bytes.split_at(body);
+        let (message, tag) = bytes.split_last_chunk::<TAG_LEN>()?;
+        if message.len() < EXPIRY_END {
+            return None;
+        }
         let key_id = KeyId::from_bytes([message[0], message[1], message[2]]);
         let keys = self.keys.current();
         let (mac, _) = keys.find(key_id)?;
-        let holds: bool = mac.tag(message)[..].ct_eq(tag).into();
+        let holds = mac.verify(message, tag);
         let mut expiry = [0; 8];
         expiry.copy_from_slice(&message[KeyId::LEN..EXPIRY_END]);
         let expiry = Timestamp::from_unix_millis(u64::from_be_bytes(expiry));
         if !holds || now >= expiry {
             return None;
         }
-        bytes.truncate(body);
+        bytes.truncate(bytes.len() - TAG_LEN);
         bytes.drain(..EXPIRY_END);
         Some(bytes)
     }

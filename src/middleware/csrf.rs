@@ -5,6 +5,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use super::random;
 use crate::{
     cookie::CookiePolicy,
+    equal::same,
     key::{Derived, KeyId, KeyRing, Mac, TAG_LEN},
     session::{authentication::Subject, csrf::CsrfToken, id::Lineage},
 };
@@ -51,7 +52,7 @@ impl CsrfKeys {
             return false;
         };
         let expected = tag(mac, lineage, subject, &bytes[KeyId::LEN..SALT_END]);
-        subtle::ConstantTimeEq::ct_eq(&bytes[SALT_END..], &expected[..]).into()
+        bytes.last_chunk().is_some_and(|tag| same(tag, &expected))
     }
 }
 
