@@ -36,9 +36,8 @@ impl Timestamp {
 
     /// This moment `by` later.
     #[must_use]
-    pub fn after(self, by: Duration) -> Self {
-        let millis = u64::try_from(by.as_millis()).unwrap_or(u64::MAX);
-        Self(self.0.saturating_add(millis))
+    pub const fn after(self, by: Duration) -> Self {
+        Self(self.0.saturating_add(millis(by)))
     }
 
     /// How long ago `earlier` was; zero if it lies in the future.
@@ -59,8 +58,7 @@ pub trait Clock: fmt::Debug + Send + Sync + 'static {
 impl From<SystemTime> for Timestamp {
     /// Times before the epoch become the epoch.
     fn from(time: SystemTime) -> Self {
-        let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-        Self(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+        Self(millis(time.duration_since(UNIX_EPOCH).unwrap_or_default()))
     }
 }
 
@@ -70,4 +68,10 @@ impl From<Timestamp> for SystemTime {
             .checked_add(Duration::from_millis(time.0))
             .unwrap_or(UNIX_EPOCH)
     }
+}
+
+/// Whole milliseconds, without the 128 bits in which the standard library counts them.
+const fn millis(time: Duration) -> u64 {
+    let seconds = time.as_secs().saturating_mul(1000);
+    seconds.saturating_add(time.subsec_millis() as u64)
 }

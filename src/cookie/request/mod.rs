@@ -98,10 +98,14 @@ impl CookieReader {
             session: Presented::default(),
             guest: Presented::default(),
         };
+        let mut fields = headers.get_all(COOKIE).iter().peekable();
+        if fields.peek().is_none() {
+            return found;
+        }
         let mut session = Candidates::new(&mut found.session);
         let mut guest = Candidates::new(&mut found.guest);
         let mut left = MAX_BYTES;
-        for field in headers.get_all(COOKIE) {
+        for field in fields {
             let field = field.as_bytes();
             // A field that is cut could end in half a value.
             let Some(rest) = left.checked_sub(field.len()) else {
