@@ -83,13 +83,11 @@ where
         let mut context = match &shared.keeper {
             Keeper::SelfContained(list) => {
                 let mut arrival = shared.arrival(&request, now, |kind, value| {
-                    self_contained::read(&shared, kind, value, now)
+                    self_contained::read(&shared, list, kind, value, now)
                 });
                 if arrival.is_empty() {
                     visitor::<self_contained::Held>(&shared, arrival.client, now)
-                } else if let Some((session, admission)) =
-                    self_contained::at_hand(&shared, list, &mut arrival, now)
-                {
+                } else if let Some((session, admission)) = self_contained::at_hand(&mut arrival) {
                     RequestContext::new(session, admission)
                 } else if matches!(list, List::Shared(_)) {
                     let (list, shares) = (list.clone(), Arc::clone(&shared));
@@ -131,6 +129,6 @@ fn visitor<H>(shared: &Arc<Shared>, client: Client, now: Timestamp) -> RequestCo
 where
     H: Default + Into<Held>,
 {
-    let session = Session::new(Arc::clone(shared) as _, None, now);
+    let session = Session::new(Arc::clone(shared) as _, now);
     RequestContext::new(session, Admission::<H>::visitor(client))
 }

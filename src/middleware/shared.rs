@@ -145,6 +145,11 @@ impl Shared {
         arrival
     }
 
+    /// Whether sessions are bound to their clients, so that a request's client has a say in its admission.
+    pub(crate) const fn binds_clients(&self) -> bool {
+        self.client.is_some()
+    }
+
     fn client(&self, headers: &HeaderMap, extensions: &Extensions) -> Client {
         let reader = self.client.as_ref();
         reader.map_or_else(Client::default, |reader| reader.read(headers, extensions))

@@ -87,11 +87,6 @@ impl Client {
         Self { digests, on_change }
     }
 
-    /// Whether nothing of the client is compared.
-    pub(crate) const fn is_unbound(&self) -> bool {
-        self.digests.is_empty()
-    }
-
     /// What a session that is written now remembers of its client; nothing without a binding.
     pub(crate) fn current(&self) -> &[u8] {
         self.digests.first().map_or(&[], |first| first)

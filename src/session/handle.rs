@@ -81,23 +81,25 @@ struct Pending {
 }
 
 impl Session {
-    pub(crate) fn new(
-        environment: Arc<dyn Environment>,
-        live: Option<Live>,
-        admitted_at: Timestamp,
-    ) -> Self {
+    /// Nobody's session.
+    pub(crate) fn new(environment: Arc<dyn Environment>, admitted_at: Timestamp) -> Self {
         Self(Arc::new(Inner {
             environment,
             admitted_at,
-            live,
+            live: None,
             read: AtomicBool::new(false),
             pending: Mutex::default(),
         }))
     }
 
-    /// The session, for as long as nobody else has the handle.
-    pub(crate) fn live_mut(&mut self) -> Option<&mut Live> {
-        Arc::get_mut(&mut self.0)?.live.as_mut()
+    /// The place of what the request holds, for as long as nobody else has the handle.
+    pub(crate) fn place(&mut self) -> &mut Option<Live> {
+        match Arc::get_mut(&mut self.0) {
+            Some(inner) => &mut inner.live,
+            None => {
+                unreachable!("an admission changes a session, and ends before it is handed out")
+            }
+        }
     }
 
     /// Says that a user proved who they are.

@@ -24,7 +24,7 @@ const BOUND: u8 = 1 << 5;
 const KNOWN: u8 = AUTHENTICATED | ELEVATED | ELEVATED_UNTIL | PERSISTENT | LABELLED | BOUND;
 
 /// The session itself, apart from how it is proved: the same in a store and in a self-contained token.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct State {
     pub(crate) authentication: Option<Authentication>,
     pub(crate) created_at: Timestamp,
@@ -87,6 +87,14 @@ impl State {
 
     /// Reads a state from all of `bytes`.
     pub(crate) fn decode(bytes: &[u8], last_seen_at: Timestamp) -> Result<Self, Malformed> {
+        let mut state = Self::default();
+        state.read(bytes, last_seen_at)?;
+        Ok(state)
+    }
+
+    /// Reads a state from all of `bytes` to where it is to stay, since it is large to move: in place of the
+    /// default one. What an error leaves is worth nothing.
+    pub(crate) fn read(&mut self, bytes: &[u8], last_seen_at: Timestamp) -> Result<(), Malformed> {
         let base = last_seen_at.as_unix_millis();
         let reader = &mut Reader::new(bytes);
         let flags = reader.byte()?;
@@ -99,40 +107,36 @@ impl State {
         }
         let time = |reader: &mut Reader<'_>| reader.offset(base).map(Timestamp::from_unix_millis);
         let level = |reader: &mut Reader<'_>| AssuranceLevel::new(reader.byte()?).ok_or(Malformed);
-        let absolute_expiry = time(reader)?;
-        let created_at = time(reader)?;
-        let rotated_at = time(reader)?;
-        let mut authentication = None;
+        self.persistent = has(PERSISTENT);
+        self.last_seen_at = last_seen_at;
+        self.absolute_expiry = time(reader)?;
+        self.created_at = time(reader)?;
+        self.rotated_at = time(reader)?;
         if has(AUTHENTICATED) {
-            authentication = Some(Authentication {
+            self.authentication = Some(Authentication {
                 level: level(reader)?,
                 authenticated_at: time(reader)?,
                 subject: Subject::from(reader.text()?),
                 elevation: None,
             });
         }
-        if let (Some(who), true) = (&mut authentication, has(ELEVATED)) {
+        if let (Some(who), true) = (&mut self.authentication, has(ELEVATED)) {
             who.elevation = Some(Elevation {
                 level: level(reader)?,
                 until: has(ELEVATED_UNTIL).then(|| time(reader)).transpose()?,
             });
         }
-        let label = has(LABELLED).then(|| reader.text()).transpose()?;
-        let binding = if has(BOUND) { reader.bytes()? } else { &[] };
-        if has(BOUND) && binding.is_empty() {
-            return Err(Malformed);
+        if has(LABELLED) {
+            self.label = Some(SmolStr::new(reader.text()?));
         }
-        Ok(Self {
-            authentication,
-            created_at,
-            last_seen_at,
-            rotated_at,
-            absolute_expiry,
-            persistent: has(PERSISTENT),
-            label: label.map(SmolStr::new),
-            binding: binding.into(),
-            entries: Entries::decode(reader.rest())?,
-        })
+        if has(BOUND) {
+            self.binding = reader.bytes()?.into();
+            if self.binding.is_empty() {
+                return Err(Malformed);
+            }
+        }
+        self.entries = Entries::decode(reader.rest())?;
+        Ok(())
     }
 }
 

@@ -11,9 +11,11 @@
 
 use std::{ops::RangeInclusive, time::Duration};
 
+#[cfg(any(test, fuzzing, feature = "_bench"))]
+use super::Opened;
 use super::{
-    HEAD_LEN, MAX_NAME_AND_VALUE, Opened, Rejected, SELF_CONTAINED, Token, TokenKeys, decode,
-    decoded_len, encoded_len,
+    HEAD_LEN, MAX_NAME_AND_VALUE, Rejected, SELF_CONTAINED, Token, TokenKeys, decode, decoded_len,
+    encoded_len,
 };
 use crate::{
     cookie::CookieKind,
@@ -48,11 +50,30 @@ pub(in crate::cookie) const MAX_NAME_LEN: usize =
 /// How far the clocks of two servers may lie apart.
 const MAX_SKEW: Duration = Duration::from_secs(60);
 
-/// The session inside a self-contained token.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct SelfContained {
+/// A self-contained token whose MAC held, and whose session is yet to be read.
+#[derive(Debug)]
+pub(crate) struct Authentic<'a> {
     pub(crate) id: SessionId,
-    pub(crate) state: State,
+    /// Whether it was signed with a key that no longer signs.
+    pub(crate) stale_key: bool,
+    issued_at: Timestamp,
+    kind: CookieKind,
+    now: Timestamp,
+    state: &'a [u8],
+}
+
+impl Authentic<'_> {
+    /// Reads the session in place of the default one, unless it has expired.
+    pub(crate) fn read(&self, state: &mut State) -> Result<(), Rejected> {
+        state.read(self.state, self.issued_at)?;
+        if !belongs(state, self.kind) {
+            return Err(Rejected::Malformed);
+        }
+        if self.now >= state.absolute_expiry {
+            return Err(Rejected::Expired);
+        }
+        Ok(())
+    }
 }
 
 /// A session that does not fit into a cookie.
@@ -73,7 +94,7 @@ impl TokenKeys {
 
     /// A token that holds the whole session, issued when it was last seen.
     ///
-    /// A guest's session has no authentication and the other has one, or [`open`](Self::open_self_contained)
+    /// A guest's session has no authentication and the other has one, or [`read`](Self::read_self_contained)
     /// refuses the token.
     pub(crate) fn seal_self_contained(
         &self,
@@ -102,13 +123,14 @@ impl TokenKeys {
         Ok(Token::encode(&bytes))
     }
 
-    /// The session in a self-contained token, if it is one of ours and has not expired.
-    pub(crate) fn open_self_contained(
+    /// What `read` makes of a self-contained token, if it is one of ours.
+    pub(crate) fn read_self_contained<T>(
         &self,
         kind: CookieKind,
         value: &[u8],
         now: Timestamp,
-    ) -> Result<Opened<SelfContained>, Rejected> {
+        read: impl FnOnce(Authentic<'_>) -> Result<T, Rejected>,
+    ) -> Result<T, Rejected> {
         if !Self::self_contained_lengths().contains(&value.len())
             || value.len() > *self.max_len.of(kind)
         {
@@ -116,19 +138,19 @@ impl TokenKeys {
         }
         // Filling a buffer for the longest token costs more than the MAC of a usual one.
         if value.len() <= encoded_len(USUAL_BYTES) {
-            self.open_within(kind, value, now, &mut [0; USUAL_BYTES])
+            read(self.authentic_self_contained(kind, value, now, &mut [0; USUAL_BYTES])?)
         } else {
-            self.open_within(kind, value, now, &mut [0; MAX_BYTES])
+            read(self.authentic_self_contained(kind, value, now, &mut [0; MAX_BYTES])?)
         }
     }
 
-    fn open_within(
+    fn authentic_self_contained<'a>(
         &self,
         kind: CookieKind,
         value: &[u8],
         now: Timestamp,
-        buffer: &mut [u8],
-    ) -> Result<Opened<SelfContained>, Rejected> {
+        buffer: &'a mut [u8],
+    ) -> Result<Authentic<'a>, Rejected> {
         let bytes = decode(value, buffer)?;
         let (body, stale_key) =
             self.authentic(SELF_CONTAINED, bytes, |macs| &macs.of(kind).self_contained)?;
@@ -139,16 +161,40 @@ impl TokenKeys {
         if issued_at > now.after(MAX_SKEW) {
             return Err(Rejected::FromTheFuture);
         }
-        let state = State::decode(fields.rest(), issued_at)?;
-        if !belongs(&state, kind) {
-            return Err(Rejected::Malformed);
-        }
-        if now >= state.absolute_expiry {
-            return Err(Rejected::Expired);
-        }
-        Ok(Opened {
-            value: SelfContained { id, state },
+        Ok(Authentic {
+            id,
             stale_key,
+            issued_at,
+            kind,
+            now,
+            state: fields.rest(),
+        })
+    }
+}
+
+/// The session inside a self-contained token, by itself.
+#[cfg(any(test, fuzzing, feature = "_bench"))]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct SelfContained {
+    pub(crate) id: SessionId,
+    pub(crate) state: State,
+}
+
+#[cfg(any(test, fuzzing, feature = "_bench"))]
+impl TokenKeys {
+    /// The session in a self-contained token, if it is one of ours and has not expired.
+    pub(crate) fn open_self_contained(
+        &self,
+        kind: CookieKind,
+        value: &[u8],
+        now: Timestamp,
+    ) -> Result<Opened<SelfContained>, Rejected> {
+        self.read_self_contained(kind, value, now, |token| {
+            let (id, stale_key) = (token.id, token.stale_key);
+            let mut state = State::default();
+            token.read(&mut state)?;
+            let value = SelfContained { id, state };
+            Ok(Opened { value, stale_key })
         })
     }
 }

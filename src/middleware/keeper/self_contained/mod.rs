@@ -7,11 +7,7 @@ use std::{mem, sync::Arc};
 pub(crate) use self::settle::{settle, settle_later};
 use super::{Admission, BoxLoad, list::List};
 use crate::{
-    cookie::{
-        CookieKind,
-        request::Presented,
-        token::{Rejected, SelfContained},
-    },
+    cookie::{CookieKind, request::Presented, token::Rejected},
     middleware::{
         context::RequestContext,
         shared::{Arrival, Shared},
@@ -22,7 +18,7 @@ use crate::{
         event::{EventKind, SessionEvent},
         handle::Session,
         policy::TokenReuse,
-        record::Standing,
+        record::{Standing, State},
         time::Timestamp,
     },
     store::{
@@ -37,63 +33,61 @@ pub(crate) struct Held {
     beside: Option<Session>,
 }
 
-/// The session in a token, where it stays: it is too large to be handed around.
+/// The session in a token, read to where it stays: it is too large to be handed around.
+///
+/// Where the list is in this process and the token opens without anything to be asked, ended or told, the session
+/// is held already. Of any other, which counts as lost, it is [`admit`]'s to find out.
 pub(crate) fn read(
     shared: &Arc<Shared>,
+    list: &List,
     kind: CookieKind,
     value: &[u8],
     now: Timestamp,
 ) -> Result<Session, Rejected> {
-    let token = shared.tokens.open_self_contained(kind, value, now)?;
-    let SelfContained { id, state } = token.value;
-    let live = Live {
-        id,
-        state,
-        hold: Hold::Lost,
-        stale_key: token.stale_key,
-        lineage: id.lineage(),
-        suspended: false,
-        rebind: false,
-    };
-    Ok(Session::new(Arc::clone(shared) as _, Some(live), now))
+    let tokens = &shared.tokens;
+    tokens.read_self_contained(kind, value, now, |token| {
+        let unread = Live {
+            id: token.id,
+            state: State::default(),
+            hold: Hold::Lost,
+            stale_key: token.stale_key,
+            lineage: token.id.lineage(),
+            suspended: false,
+            rebind: false,
+        };
+        let mut session = Session::new(Arc::clone(shared) as _, now);
+        let live = session.place().insert(unread);
+        token.read(&mut live.state)?;
+        if let List::Here(list) = list
+            && !shared.binds_clients()
+        {
+            let token = issued(live);
+            let status = list.status(token.id, token.subject, token.issued_at, now);
+            if let Ok(hold) = weigh(shared, live, standing(status), kind, now) {
+                live.hold = hold;
+                decide::lower_remembered(&mut live.state, now, shared.policy());
+            }
+        }
+        Ok(session)
+    })
 }
 
-/// The admission where the list is in this process and the token opens: nothing is asked, ended or told,
-/// and the session leaves the arrival. Everything else is [`admit`]'s to find out.
-pub(crate) fn at_hand(
-    shared: &Shared,
-    list: &List,
-    arrival: &mut Arrival<Session>,
-    now: Timestamp,
-) -> Option<(Session, Admission<Held>)> {
-    let List::Here(list) = list else {
-        return None;
+/// The admission where the session that counts is held already: it leaves the arrival.
+pub(crate) fn at_hand(arrival: &mut Arrival<Session>) -> Option<(Session, Admission<Held>)> {
+    let guest_came = arrival.tokens.guest.is_one();
+    let (token, has_beside) = match arrival.tokens.session {
+        Presented::One(_) => (&mut arrival.tokens.session, guest_came),
+        _ => (&mut arrival.tokens.guest, false),
     };
-    if !arrival.client.is_unbound() {
+    let live = token.as_one()?.live()?;
+    if live.hold == Hold::Lost {
         return None;
     }
-    let guest_came = arrival.tokens.guest.is_one();
-    let (kind, token) = match arrival.tokens.session {
-        Presented::One(_) => (CookieKind::Session, &mut arrival.tokens.session),
-        _ => (CookieKind::Guest, &mut arrival.tokens.guest),
-    };
-    let Presented::One(session) = token else {
-        return None;
-    };
-    let live = its_own(session);
-    let token_of_now = issued(live);
-    let status = list.status(
-        token_of_now.id,
-        token_of_now.subject,
-        token_of_now.issued_at,
-        now,
-    );
-    live.hold = weigh(shared, live, standing(status), kind, now).ok()?;
-    decide::lower_remembered(&mut live.state, now, shared.policy());
     let session = mem::take(token).one()?;
-    let beside = match kind {
-        CookieKind::Session => mem::take(&mut arrival.tokens.guest).one(),
-        CookieKind::Guest => None,
+    let beside = if has_beside {
+        mem::take(&mut arrival.tokens.guest).one()
+    } else {
+        None
     };
     let admission = Admission {
         held: Held { beside },
@@ -137,8 +131,7 @@ pub(crate) async fn admit(
     };
     if let Presented::One(mut session) = tokens.session {
         let client = &admission.client;
-        let live = its_own(&mut session);
-        match open(shared, list, live, CookieKind::Session, client, now).await? {
+        match open(shared, list, &mut session, CookieKind::Session, client, now).await? {
             Ok(()) => {
                 admission.held.beside = tokens.guest.one();
                 return Ok((session, admission));
@@ -148,32 +141,26 @@ pub(crate) async fn admit(
     }
     if let Presented::One(mut guest) = tokens.guest {
         let client = &admission.client;
-        let live = its_own(&mut guest);
-        match open(shared, list, live, CookieKind::Guest, client, now).await? {
+        match open(shared, list, &mut guest, CookieKind::Guest, client, now).await? {
             Ok(()) => return Ok((guest, admission)),
             Err(dead) => admission.barred |= dead.is_retired(),
         }
     }
-    let nobody = Session::new(Arc::clone(shared) as _, None, now);
+    let nobody = Session::new(Arc::clone(shared) as _, now);
     Ok((nobody, admission))
-}
-
-/// The session of a handle that was made a moment ago.
-fn its_own(session: &mut Session) -> &mut Live {
-    match session.live_mut() {
-        Some(live) => live,
-        None => unreachable!("it holds one, and nobody else has it"),
-    }
 }
 
 async fn open(
     shared: &Shared,
     list: &List,
-    live: &mut Live,
+    session: &mut Session,
     kind: CookieKind,
     client: &Client,
     now: Timestamp,
 ) -> Result<Result<(), Dead>, StoreError> {
+    let Some(live) = session.place() else {
+        unreachable!("a token's session holds what was in it");
+    };
     let standing = standing(list.status(issued(live), now).await?);
     match weigh(shared, live, standing, kind, now) {
         Ok(hold) => {

@@ -56,7 +56,8 @@ pub(crate) fn load(
             shared.tell(&SessionEvent::new(EventKind::StoreFailedLoad, now));
         }
         let (live, admission) = admitted?;
-        let session = Session::new(shared, live, now);
+        let mut session = Session::new(shared, now);
+        *session.place() = live;
         Ok(RequestContext::new(session, admission))
     })
 }
@@ -69,18 +70,20 @@ pub(crate) fn at_hand(
     arrival: &Arrival<Opened<Claim>>,
     now: Timestamp,
 ) -> Option<(Session, Admission<Held>)> {
-    if !arrival.client.is_unbound() {
+    if shared.binds_clients() {
         return None;
     }
-    let (session, guest) = (&arrival.tokens.session, &arrival.tokens.guest);
-    let token = session.as_one().or(guest.as_one())?;
-    let kind = kind_of(session.is_one());
+    let tokens = &arrival.tokens;
+    let (member, guest) = (&tokens.session, &tokens.guest);
+    let token = member.as_one().or(guest.as_one())?;
+    let kind = kind_of(member.is_one());
     let stored = store.at_hand(&token.value, now)?;
     let hold = weigh(shared, token, &stored.record, kind, now).ok()?;
     let (mut live, kept) = admitted(token, stored, hold);
     decide::lower_remembered(&mut live.state, now, shared.policy());
-    let live = Session::new(Arc::clone(shared) as _, Some(live), now);
-    let beside = guest.as_one().filter(|_| session.is_one());
+    let mut session = Session::new(Arc::clone(shared) as _, now);
+    *session.place() = Some(live);
+    let beside = guest.as_one().filter(|_| member.is_one());
     let admission = Admission {
         held: Held {
             kept: Some(kept),
@@ -90,7 +93,7 @@ pub(crate) fn at_hand(
         guest_came: guest.is_one(),
         client: Client::default(),
     };
-    Some((live, admission))
+    Some((session, admission))
 }
 
 /// What a stored session is worth to the bearer of this token.

@@ -47,7 +47,8 @@ impl Environment for Layer {
 /// Says through the handle what the case's marks say.
 fn perform(case: &Case) -> Session {
     let layer = Arc::new(Layer::default());
-    let session = Session::new(Arc::clone(&layer) as _, case.live.clone(), NOW);
+    let mut session = Session::new(Arc::clone(&layer) as _, NOW);
+    *session.place() = case.live.clone();
     let key = |name: &str| DataKey::<String>::named(name).unwrap();
     for (at, mark) in &case.marks {
         layer.0.store(at.as_unix_millis(), SeqCst);
