@@ -1,65 +1,66 @@
-//! [`Shards`]: one table in many parts, so that readers on different cores do not meet.
+//! [`Shards`]: one table in many parts, so that writers on different cores seldom meet, and readers never.
 
 use std::{
     hash::{BuildHasherDefault, Hash, Hasher},
-    sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
+    sync::PoisonError,
 };
+
+use crossbeam_utils::sync::{ShardedLock, ShardedLockReadGuard, ShardedLockWriteGuard};
 
 use crate::session::id::SessionId;
 
-/// How many parts: enough that a few dozen cores seldom want the same one.
+/// How many parts: enough that writers on a few dozen cores seldom want the same one.
 pub(super) const COUNT: usize = 64;
 
-/// Parts of a table, each behind a lock of its own and on cache lines of its own.
+/// Parts of a table, each behind a lock of its own.
+///
+/// A reader locks a cache line that is its thread's own, as long as there are no more than eight: with one line
+/// for all, every second load on two cores would fetch it from the other one. A writer locks all eight.
 #[derive(Debug)]
-pub(super) struct Shards<T>(Box<[Padded<RwLock<T>>]>);
-
-#[derive(Debug, Default)]
-#[repr(align(128))]
-struct Padded<T>(T);
+pub(super) struct Shards<T>(Box<[ShardedLock<T>]>);
 
 impl<T> Shards<T>
 where
     T: Default,
 {
     pub(super) fn new() -> Self {
-        Self((0..COUNT).map(|_| Padded::default()).collect())
+        Self((0..COUNT).map(|_| ShardedLock::default()).collect())
     }
 }
 
 impl<T> Shards<T> {
     /// Reads the part of the table where `hash` belongs.
-    pub(super) fn read(&self, hash: u64) -> RwLockReadGuard<'_, T> {
-        reading(&self.0[Self::position(hash)])
+    pub(super) fn read(&self, hash: u64) -> ShardedLockReadGuard<'_, T> {
+        reading(&self.0[position(hash)])
     }
 
     /// Changes the part of the table where `hash` belongs.
-    pub(super) fn write(&self, hash: u64) -> RwLockWriteGuard<'_, T> {
-        self.write_at(Self::position(hash))
+    pub(super) fn write(&self, hash: u64) -> ShardedLockWriteGuard<'_, T> {
+        self.write_at(position(hash))
     }
 
     /// Changes the part at this position.
     ///
     /// A panic cannot leave a part half-written, since nothing that may panic runs under its lock; so a
     /// poisoned lock is taken all the same.
-    pub(super) fn write_at(&self, position: usize) -> RwLockWriteGuard<'_, T> {
-        let part = self.0[position].0.write();
+    pub(super) fn write_at(&self, position: usize) -> ShardedLockWriteGuard<'_, T> {
+        let part = self.0[position].write();
         part.unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Reads every part, one after the other.
-    pub(super) fn each(&self) -> impl Iterator<Item = RwLockReadGuard<'_, T>> {
+    pub(super) fn each(&self) -> impl Iterator<Item = ShardedLockReadGuard<'_, T>> {
         self.0.iter().map(reading)
-    }
-
-    /// Which part: by bits that a hash table uses neither for its buckets nor for its tags.
-    pub(super) fn position(hash: u64) -> usize {
-        (hash >> 48) as usize % COUNT
     }
 }
 
-fn reading<T>(part: &Padded<RwLock<T>>) -> RwLockReadGuard<'_, T> {
-    part.0.read().unwrap_or_else(PoisonError::into_inner)
+/// Which part: by bits that a hash table uses neither for its buckets nor for its tags.
+pub(super) const fn position(hash: u64) -> usize {
+    (hash >> 48) as usize % COUNT
+}
+
+fn reading<T>(part: &ShardedLock<T>) -> ShardedLockReadGuard<'_, T> {
+    part.read().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The hash of an id in every table here.
@@ -99,7 +100,7 @@ impl Hasher for IdHasher {
 mod tests {
     use std::collections::HashSet;
 
-    use super::{Shards, hash_of};
+    use super::{hash_of, position};
     use crate::session::id::SessionId;
 
     #[test]
@@ -111,7 +112,7 @@ mod tests {
                 hash_of(&SessionId::from_bytes(bytes))
             });
             let hashes: HashSet<_> = hashes.collect();
-            let shards: HashSet<_> = hashes.iter().map(|&h| Shards::<()>::position(h)).collect();
+            let shards: HashSet<_> = hashes.iter().map(|&h| position(h)).collect();
             assert_eq!(hashes.len(), 256);
             assert!(shards.len() > 48, "byte {at}: {} shards", shards.len());
         }

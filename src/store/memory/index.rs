@@ -4,9 +4,12 @@ use std::{
     collections::BTreeSet,
     hash::{BuildHasher, RandomState},
     ops::RangeInclusive,
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use super::super::{Created, shards::Shards};
+use crossbeam_utils::CachePadded;
+
+use super::super::{Created, shards};
 use crate::session::{authentication::Subject, id::SessionId};
 
 const FIRST: SessionId = SessionId::from_bytes([0; SessionId::LEN]);
@@ -19,19 +22,29 @@ const LAST: SessionId = SessionId::from_bytes([0xFF; SessionId::LEN]);
 #[derive(Debug)]
 pub(super) struct SubjectIndex {
     hasher: RandomState,
-    parts: Shards<BTreeSet<(u64, SessionId)>>,
+    parts: Box<[Part]>,
 }
+
+/// One part: almost nobody only reads it.
+#[derive(Debug, Default)]
+struct Part(CachePadded<Mutex<BTreeSet<(u64, SessionId)>>>);
 
 impl SubjectIndex {
     pub(super) fn new() -> Self {
         Self {
             hasher: RandomState::new(),
-            parts: Shards::new(),
+            parts: (0..shards::COUNT).map(|_| Part::default()).collect(),
         }
     }
 
     fn hash(&self, subject: &Subject) -> u64 {
         self.hasher.hash_one(subject)
+    }
+
+    fn part(&self, hash: u64) -> MutexGuard<'_, BTreeSet<(u64, SessionId)>> {
+        let part = &self.parts[shards::position(hash)];
+        // The only thing under the lock that may panic, a caller's closure, comes before any change.
+        part.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Adds an entry together with its record: nobody sees one without the other.
@@ -42,7 +55,7 @@ impl SubjectIndex {
         insert: impl FnOnce() -> Created,
     ) -> Created {
         let hash = self.hash(subject);
-        let mut part = self.parts.write(hash);
+        let mut part = self.part(hash);
         let created = insert();
         if let Created::Created(_) = created {
             part.insert((hash, *id));
@@ -58,7 +71,7 @@ impl SubjectIndex {
         is_there: impl FnOnce() -> bool,
     ) {
         let hash = self.hash(subject);
-        let mut part = self.parts.write(hash);
+        let mut part = self.part(hash);
         if !is_there() {
             part.remove(&(hash, *id));
         }
@@ -66,7 +79,7 @@ impl SubjectIndex {
 
     pub(super) fn ids_of(&self, subject: &Subject) -> Vec<SessionId> {
         let hash = self.hash(subject);
-        let part = self.parts.read(hash);
+        let part = self.part(hash);
         part.range(all_of(hash)).map(|(_, id)| *id).collect()
     }
 
@@ -77,7 +90,7 @@ impl SubjectIndex {
         mut goes: impl FnMut(&SessionId) -> bool,
     ) -> usize {
         let hash = self.hash(subject);
-        let mut part = self.parts.write(hash);
+        let mut part = self.part(hash);
         let mut gone: Vec<_> = part.range(all_of(hash)).copied().collect();
         gone.retain(|(_, id)| goes(id));
         for entry in &gone {

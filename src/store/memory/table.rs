@@ -135,7 +135,7 @@ impl Table {
         id: &SessionId,
         now: Timestamp,
     ) -> [Option<Departed>; CLEARED_PER_WRITE] {
-        let soonest = &self.soonest[Shards::<Part>::position(hash_of(id))];
+        let soonest = &self.soonest[shards::position(hash_of(id))];
         if now.as_unix_millis() < soonest.either() {
             return Default::default();
         }
@@ -186,7 +186,7 @@ impl Table {
     }
 
     fn change<R>(&self, id: &SessionId, change: impl FnOnce(&mut Part) -> R) -> R {
-        self.change_at(Shards::<Part>::position(hash_of(id)), change)
+        self.change_at(shards::position(hash_of(id)), change)
     }
 
     fn change_at<R>(&self, position: usize, change: impl FnOnce(&mut Part) -> R) -> R {
