@@ -1,8 +1,8 @@
 //! Whole stacks in process: nanoseconds a request of every subject, in turns.
 //!
 //! Run with `cargo run --release --manifest-path benches/Cargo.toml --bin middleware`; `--smoke` for
-//! seconds, `--rounds N` for another number of samples, `--only NAME` for the subjects whose names hold
-//! this, which are not written down.
+//! seconds, `--rounds N` for another number of samples, `--only PART,…` for the subjects whose names hold
+//! one of these, which are not written down.
 //!
 //! With `RUSTFLAGS='--cfg sha2_backend="soft"' OPENSSL_ia32cap=:~0x20000000` and `--features software`
 //! everything hashes as on a processor without SHA instructions; that run has a report of its own.
@@ -25,7 +25,9 @@ fn main() {
         .into_iter()
         .filter(|s| {
             let name = s.label().name;
-            only.is_none_or(|only| name == "bare stack" || name.contains(only.as_str()))
+            only.is_none_or(|only| {
+                name == "bare stack" || only.split(',').any(|part| name.contains(part))
+            })
         })
         .map(Runner::new)
         .collect();
