@@ -86,6 +86,7 @@ impl State {
     }
 
     /// Reads a state from all of `bytes`.
+    #[cfg(any(test, fuzzing))]
     pub(crate) fn decode(bytes: &[u8], last_seen_at: Timestamp) -> Result<Self, Malformed> {
         let mut state = Self::default();
         state.read(bytes, last_seen_at)?;
@@ -239,86 +240,114 @@ impl Proof {
 /// its changelog: until all servers run it, those that do not answer 503 to the sessions that it wrote.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
+    /// Behind a pointer, since a record is large and goes through many hands.
+    pub(crate) fields: Box<Fields>,
+}
+
+/// What a record holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Fields {
     pub(crate) state: State,
     pub(crate) proof: Proof,
     pub(crate) lineage: Lineage,
     pub(crate) expires_at: Timestamp,
 }
 
+impl From<Fields> for Record {
+    fn from(fields: Fields) -> Self {
+        let fields = Box::new(fields);
+        Self { fields }
+    }
+}
+
 impl Record {
     /// The record of a session that goes on with `state` under `policy`.
     pub(crate) fn of(state: State, proof: Proof, lineage: Lineage, policy: &SessionPolicy) -> Self {
         let idle = policy.idle_expiry(state.last_seen_at, state.persistent);
-        Self {
-            expires_at: idle.map_or(state.absolute_expiry, |end| end.min(state.absolute_expiry)),
+        let expires_at = idle.map_or(state.absolute_expiry, |end| end.min(state.absolute_expiry));
+        Self::from(Fields {
             state,
             proof,
             lineage,
-        }
+            expires_at,
+        })
     }
 
     /// When the session ends unless it is used: the earlier of its idle and its absolute limit.
     #[must_use]
     pub const fn expires_at(&self) -> Timestamp {
-        self.expires_at
+        self.fields.expires_at
     }
 
     /// Whether the session has ended at `now`.
     #[must_use]
     pub fn is_expired(&self, now: Timestamp) -> bool {
-        now >= self.expires_at
+        now >= self.fields.expires_at
     }
 
     /// Who is logged in, or `None` for a visitor's session.
     #[must_use]
     pub fn subject(&self) -> Option<&Subject> {
-        self.state.authentication.as_ref().map(|who| &who.subject)
+        self.fields
+            .state
+            .authentication
+            .as_ref()
+            .map(|who| &who.subject)
     }
 
     /// When the session began: at its login, or at a visitor's first data.
     #[must_use]
     pub const fn created_at(&self) -> Timestamp {
-        self.state.created_at
+        self.fields.state.created_at
     }
 
     /// When the session was last seen, as exactly as the idle touch is throttled.
     #[must_use]
     pub const fn last_seen_at(&self) -> Timestamp {
-        self.state.last_seen_at
+        self.fields.state.last_seen_at
     }
 
     /// The assurance level that holds at `now`; `None` for a visitor's session.
     #[must_use]
     pub fn level(&self, now: Timestamp) -> Option<AssuranceLevel> {
-        let who = self.state.authentication.as_ref()?;
+        let who = self.fields.state.authentication.as_ref()?;
         Some(who.level_at(now))
     }
 
     /// The label that the application gave the session at its login.
     #[must_use]
     pub fn label(&self) -> Option<&str> {
-        self.state.label.as_deref()
+        self.fields.state.label.as_deref()
     }
 
     /// The record as bytes, which begin with the schema version.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(160 + self.state.entries.len());
+        let mut out = Vec::with_capacity(160 + self.fields.state.entries.len());
         out.push(SCHEMA);
-        out.extend_from_slice(&self.state.last_seen_at.as_unix_millis().to_be_bytes());
-        out.extend_from_slice(&self.expires_at.as_unix_millis().to_be_bytes());
-        out.extend_from_slice(&self.lineage.0);
-        out.extend_from_slice(&self.proof.current.0);
-        out.push(u8::from(self.proof.grace.is_some()) | u8::from(self.proof.renewed) << 1);
-        if let Some((digest, until)) = self.proof.grace {
+        out.extend_from_slice(
+            &self
+                .fields
+                .state
+                .last_seen_at
+                .as_unix_millis()
+                .to_be_bytes(),
+        );
+        out.extend_from_slice(&self.fields.expires_at.as_unix_millis().to_be_bytes());
+        out.extend_from_slice(&self.fields.lineage.0);
+        out.extend_from_slice(&self.fields.proof.current.0);
+        out.push(
+            u8::from(self.fields.proof.grace.is_some()) | u8::from(self.fields.proof.renewed) << 1,
+        );
+        if let Some((digest, until)) = self.fields.proof.grace {
             out.extend_from_slice(&digest.0);
             out.extend_from_slice(&until.as_unix_millis().to_be_bytes());
         }
-        put_varint(&mut out, self.proof.superseded.len() as u64);
-        for digest in &self.proof.superseded {
+        put_varint(&mut out, self.fields.proof.superseded.len() as u64);
+        for digest in &self.fields.proof.superseded {
             out.extend_from_slice(&digest.0);
         }
-        self.state.encode_into(&mut out);
+        self.fields.state.encode_into(&mut out);
         out
     }
 
@@ -362,9 +391,12 @@ impl Record {
         if count > Proof::REMEMBERED as u64 {
             return Err(Malformed);
         }
-        let superseded = (0..count).map(|_| Ok(SecretDigest(reader.array()?)));
-        let superseded = superseded.collect::<Result<_, _>>()?;
-        Ok(Self {
+        let mut superseded = Vec::new();
+        for _ in 0..count {
+            superseded.push(SecretDigest(reader.array()?));
+        }
+        let mut record = Self::from(Fields {
+            state: State::default(),
             proof: Proof {
                 current,
                 grace,
@@ -373,8 +405,9 @@ impl Record {
             },
             lineage,
             expires_at,
-            state: State::decode(reader.rest(), last_seen_at)?,
-        })
+        });
+        record.fields.state.read(reader.rest(), last_seen_at)?;
+        Ok(record)
     }
 }
 
@@ -461,7 +494,7 @@ mod tests {
     #[test]
     fn damaged_and_unknown_records_are_errors() {
         let bytes = full().encode();
-        let without_data = bytes.len() - full().state.entries.len();
+        let without_data = bytes.len() - full().fields.state.entries.len();
         for len in (0..bytes.len()).filter(|len| *len != without_data) {
             assert!(Record::decode(&bytes[..len]).is_err(), "{len}");
         }
@@ -477,7 +510,7 @@ mod tests {
     #[test]
     fn a_state_with_flags_that_make_no_sense_is_malformed() {
         let mut bytes = Vec::new();
-        full().state.encode_into(&mut bytes);
+        full().fields.state.encode_into(&mut bytes);
         assert!(State::decode(&bytes, at(9)).is_ok());
         for flags in [
             bytes[0] | 1 << 6,
@@ -493,10 +526,10 @@ mod tests {
     #[test]
     fn as_many_replaced_secrets_as_a_record_remembers_are_read_back_and_no_more() {
         let mut record = full();
-        record.proof.superseded = vec![SECRETS[1].digest(); Proof::REMEMBERED];
+        record.fields.proof.superseded = vec![SECRETS[1].digest(); Proof::REMEMBERED];
         assert_eq!(Record::decode(&record.encode()).unwrap(), record);
         for more in [1, 2] {
-            record.proof.superseded = vec![SECRETS[1].digest(); Proof::REMEMBERED + more];
+            record.fields.proof.superseded = vec![SECRETS[1].digest(); Proof::REMEMBERED + more];
             assert!(Record::decode(&record.encode()).is_err());
         }
     }
@@ -542,13 +575,16 @@ mod tests {
         let mut presented = [0; 16];
         presented.copy_from_slice(&stored[..16]);
         let presented = Secret::from_bytes(presented);
-        assert_eq!(full().proof.standing(&presented, at(9)), Standing::Reused);
+        assert_eq!(
+            full().fields.proof.standing(&presented, at(9)),
+            Standing::Reused
+        );
     }
 
     /// R12: what each secret of a session's past is worth.
     #[test]
     fn a_secret_is_worth_what_replaced_it() {
-        let proof = full().proof;
+        let proof = full().fields.proof;
         for (secret, now, standing) in [
             (2, 9, Standing::Current),
             (1, 11, Standing::Grace),

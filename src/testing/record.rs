@@ -8,7 +8,7 @@ use crate::session::{
     authentication::{AssuranceLevel, Authentication, Elevation, Subject},
     entries::{Entries, Entry},
     id::{Claim, Secret, SessionId},
-    record::{Proof, Record, State},
+    record::{Fields, Proof, Record, State},
     time::Timestamp,
 };
 
@@ -40,7 +40,7 @@ impl RecordBuilder {
     /// A visitor's session that begins at `now`, is empty and expires an hour later.
     pub fn new(now: Timestamp) -> Self {
         let expires_at = now.after(Duration::from_secs(3600));
-        Self(Record {
+        Self(Record::from(Fields {
             state: State {
                 authentication: None,
                 created_at: now,
@@ -55,7 +55,7 @@ impl RecordBuilder {
             proof: Proof::new(Secret::from_bytes([0; 16]).digest()),
             lineage: SessionId::from_bytes([0; 16]).lineage(),
             expires_at,
-        })
+        }))
     }
 
     /// A record to begin from.
@@ -65,10 +65,10 @@ impl RecordBuilder {
 
     /// Logs this subject in, at the level AAL1, when the session began.
     pub fn subject(mut self, subject: impl Into<Subject>) -> Self {
-        self.0.state.authentication = Some(Authentication {
+        self.0.fields.state.authentication = Some(Authentication {
             subject: subject.into(),
             level: AssuranceLevel::AAL1,
-            authenticated_at: self.0.state.created_at,
+            authenticated_at: self.0.fields.state.created_at,
             elevation: None,
         });
         self
@@ -76,7 +76,7 @@ impl RecordBuilder {
 
     /// Elevates the session to this level until `until`; does nothing to a visitor's.
     pub fn elevated(mut self, level: AssuranceLevel, until: Option<Timestamp>) -> Self {
-        if let Some(who) = &mut self.0.state.authentication {
+        if let Some(who) = &mut self.0.fields.state.authentication {
             who.elevation = Some(Elevation { level, until });
         }
         self
@@ -84,14 +84,14 @@ impl RecordBuilder {
 
     /// Sets when the record expires, by its idle and its absolute limit alike.
     pub fn expires_at(mut self, at: Timestamp) -> Self {
-        self.0.expires_at = at;
-        self.0.state.absolute_expiry = at;
+        self.0.fields.expires_at = at;
+        self.0.fields.state.absolute_expiry = at;
         self
     }
 
     /// Sets the session's secret.
     pub fn secret(mut self, secret: [u8; 16]) -> Self {
-        self.0.proof = Proof::new(Secret::from_bytes(secret).digest());
+        self.0.fields.proof = Proof::new(Secret::from_bytes(secret).digest());
         self
     }
 
@@ -99,20 +99,20 @@ impl RecordBuilder {
     pub fn renewed(mut self, secret: [u8; 16], now: Timestamp) -> Self {
         let digest = Secret::from_bytes(secret).digest();
         let grace_until = now.after(Duration::from_secs(10));
-        self.0.proof.renew(digest, now, grace_until);
+        self.0.fields.proof.renew(digest, now, grace_until);
         self
     }
 
     /// Replaces the session's secret at `now`, as an elevation does.
     pub fn rotated(mut self, secret: [u8; 16], now: Timestamp) -> Self {
         let digest = Secret::from_bytes(secret).digest();
-        self.0.proof.supersede(digest, now);
+        self.0.fields.proof.supersede(digest, now);
         self
     }
 
     /// Puts an entry into the session's data. A store is to keep any bytes, JSON or not.
     pub fn entry(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
-        self.0.state.entries = self.0.state.entries.with(Entry {
+        self.0.fields.state.entries = self.0.fields.state.entries.with(Entry {
             name,
             value: value.as_ref(),
             carried: false,
@@ -122,7 +122,7 @@ impl RecordBuilder {
 
     /// Labels the session.
     pub fn label(mut self, label: &str) -> Self {
-        self.0.state.label = Some(SmolStr::new(label));
+        self.0.fields.state.label = Some(SmolStr::new(label));
         self
     }
 

@@ -112,7 +112,7 @@ impl Plain {
         if self.is(Mutant::LoginCarriesEverything)
             && let Some(loaded) = &content.loaded
         {
-            record.state.entries = loaded.state.entries.clone();
+            record.fields.state.entries = loaded.fields.state.entries.clone();
         }
         content.created = true;
         Created::Created(content.put(id, record))
@@ -141,13 +141,17 @@ impl Plain {
             return Replaced::Conflict;
         }
         let mut record = record.clone();
-        let elevated = record.proof.superseded.contains(&old.proof.current);
+        let elevated = record
+            .fields
+            .proof
+            .superseded
+            .contains(&old.fields.proof.current);
         if self.is(Mutant::ElevationKeepsTheSecret) && elevated {
-            record.proof = old.proof;
+            record.fields.proof = old.fields.proof;
         } else if self.is(Mutant::ElevationHasGrace) && elevated {
-            record.proof.grace = Some((old.proof.current, now.after(GRACE)));
+            record.fields.proof.grace = Some((old.fields.proof.current, now.after(GRACE)));
         } else if self.is(Mutant::RenewalHasNoEnd)
-            && let Some((_, until)) = &mut record.proof.grace
+            && let Some((_, until)) = &mut record.fields.proof.grace
         {
             *until = now.after(GRACE * 1000);
         }

@@ -173,7 +173,7 @@ fn records(replay: &Replay, ids: &[[u8; 16]]) -> Vec<String> {
         .collect();
     let secret = |digest: &SecretDigest| digests.iter().position(|own| own == digest);
     let text = |(id, (revision, record)): (&SessionId, &(u64, crate::session::record::Record))| {
-        let proof = &record.proof;
+        let proof = &record.fields.proof;
         let grace = proof
             .grace
             .map(|(digest, until)| (secret(&digest), now < until));
@@ -185,7 +185,7 @@ fn records(replay: &Replay, ids: &[[u8; 16]]) -> Vec<String> {
             secret(&proof.current),
             proof.renewed,
             record.level(now).map_or(0, crate::AssuranceLevel::get),
-            record.state.entries.as_bytes(),
+            record.fields.state.entries.as_bytes(),
         )
     };
     let content = replay.plain.content();

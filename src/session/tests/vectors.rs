@@ -7,7 +7,7 @@ use crate::session::{
     authentication::{AssuranceLevel, Authentication, Elevation, Subject},
     entries::{Entries, Entry},
     id::{Lineage, Secret, SecretDigest},
-    record::{Proof, Record, State},
+    record::{Fields, Proof, Record, State},
     time::Timestamp,
 };
 
@@ -129,7 +129,7 @@ impl RecordCase {
         let digest = |secret: &str| -> SecretDigest { Secret::from_bytes(array(secret)).digest() };
         let time = Timestamp::from_unix_millis;
         let proof = &self.proof;
-        Record {
+        Record::from(Fields {
             state: self.state.state(),
             proof: Proof {
                 current: digest(&proof.current),
@@ -146,7 +146,7 @@ impl RecordCase {
             },
             lineage: Lineage(array(&self.lineage)),
             expires_at: time(self.expires_at),
-        }
+        })
     }
 }
 

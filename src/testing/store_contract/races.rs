@@ -91,7 +91,7 @@ pub(super) async fn none_of_16_parallel_writes_is_lost(c: Context) -> Result<(),
     });
     writes.await?;
     let stored = c.load(&id).await?;
-    let entries = stored.map(|stored| stored.record.state.entries.iter().count());
+    let entries = stored.map(|stored| stored.record.fields.state.entries.iter().count());
     expect("entries written in parallel", entries, Some(TASKS))
 }
 

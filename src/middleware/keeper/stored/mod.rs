@@ -2,7 +2,7 @@
 
 pub(super) mod settle;
 
-use std::sync::Arc;
+use std::{mem, sync::Arc};
 
 pub(crate) use self::settle::settle;
 use super::{Admission, BoxLoad, kind_of};
@@ -29,18 +29,24 @@ use crate::{
 /// What a request holds of a store, beside the session itself.
 #[derive(Debug, Default)]
 pub(crate) struct Held {
-    kept: Option<Box<Kept>>,
-    /// The guest token that came beside a session's.
-    beside: Option<Claim>,
+    kept: Option<Kept>,
+    /// The guest token that came beside a session's: hardly ever.
+    beside: Option<Box<Claim>>,
 }
 
-/// What a record holds beside the session's state, and what opened it.
+/// The record without the session's state, and what opened it.
 #[derive(Debug)]
 struct Kept {
     claim: Claim,
     revision: Revision,
-    proof: Proof,
-    lineage: Lineage,
+    record: Record,
+}
+
+impl Kept {
+    fn proof(&self) -> (Proof, Lineage) {
+        let fields = &self.record.fields;
+        (fields.proof.clone(), fields.lineage)
+    }
 }
 
 /// Asks the store for what the tokens claim, and tells if it fails.
@@ -55,9 +61,7 @@ pub(crate) fn load(
         if admitted.is_err() {
             shared.tell(&SessionEvent::new(EventKind::StoreFailedLoad, now));
         }
-        let (live, admission) = admitted?;
-        let mut session = Session::new(shared, now);
-        *session.place() = live;
+        let (session, admission) = admitted?;
         Ok(RequestContext::new(session, admission))
     })
 }
@@ -79,15 +83,15 @@ pub(crate) fn at_hand(
     let kind = kind_of(member.is_one());
     let stored = store.at_hand(&token.value, now)?;
     let hold = weigh(shared, token, &stored.record, kind, now).ok()?;
-    let (mut live, kept) = admitted(token, stored, hold);
+    let (mut session, kept) = admitted(shared, token, stored, now);
+    let live = held_in(&mut session);
+    live.hold = hold;
     decide::lower_remembered(&mut live.state, now, shared.policy());
-    let mut session = Session::new(Arc::clone(shared) as _, now);
-    *session.place() = Some(live);
     let beside = guest.as_one().filter(|_| member.is_one());
     let admission = Admission {
         held: Held {
             kept: Some(kept),
-            beside: beside.map(|guest| guest.value.clone()),
+            beside: beside.map(|guest| Box::new(guest.value.clone())),
         },
         barred: false,
         guest_came: guest.is_one(),
@@ -104,47 +108,69 @@ fn weigh(
     kind: CookieKind,
     now: Timestamp,
 ) -> Result<Hold, Dead> {
-    let standing = record.proof.standing(token.value.secret(), now);
+    let standing = record.fields.proof.standing(token.value.secret(), now);
     let authenticated = kind == CookieKind::Session;
-    decide::admit(&record.state, standing, authenticated, now, shared.policy())
+    decide::admit(
+        &record.fields.state,
+        standing,
+        authenticated,
+        now,
+        shared.policy(),
+    )
 }
 
-#[inline]
-fn admitted(token: &Opened<Claim>, stored: Stored, hold: Hold) -> (Live, Box<Kept>) {
-    let Stored { record, revision } = stored;
+/// The session of a record, and what is left of the record.
+fn admitted(
+    shared: &Arc<Shared>,
+    token: &Opened<Claim>,
+    stored: Stored,
+    now: Timestamp,
+) -> (Session, Kept) {
+    let Stored {
+        mut record,
+        revision,
+    } = stored;
     let claim = token.value.clone();
-    let live = Live {
+    let mut session = Session::new(Arc::clone(shared) as _, now);
+    *session.place() = Some(Live {
         id: *claim.id(),
-        state: record.state,
-        hold,
+        state: mem::take(&mut record.fields.state),
+        hold: Hold::Lost,
         stale_key: token.stale_key,
-        lineage: record.lineage,
+        lineage: record.fields.lineage,
         suspended: false,
         rebind: false,
-    };
-    let kept = Box::new(Kept {
+    });
+    let kept = Kept {
         claim,
         revision,
-        proof: record.proof,
-        lineage: record.lineage,
-    });
-    (live, kept)
+        record,
+    };
+    (session, kept)
+}
+
+/// What a session holds that was [`admitted`].
+fn held_in(session: &mut Session) -> &mut Live {
+    match session.place() {
+        Some(live) => live,
+        None => unreachable!("a record's session holds what was in it"),
+    }
 }
 
 async fn admit(
-    shared: &Shared,
+    shared: &Arc<Shared>,
     store: &dyn SessionStore,
     arrival: Arrival<Opened<Claim>>,
     now: Timestamp,
-) -> Result<(Option<Live>, Admission<Held>), SessionError> {
+) -> Result<(Session, Admission<Held>), SessionError> {
     let Arrival { tokens, client } = arrival;
     let guest_came = tokens.guest.is_one();
     let mut barred = false;
     let mut beside = tokens.guest.one();
     if let Presented::One(token) = tokens.session {
         match open(shared, store, &token, CookieKind::Session, &client, now).await? {
-            Ok((live, kept)) => {
-                let beside = beside.map(|guest| guest.value);
+            Ok((session, kept)) => {
+                let beside = beside.map(|guest| Box::new(guest.value));
                 let admission = Admission {
                     held: Held {
                         kept: Some(kept),
@@ -154,7 +180,7 @@ async fn admit(
                     guest_came,
                     client,
                 };
-                return Ok((Some(live), admission));
+                return Ok((session, admission));
             }
             Err(dead) => barred = dead.is_retired(),
         }
@@ -176,40 +202,42 @@ async fn admit(
         )
         .await?
         {
-            Ok((live, kept)) => {
+            Ok((session, kept)) => {
                 admission.held.kept = Some(kept);
-                return Ok((Some(live), admission));
+                return Ok((session, admission));
             }
             Err(dead) => admission.barred |= dead.is_retired(),
         }
     }
-    Ok((None, admission))
+    let nobody = Session::new(Arc::clone(shared) as _, now);
+    Ok((nobody, admission))
 }
 
 async fn open(
-    shared: &Shared,
+    shared: &Arc<Shared>,
     store: &dyn SessionStore,
     token: &Opened<Claim>,
     kind: CookieKind,
     client: &Client,
     now: Timestamp,
-) -> Result<Result<(Live, Box<Kept>), Dead>, StoreError> {
+) -> Result<Result<(Session, Kept), Dead>, StoreError> {
     let id = *token.value.id();
     let Some(stored) = store.load(&token.value, now).await? else {
         shared.tell_dead(id, None, Dead::Unknown, now);
         return Ok(Err(Dead::Unknown));
     };
     let verdict = weigh(shared, token, &stored.record, kind, now);
-    let (mut live, kept) = admitted(token, stored, Hold::Lost);
+    let (mut session, kept) = admitted(shared, token, stored, now);
+    let live = held_in(&mut session);
     match verdict {
         Ok(hold) => {
             live.hold = hold;
-            if let Err(dead) = shared.appraise(&mut live, client, now) {
+            if let Err(dead) = shared.appraise(live, client, now) {
                 let _: Removed = store.remove(&id).await?;
-                shared.tell_dead(id, Some(&live), dead, now);
+                shared.tell_dead(id, Some(live), dead, now);
                 return Ok(Err(dead));
             }
-            Ok(Ok((live, kept)))
+            Ok(Ok((session, kept)))
         }
         Err(dead) => {
             if dead == Dead::Reused && shared.policy().token_reuse() == TokenReuse::EndSession {
@@ -217,7 +245,7 @@ async fn open(
                 let event = SessionEvent::new(EventKind::SessionEndedByReuse, now).of(id);
                 shared.tell(&event.by(live.subject().cloned()));
             } else {
-                shared.tell_dead(id, Some(&live), dead, now);
+                shared.tell_dead(id, Some(live), dead, now);
             }
             Ok(Err(dead))
         }

@@ -1,6 +1,6 @@
 //! Carries out a plan with a store: in the order that never leaves more privilege than there was.
 
-use std::sync::Arc;
+use std::{mem, sync::Arc};
 
 use super::Held;
 use crate::{
@@ -100,13 +100,13 @@ impl Settle<'_> {
                     return Ok(Attempt::Done(verdict));
                 };
                 let id = live.id;
-                let proof = kept.proof.clone();
-                let record = Record::of(state, proof, kept.lineage, self.shared.policy());
+                let (proof, lineage) = kept.proof();
+                let record = Record::of(state, proof, lineage, self.shared.policy());
                 let claim = kept.claim.clone();
                 match self.replace(&id, kept.revision, &record).await? {
                     Replaced::Replaced(_) => {
                         if resign {
-                            self.issue(&record.state, &id, claim.secret());
+                            self.issue(&record.fields.state, &id, claim.secret());
                         }
                         self.tell(&events, None);
                     }
@@ -121,8 +121,7 @@ impl Settle<'_> {
                 };
                 let id = live.id;
                 let Fresh { id: other, secret } = random::fresh()?;
-                let mut proof = kept.proof.clone();
-                let mut lineage = kept.lineage;
+                let (mut proof, mut lineage) = kept.proof();
                 let now = self.finished.now;
                 if how == Rotation::Renewed {
                     let grace = self.shared.policy().grace_time();
@@ -134,7 +133,7 @@ impl Settle<'_> {
                 let record = Record::of(state, proof, lineage, self.shared.policy());
                 match self.replace(&id, kept.revision, &record).await? {
                     Replaced::Replaced(_) => {
-                        self.issue(&record.state, &id, &secret);
+                        self.issue(&record.fields.state, &id, &secret);
                         self.tell(&events, None);
                     }
                     Replaced::Conflict => return Ok(Attempt::Conflict),
@@ -209,7 +208,7 @@ impl Settle<'_> {
             // A guest's token that was renewed away says nothing about the guest's session.
             if let Some(stored) = self.store.load(&guest, now).await?
                 && matches!(
-                    stored.record.proof.standing(guest.secret(), now),
+                    stored.record.fields.proof.standing(guest.secret(), now),
                     Standing::Current | Standing::Grace
                 )
                 && self.store.remove(guest.id()).await? == Removed::Removed
@@ -229,16 +228,18 @@ impl Settle<'_> {
         let Some(stored) = self.store.load(&kept.claim, now).await? else {
             return Ok(false);
         };
-        let Stored { record, revision } = stored;
-        live.hold = match record.proof.standing(kept.claim.secret(), now) {
+        let Stored {
+            mut record,
+            revision,
+        } = stored;
+        live.hold = match record.fields.proof.standing(kept.claim.secret(), now) {
             Standing::Current => Hold::Current,
             Standing::Grace => Hold::Grace,
             Standing::Superseded | Standing::Reused => Hold::Lost,
         };
-        live.state = record.state;
+        live.state = mem::take(&mut record.fields.state);
         decide::lower_remembered(&mut live.state, now, self.shared.policy());
-        kept.proof = record.proof;
-        kept.lineage = record.lineage;
+        kept.record = record;
         kept.revision = revision;
         Ok(true)
     }

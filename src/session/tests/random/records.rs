@@ -10,7 +10,7 @@ use proptest::{
 use super::{cases, session};
 use crate::session::{
     id::{Lineage, SecretDigest},
-    record::{Proof, Record},
+    record::{Fields, Proof, Record},
     time::Timestamp,
 };
 
@@ -42,12 +42,12 @@ fn record() -> impl Strategy<Value = Record> {
         let mut state = live.state;
         state.label = label.map(Into::into);
         state.binding = binding.into();
-        Record {
+        Record::from(Fields {
             state,
             proof,
             lineage: Lineage(lineage),
             expires_at: Timestamp::from_unix_millis(expires_at),
-        }
+        })
     })
 }
 
@@ -67,7 +67,7 @@ proptest! {
     fn an_unknown_flag_is_refused(record in record(), bit in 6..8_u8) {
         let bytes = record.encode();
         let mut of_the_state = Vec::new();
-        record.state.encode_into(&mut of_the_state);
+        record.fields.state.encode_into(&mut of_the_state);
         let state_flags = bytes.len() - of_the_state.len();
         for (at, bit) in [(57, bit - 4), (57, bit), (state_flags, bit)] {
             let mut unknown = bytes.clone();
