@@ -4,7 +4,7 @@
 
 mod common;
 
-use std::{convert::Infallible, future::Ready, sync::Arc};
+use std::{convert::Infallible, future::Ready, sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -240,6 +240,37 @@ async fn a_client_that_leaves_the_handler_loses_no_logout_and_gains_no_login() {
             tokio::task::yield_now().await;
             assert_eq!(client.whoami(&cookies).await, who, "{marks}");
             assert_eq!(client.get("/get?k=k", &cookies).await.body, "");
+        }
+    }
+}
+
+/// The same for what the handler's own destructors mark when its future is dropped.
+#[tokio::test]
+async fn a_logout_in_a_destructor_of_the_handler_counts() {
+    struct Marks(Session, &'static str);
+
+    impl Drop for Marks {
+        fn drop(&mut self) {
+            apply(&self.0, self.1);
+        }
+    }
+
+    let layer = SessionLayer::new(keys()).with_clock(clock());
+    for layer in [layer.clone(), layer.with_store(MemoryStore::new())] {
+        let client = Client::of(layer.clone());
+        for (marks, who) in [("logout", "nobody"), ("login:bob", "alice@1")] {
+            let service = layer.layer(service_fn(async move |request: Request<Body>| {
+                let session = request.extensions().get::<Session>().unwrap();
+                let _marks = Marks(session.clone(), marks);
+                std::future::pending::<Result<Response<Body>, Infallible>>().await
+            }));
+            let token = client.login("alice").await;
+            let cookies = [(SESSION, &*token)];
+            let response = service.oneshot(request("POST", "/", &cookies));
+            let given_up = tokio::time::timeout(Duration::ZERO, response).await;
+            assert!(given_up.is_err(), "the handler waits for ever");
+            tokio::task::yield_now().await;
+            assert_eq!(client.whoami(&cookies).await, who, "{marks}");
         }
     }
 }

@@ -1,6 +1,12 @@
 //! [`RequestContext`]: a request's session from its admission to the carrying out of its marks.
 
-use std::{future::Future, mem, pin::Pin, sync::Arc};
+use std::{
+    future::Future,
+    mem,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
 
 use http::Extensions;
 
@@ -21,7 +27,7 @@ use crate::session::{
 };
 
 /// A settlement that waits for a store; it owns all it needs.
-pub(crate) type BoxSettling = Pin<Box<dyn Future<Output = Settling> + Send>>;
+type BoxSettling = Pin<Box<dyn Future<Output = Settling> + Send>>;
 
 /// What the keeper wants back at the settlement.
 #[derive(Debug)]
@@ -43,20 +49,27 @@ impl From<stored::Held> for Held {
 }
 
 /// A request's session from its admission to the carrying out of its marks.
+///
+/// Dropped before that, since the client went away or the inner service panicked, it carries out the
+/// logouts and step-downs and nothing else.
 #[derive(Debug)]
 pub(crate) struct RequestContext {
     session: Session,
     held: Held,
     barred: bool,
     guest_came: bool,
+    concluded: bool,
     client: Client,
 }
 
 /// A settlement that is done, or one that waits for a store.
 pub(crate) enum Conclusion {
     Now(Settling),
-    Later(BoxSettling),
+    Later(Unsettled),
 }
+
+/// A settlement that waits for a store; dropped before it is done, it goes on without its request.
+pub(crate) struct Unsettled(Option<BoxSettling>);
 
 impl RequestContext {
     pub(crate) fn new<H>(session: Session, admission: Admission<H>) -> Self
@@ -68,6 +81,7 @@ impl RequestContext {
             held: admission.held.into(),
             barred: admission.barred,
             guest_came: admission.guest_came,
+            concluded: false,
             client: admission.client,
         }
     }
@@ -86,6 +100,14 @@ impl RequestContext {
         extensions.insert(self.session.clone());
     }
 
+    pub(crate) fn shared(&self) -> &Shared {
+        Shared::of(&self.session)
+    }
+
+    pub(crate) fn shares(&self) -> Arc<Shared> {
+        Shared::kept_of(&self.session)
+    }
+
     pub(crate) fn was_read(&self) -> bool {
         self.session.was_read()
     }
@@ -93,8 +115,10 @@ impl RequestContext {
     /// Takes the marks and carries them out.
     ///
     /// Once: what it held goes with it.
-    pub(crate) fn conclude(&mut self, shared: &Arc<Shared>, outcome: Outcome) -> Conclusion {
+    pub(crate) fn conclude(&mut self, outcome: Outcome) -> Conclusion {
+        self.concluded = true;
         let marks = self.session.close();
+        let shared = Shared::of(&self.session);
         let live = self.session.live();
         let admitted_at = self.session.admitted_at();
         let is_due = |live| decide::is_due(live, admitted_at, shared.policy());
@@ -120,11 +144,10 @@ impl RequestContext {
         }
         match (&shared.keeper, &mut self.held) {
             (Keeper::Stored(store), Held::Stored(held)) => {
-                let held = mem::take(held);
-                let (shared, store, live) = (Arc::clone(shared), Arc::clone(store), live.cloned());
-                Conclusion::Later(Box::pin(stored::settle(
-                    shared, store, live, held, finished, settled,
-                )))
+                let (store, shared) = (Arc::clone(store), Shared::kept_of(&self.session));
+                let (held, live) = (mem::take(held), live.cloned());
+                let settling = stored::settle(shared, store, live, held, finished, settled);
+                Conclusion::Later(Unsettled(Some(Box::pin(settling))))
             }
             (Keeper::SelfContained(list @ List::Here(_)), Held::SelfContained(held)) => {
                 let settling =
@@ -132,13 +155,58 @@ impl RequestContext {
                 Conclusion::Now(at_once(settling))
             }
             (Keeper::SelfContained(list @ List::Shared(_)), Held::SelfContained(held)) => {
-                let held = mem::take(held);
-                let (shared, list, live) = (Arc::clone(shared), list.clone(), live.cloned());
-                Conclusion::Later(Box::pin(self_contained::settle_later(
-                    shared, list, live, held, finished, settled,
-                )))
+                let (list, shared) = (list.clone(), Shared::kept_of(&self.session));
+                let (held, live) = (mem::take(held), live.cloned());
+                let settling =
+                    self_contained::settle_later(shared, list, live, held, finished, settled);
+                Conclusion::Later(Unsettled(Some(Box::pin(settling))))
             }
             _ => unreachable!("the keeper that admitted the request is the one that settles it"),
         }
+    }
+}
+
+impl Drop for RequestContext {
+    fn drop(&mut self) {
+        if !self.concluded {
+            // A settlement that waits goes on without the request.
+            drop(self.conclude(Outcome::Dropped));
+        }
+    }
+}
+
+impl Unsettled {
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Settling> {
+        let Some(settling) = &mut self.0 else {
+            unreachable!("a settlement is done once");
+        };
+        let settled = ready!(settling.as_mut().poll(cx));
+        self.0 = None;
+        Poll::Ready(settled)
+    }
+}
+
+impl Drop for Unsettled {
+    fn drop(&mut self) {
+        if let Some(settling) = self.0.take() {
+            detach(settling);
+        }
+    }
+}
+
+/// Completes a settlement without its request.
+fn detach(settling: BoxSettling) {
+    let task = async move { drop(settling.await) };
+    match tokio::runtime::Handle::try_current() {
+        Ok(runtime) => drop(runtime.spawn(task)),
+        // Dropped outside every runtime, as at a shutdown: a thread of its own sees it through.
+        Err(_) => drop(std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build();
+            if let Ok(runtime) = runtime {
+                runtime.block_on(task);
+            }
+        })),
     }
 }

@@ -13,8 +13,7 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::{
-    calling::call,
-    context::{BoxSettling, Conclusion, RequestContext},
+    context::{Conclusion, RequestContext, Unsettled},
     failure::{FailureResponse, reply},
     keeper::{BoxLoad, Settling, writes::Writes},
     shared::Shared,
@@ -33,33 +32,7 @@ pin_project! {
     {
         #[pin]
         state: State<S, B, S::Future, S::Response, S::Error>,
-        shared: Arc<Shared>,
         failure: F,
-    }
-
-    impl<S, B, F> PinnedDrop for ResponseFuture<S, B, F>
-    where
-        S: Service<Request<B>>,
-    {
-        fn drop(this: Pin<&mut Self>) {
-            let this = this.project();
-            match this.state.project() {
-                StateProj::Run { context, .. } => {
-                    if let Some(mut context) = context.take()
-                        && let Conclusion::Later(settling) =
-                            context.conclude(this.shared, Outcome::Dropped)
-                    {
-                        detach(settling);
-                    }
-                }
-                StateProj::Settle { settling, .. } => {
-                    if let Some(settling) = settling.take() {
-                        detach(settling);
-                    }
-                }
-                StateProj::Admit { .. } | StateProj::Done => {}
-            }
-        }
     }
 }
 
@@ -70,15 +43,18 @@ pin_project! {
             load: BoxLoad,
             request: Option<Request<B>>,
             service: S,
+            shared: Arc<Shared>,
         },
         Run {
+            // Dropped first: what its destructors mark counts.
             #[pin]
             handler: Fut,
-            context: Option<RequestContext>,
+            context: RequestContext,
         },
         Settle {
-            settling: Option<BoxSettling>,
+            settling: Unsettled,
             answer: Option<Result<Res, Err>>,
+            shared: Arc<Shared>,
             read: bool,
         },
         Done,
@@ -101,24 +77,15 @@ where
                 load,
                 request: Some(request),
                 service,
+                shared,
             },
-            shared,
             failure,
         }
     }
 
-    pub(crate) const fn run(
-        handler: S::Future,
-        context: RequestContext,
-        shared: Arc<Shared>,
-        failure: F,
-    ) -> Self {
+    pub(crate) const fn run(handler: S::Future, context: RequestContext, failure: F) -> Self {
         Self {
-            state: State::Run {
-                handler,
-                context: Some(context),
-            },
-            shared,
+            state: State::Run { handler, context },
             failure,
         }
     }
@@ -139,68 +106,63 @@ where
                     load,
                     request,
                     service,
+                    shared,
                 } => {
                     let admission = ready!(load.as_mut().poll(cx));
                     let Some(mut request) = request.take() else {
                         unreachable!("the request leaves once, with the admission");
                     };
                     match admission {
-                        Ok(mut context) => {
+                        Ok(context) => {
                             context.enter(request.extensions_mut());
-                            let handler = call(&mut context, this.shared, || service.call(request));
-                            let context = Some(context);
+                            let handler = service.call(request);
                             this.state.set(State::Run { handler, context });
                         }
                         Err(error) => {
-                            this.state.set(State::Done);
                             let mut response = reply(this.failure, &error);
-                            this.shared
-                                .writer
-                                .finish(response.headers_mut(), &[], false);
+                            shared.writer.finish(response.headers_mut(), &[], false);
+                            this.state.set(State::Done);
                             return Poll::Ready(Ok(response));
                         }
                     }
                 }
                 StateProj::Run { handler, context } => {
                     let mut answer = ready!(handler.poll(cx));
-                    let Some(context) = context else {
-                        unreachable!("the context leaves once, with the answer");
-                    };
                     let outcome = match &answer {
                         Ok(response) if response.status().is_server_error() => Outcome::ServerError,
                         Ok(_) => Outcome::Answered,
                         Err(_) => Outcome::Dropped,
                     };
                     let read = context.was_read();
-                    match context.conclude(this.shared, outcome) {
+                    match context.conclude(outcome) {
                         Conclusion::Now(settled) => {
+                            finish(context.shared(), this.failure, &mut answer, settled, read);
                             this.state.set(State::Done);
-                            finish(this.shared, this.failure, &mut answer, settled, read);
                             return Poll::Ready(answer);
                         }
-                        Conclusion::Later(settling) => this.state.set(State::Settle {
-                            settling: Some(settling),
-                            answer: Some(answer),
-                            read,
-                        }),
+                        Conclusion::Later(settling) => {
+                            let shared = context.shares();
+                            this.state.set(State::Settle {
+                                settling,
+                                answer: Some(answer),
+                                shared,
+                                read,
+                            });
+                        }
                     }
                 }
                 StateProj::Settle {
                     settling,
                     answer,
+                    shared,
                     read,
                 } => {
-                    let settled = match settling.as_mut() {
-                        Some(settling) => ready!(settling.as_mut().poll(cx)),
-                        None => unreachable!("a settlement leaves only when the future is dropped"),
-                    };
-                    *settling = None;
-                    let (answer, read) = (answer.take(), *read);
-                    this.state.set(State::Done);
-                    let Some(mut answer) = answer else {
+                    let settled = ready!(settling.poll(cx));
+                    let Some(mut answer) = answer.take() else {
                         unreachable!("the answer leaves once, with the settlement");
                     };
-                    finish(this.shared, this.failure, &mut answer, settled, read);
+                    finish(shared, this.failure, &mut answer, settled, *read);
+                    this.state.set(State::Done);
                     return Poll::Ready(answer);
                 }
                 #[expect(clippy::panic, reason = "a future's contract: never polled again")]
@@ -229,23 +191,6 @@ fn finish<F, R, E>(
     });
     let headers = response.headers_mut();
     shared.writer.finish(headers, writes.as_slice(), read);
-}
-
-/// Completes a settlement without its request.
-pub(super) fn detach(settling: BoxSettling) {
-    let task = async move { drop(settling.await) };
-    match tokio::runtime::Handle::try_current() {
-        Ok(runtime) => drop(runtime.spawn(task)),
-        // Dropped outside every runtime, as at a shutdown: a thread of its own sees it through.
-        Err(_) => drop(std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build();
-            if let Ok(runtime) = runtime {
-                runtime.block_on(task);
-            }
-        })),
-    }
 }
 
 impl<S, B, F> fmt::Debug for ResponseFuture<S, B, F>

@@ -1,6 +1,5 @@
 //! [`SessionLayer`](layer::SessionLayer) and what it is made of.
 
-mod calling;
 pub(crate) mod client;
 pub(crate) mod clock;
 mod context;

@@ -10,7 +10,6 @@ use http::{Request, Response};
 use tower_service::Service;
 
 use super::{
-    calling::call,
     context::{Held, RequestContext},
     failure::{EmptyFailure, FailureResponse},
     future::ResponseFuture,
@@ -77,25 +76,25 @@ where
     }
 
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
-        let shared = Arc::clone(&self.shared);
         let failure = self.failure.clone();
+        let shared = &self.shared;
         let now = shared.settings.clock.now();
-        let mut context = match &shared.keeper {
+        let context = match &shared.keeper {
             Keeper::SelfContained(list) => {
                 let mut arrival = shared.arrival(&request, now, |kind, value| {
-                    self_contained::read(&shared, list, kind, value, now)
+                    self_contained::read(shared, list, kind, value, now)
                 });
                 if arrival.is_empty() {
-                    visitor::<self_contained::Held>(&shared, arrival.client, now)
+                    visitor::<self_contained::Held>(shared, arrival.client, now)
                 } else if let Some((session, admission)) = self_contained::at_hand(&mut arrival) {
                     RequestContext::new(session, admission)
                 } else if matches!(list, List::Shared(_)) {
-                    let (list, shares) = (list.clone(), Arc::clone(&shared));
-                    let load = self_contained::load(shares, list, arrival, now);
+                    let (list, shared) = (list.clone(), Arc::clone(shared));
+                    let load = self_contained::load(Arc::clone(&shared), list, arrival, now);
                     let ready = self.take_ready();
                     return ResponseFuture::admit(load, request, ready, shared, failure);
                 } else {
-                    match at_once(self_contained::admit(&shared, list, arrival, now)) {
+                    match at_once(self_contained::admit(shared, list, arrival, now)) {
                         Ok((session, admission)) => RequestContext::new(session, admission),
                         Err(_) => unreachable!("the list of this process never fails"),
                     }
@@ -106,21 +105,21 @@ where
                     shared.tokens.open_reference(kind, value, now)
                 });
                 if arrival.is_empty() {
-                    visitor::<stored::Held>(&shared, arrival.client, now)
+                    visitor::<stored::Held>(shared, arrival.client, now)
                 } else if let Some((session, admission)) =
-                    stored::at_hand(&shared, &**store, &arrival, now)
+                    stored::at_hand(shared, &**store, &arrival, now)
                 {
                     RequestContext::new(session, admission)
                 } else {
-                    let load = stored::load(Arc::clone(&shared), Arc::clone(store), arrival, now);
+                    let (store, shared) = (Arc::clone(store), Arc::clone(shared));
+                    let load = stored::load(Arc::clone(&shared), store, arrival, now);
                     let ready = self.take_ready();
                     return ResponseFuture::admit(load, request, ready, shared, failure);
                 }
             }
         };
         context.enter(request.extensions_mut());
-        let handler = call(&mut context, &shared, || self.inner.call(request));
-        ResponseFuture::run(handler, context, shared, failure)
+        ResponseFuture::run(self.inner.call(request), context, failure)
     }
 }
 

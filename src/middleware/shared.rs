@@ -1,6 +1,6 @@
 //! [`Shared`]: what a layer, its services and the sessions of its requests have in common.
 
-use std::sync::Arc;
+use std::{any::Any, sync::Arc};
 
 use http::{Extensions, HeaderMap, Request};
 
@@ -24,7 +24,7 @@ use crate::{
         binding::Client,
         csrf::CsrfToken,
         event::{EventKind, Observer, SessionEvent},
-        handle::Environment,
+        handle::{Environment, Session},
         id::Lineage,
         policy::SessionPolicy,
         time::{Clock, Timestamp},
@@ -113,6 +113,24 @@ impl Shared {
             tokens,
             keeper,
             settings,
+        }
+    }
+
+    /// Those in which a session was made.
+    pub(crate) fn of(session: &Session) -> &Self {
+        let environment: &dyn Any = &**session.environment();
+        match environment.downcast_ref() {
+            Some(shared) => shared,
+            None => unreachable!("a request's session is made by its layer"),
+        }
+    }
+
+    /// The same, to be kept.
+    pub(crate) fn kept_of(session: &Session) -> Arc<Self> {
+        let environment: Arc<dyn Any + Send + Sync> = Arc::clone(session.environment()) as _;
+        match environment.downcast() {
+            Ok(shared) => shared,
+            Err(_) => unreachable!("a request's session is made by its layer"),
         }
     }
 

@@ -1,6 +1,7 @@
 //! [`Session`]: what a handler holds.
 
 use std::{
+    any::Any,
     fmt,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -26,8 +27,8 @@ use super::{
     time::Timestamp,
 };
 
-/// What a session needs from the layer around it.
-pub(crate) trait Environment: Send + Sync {
+/// What a session needs from the layer around it, which knows itself again in it.
+pub(crate) trait Environment: Any + Send + Sync {
     fn now(&self) -> Timestamp;
     fn observe(&self, event: &SessionEvent);
     /// How many bytes of entries a session may hold.
@@ -90,6 +91,10 @@ impl Session {
             read: AtomicBool::new(false),
             pending: Mutex::default(),
         }))
+    }
+
+    pub(crate) fn environment(&self) -> &Arc<dyn Environment> {
+        &self.0.environment
     }
 
     /// The place of what the request holds, for as long as nobody else has the handle.
