@@ -5,15 +5,19 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::task::{Context, Poll, ready};
 
+use arc_swap::ArcSwap;
 use http::header::{CACHE_CONTROL, COOKIE, SET_COOKIE, VARY};
 use http::{HeaderMap, HeaderValue, Request, Response};
 use pin_project_lite::pin_project;
+use rand::TryRng;
+use rand::rngs::SysRng;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use tower_layer::Layer;
 use tower_service::Service;
 
 use super::layer::{Mark, after, now, set_cookie};
+use super::token::KEY_ID;
 use super::{Known, NAME, Scan, Sealer};
 
 /// What is done beyond the floor with `Vary` and `no-store`; each step does those before it too.
@@ -23,6 +27,9 @@ pub enum Step {
     Handle,
     /// A second extension, there only when somebody is logged in.
     Two,
+    /// Keys that may be replaced while the server runs, each found by the id that a token names; random bytes from
+    /// the operating system; and no cookie of that name from the handler.
+    Ring,
     /// A look at which tokens ended before their time, in one table behind one lock.
     Ended,
     /// In its place a look at a record, and the SHA-256 of the token's secret held against it.
@@ -74,6 +81,7 @@ pub struct Member(pub Handle);
 struct Shared {
     scan: Scan,
     sealer: Sealer,
+    ring: ArcSwap<Vec<([u8; 3], Sealer)>>,
     step: Step,
     ended: RwLock<HashMap<[u8; 16], u32>>,
     records: RwLock<HashMap<[u8; 16], Kept>>,
@@ -94,9 +102,11 @@ impl ContractLayer {
     /// With this key, up to this step.
     #[must_use]
     pub fn new(key: [u8; 32], step: Step) -> Self {
+        let sealer = Sealer::new(key);
         Self(Arc::new(Shared {
             scan: Scan::new(NAME),
-            sealer: Sealer::new(key),
+            ring: ArcSwap::from_pointee(vec![(KEY_ID, sealer.clone())]),
+            sealer,
             step,
             ended: RwLock::default(),
             records: RwLock::default(),
@@ -177,8 +187,11 @@ where
             std::mem::take(&mut pending.marks)
         };
         let headers = response.headers_mut();
+        if inner.shared.step >= Step::Ring {
+            strip(headers);
+        }
         if let Some(mark) = marks.last() {
-            let known = after(*mark, inner.known, *this.now);
+            let known = inner.shared.after(*mark, inner.known, *this.now);
             inner.shared.replace(inner.known, known);
             headers.append(SET_COOKIE, set_cookie(&inner.shared.sealer, &known));
             headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -193,11 +206,11 @@ impl Shared {
         let mut fields = headers.get_all(COOKIE).iter();
         let known = fields.find_map(|field| {
             let mut values = self.scan.values(field.as_bytes());
-            values.find_map(|value| self.sealer.open(value))
+            values.find_map(|value| self.open(value))
         });
         let known = known.filter(|known| known.expires > now)?;
         match self.step {
-            Step::Handle | Step::Two => Some(known),
+            Step::Handle | Step::Two | Step::Ring => Some(known),
             Step::Ended => (!read(&self.ended).contains_key(&known.session)).then_some(known),
             Step::Record => {
                 let kept = read(&self.records).get(&known.session)?.clone();
@@ -207,11 +220,31 @@ impl Shared {
         }
     }
 
+    fn open(&self, value: &[u8]) -> Option<Known> {
+        if self.step < Step::Ring {
+            return self.sealer.open(value);
+        }
+        let ring = self.ring.load();
+        let named = |id| ring.iter().find(|(own, _)| *own == id);
+        Sealer::open_with(value, |id| named(id).map(|(_, sealer)| sealer))
+    }
+
+    fn after(&self, mark: Mark, known: Option<Known>, now: u32) -> Known {
+        if self.step < Step::Ring {
+            return after(mark, known, now, rand::random);
+        }
+        after(mark, known, now, || {
+            let mut bytes = [0; 16];
+            SysRng.try_fill_bytes(&mut bytes).expect("random bytes");
+            bytes
+        })
+    }
+
     /// Takes note that one session ended and another began.
     fn replace(&self, old: Option<Known>, new: Known) {
         let old = old.filter(|old| old.session != new.session);
         match self.step {
-            Step::Handle | Step::Two => {}
+            Step::Handle | Step::Two | Step::Ring => {}
             Step::Ended => {
                 if let Some(old) = old {
                     write(&self.ended).insert(old.session, old.expires);
@@ -226,6 +259,23 @@ impl Shared {
                 records.insert(new.session, Kept { digest, known: new });
             }
         }
+    }
+}
+
+/// Takes out what the handler set under our name.
+fn strip(headers: &mut HeaderMap) {
+    let ours = |value: &HeaderValue| {
+        let name = value.as_bytes().strip_prefix(NAME.as_bytes());
+        name.is_some_and(|rest| rest.starts_with(b"="))
+    };
+    if headers.keys().all(|name| name != SET_COOKIE) {
+        return;
+    }
+    let all = headers.get_all(SET_COOKIE).iter();
+    let others: Vec<_> = all.filter(|value| !ours(value)).cloned().collect();
+    headers.remove(SET_COOKIE);
+    for other in others {
+        headers.append(SET_COOKIE, other);
     }
 }
 

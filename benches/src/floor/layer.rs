@@ -121,7 +121,7 @@ where
         let mut response = ready!(this.inner.poll(cx))?;
         let mark = response.extensions().get::<Mark>().copied();
         if let Some(mark) = mark {
-            let known = after(mark, *this.known, *this.now);
+            let known = after(mark, *this.known, *this.now, rand::random);
             response
                 .headers_mut()
                 .append(SET_COOKIE, set_cookie(&this.shared.sealer, &known));
@@ -159,9 +159,14 @@ pub(super) fn set_cookie(sealer: &Sealer, known: &Known) -> HeaderValue {
 }
 
 /// What the next token says.
-pub(super) fn after(mark: Mark, known: Option<Known>, now: u32) -> Known {
+pub(super) fn after(
+    mark: Mark,
+    known: Option<Known>,
+    now: u32,
+    random: impl FnOnce() -> [u8; 16],
+) -> Known {
     let fresh = |user, note| Known {
-        session: rand::random(),
+        session: random(),
         issued: now,
         expires: now.saturating_add(HOURS_12),
         user,

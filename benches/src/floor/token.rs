@@ -5,6 +5,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
+/// The key that every token here names.
+pub(super) const KEY_ID: [u8; 3] = *b"key";
 const PAYLOAD: usize = 40;
 const WHOLE: usize = PAYLOAD + 32;
 /// Its length as text.
@@ -40,7 +42,7 @@ impl Sealer {
     pub fn seal(&self, known: &Known, out: &mut Vec<u8>) {
         let mut bytes = [0; WHOLE];
         bytes[0] = 1;
-        bytes[1..4].copy_from_slice(b"key");
+        bytes[1..4].copy_from_slice(&KEY_ID);
         bytes[4..20].copy_from_slice(&known.session);
         bytes[20..24].copy_from_slice(&known.issued.to_be_bytes());
         bytes[24..28].copy_from_slice(&known.expires.to_be_bytes());
@@ -58,14 +60,22 @@ impl Sealer {
     /// What a token says, when its MAC holds.
     #[must_use]
     pub fn open(&self, text: &[u8]) -> Option<Known> {
+        Self::open_with(text, |_| Some(self))
+    }
+
+    /// The same with the key that the token names.
+    pub fn open_with<'k>(
+        text: &[u8],
+        key: impl FnOnce([u8; 3]) -> Option<&'k Self>,
+    ) -> Option<Known> {
         let text: &[u8; TEXT] = text.try_into().ok()?;
         let mut bytes = [0; WHOLE];
         URL_SAFE_NO_PAD
             .decode_slice_unchecked(text, &mut bytes)
             .ok()?;
         let (payload, tag) = bytes.split_at(PAYLOAD);
-        self.mac(payload).verify_slice(tag).ok()?;
-        if payload[..4] != *b"\x01key" {
+        key(part(payload, 1))?.mac(payload).verify_slice(tag).ok()?;
+        if payload[0] != 1 || payload[1..4] != KEY_ID {
             return None;
         }
         Some(Known {

@@ -54,6 +54,7 @@ pub(super) fn contract(runtime: &Rc<Runtime>, step: Step) -> Box<dyn Subject> {
     let (name, keeps) = match step {
         Step::Handle => ("floor, also a handle", Keeps::InSignedCookie),
         Step::Two => ("floor, also two extensions", Keeps::InSignedCookie),
+        Step::Ring => ("floor, also a key ring", Keeps::InSignedCookie),
         Step::Ended => ("floor, also ended tokens", Keeps::InSignedCookie),
         Step::Record => ("floor, also a record", Keeps::BehindSignedCookie),
     };

@@ -107,6 +107,7 @@ pub fn all(runtime: &Rc<Runtime>) -> Vec<Box<dyn Subject>> {
         floor::subject(runtime, true),
         floor::contract(runtime, Step::Handle),
         floor::contract(runtime, Step::Two),
+        floor::contract(runtime, Step::Ring),
         floor::contract(runtime, Step::Ended),
         floor::contract(runtime, Step::Record),
         tower_sessions::plain(runtime),
