@@ -118,6 +118,10 @@ impl CookieWriter {
     }
 
     fn strip(&self, headers: &mut HeaderMap) {
+        // Most responses have a few names and not this one: looking at each costs less than hashing it.
+        if headers.keys().all(|name| name != SET_COOKIE) {
+            return;
+        }
         let ours = |value: &&HeaderValue| self.is_ours(value.as_bytes());
         if headers.get_all(SET_COOKIE).iter().any(|value| ours(&value)) {
             let all = headers.get_all(SET_COOKIE).iter();
