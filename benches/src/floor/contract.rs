@@ -16,6 +16,7 @@ use subtle::ConstantTimeEq;
 use tower_layer::Layer;
 use tower_service::Service;
 
+use super::full::Full;
 use super::layer::{Mark, after, now, set_cookie};
 use super::token::KEY_ID;
 use super::{Known, NAME, Scan, Sealer};
@@ -32,7 +33,9 @@ pub enum Step {
     Ring,
     /// A look at which tokens ended before their time, in one table behind one lock.
     Ended,
-    /// In its place a look at a record, and the SHA-256 of the token's secret held against it.
+    /// A whole session in the token: as many bytes as it needs, its subject as text, its times, its data.
+    Full,
+    /// In place of the last two a look at a record, and the SHA-256 of the token's secret held against it.
     Record,
 }
 
@@ -43,6 +46,7 @@ pub struct Handle(Arc<Inner>);
 struct Inner {
     shared: Arc<Shared>,
     known: Option<Known>,
+    full: Option<Full>,
     pending: Mutex<Pending>,
 }
 
@@ -64,7 +68,10 @@ impl Handle {
     /// Whether somebody is logged in.
     #[must_use]
     pub fn is_member(&self) -> bool {
-        self.0.known.is_some_and(|known| known.user != 0)
+        match &self.0.full {
+            Some(full) => full.subject.is_some(),
+            None => self.0.known.is_some_and(|known| known.user != 0),
+        }
     }
 }
 
@@ -144,9 +151,17 @@ where
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         let now = now();
+        let (known, full) = match self.shared.step {
+            Step::Full => {
+                let full = self.shared.full(request.headers(), now);
+                (full.as_ref().map(Full::known), full)
+            }
+            _ => (self.shared.known(request.headers(), now), None),
+        };
         let handle = Handle(Arc::new(Inner {
             shared: Arc::clone(&self.shared),
-            known: self.shared.known(request.headers(), now),
+            known,
+            full,
             pending: Mutex::default(),
         }));
         if self.shared.step >= Step::Two && handle.is_member() {
@@ -193,7 +208,7 @@ where
         if let Some(mark) = marks.last() {
             let known = inner.shared.after(*mark, inner.known, *this.now);
             inner.shared.replace(inner.known, known);
-            headers.append(SET_COOKIE, set_cookie(&inner.shared.sealer, &known));
+            headers.append(SET_COOKIE, inner.shared.set_cookie(&known));
             headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         }
         headers.append(VARY, HeaderValue::from_static("cookie"));
@@ -211,13 +226,38 @@ impl Shared {
         let known = known.filter(|known| known.expires > now)?;
         match self.step {
             Step::Handle | Step::Two | Step::Ring => Some(known),
-            Step::Ended => (!read(&self.ended).contains_key(&known.session)).then_some(known),
+            Step::Ended | Step::Full => (!self.has_ended(&known.session)).then_some(known),
             Step::Record => {
                 let kept = read(&self.records).get(&known.session)?.clone();
                 let same = kept.digest.ct_eq(&digest(&known));
                 bool::from(same).then_some(kept.known)
             }
         }
+    }
+
+    fn full(&self, headers: &HeaderMap, now: u32) -> Option<Full> {
+        let mut fields = headers.get_all(COOKIE).iter();
+        let full = fields.find_map(|field| {
+            let mut values = self.scan.values(field.as_bytes());
+            values.find_map(|value| {
+                let ring = self.ring.load();
+                let named = |id| ring.iter().find(|(own, _)| *own == id);
+                Sealer::open_full(value, |id| named(id).map(|(_, sealer)| sealer))
+            })
+        });
+        let full = full.filter(|full| full.times[1] > u64::from(now) * 1000)?;
+        (!self.has_ended(&full.session)).then_some(full)
+    }
+
+    fn has_ended(&self, session: &[u8; 16]) -> bool {
+        read(&self.ended).contains_key(session)
+    }
+
+    fn set_cookie(&self, known: &Known) -> HeaderValue {
+        set_cookie(|text| match self.step {
+            Step::Full => self.sealer.seal_full(&Full::of(known), text),
+            _ => self.sealer.seal(known, text),
+        })
     }
 
     fn open(&self, value: &[u8]) -> Option<Known> {
@@ -245,7 +285,7 @@ impl Shared {
         let old = old.filter(|old| old.session != new.session);
         match self.step {
             Step::Handle | Step::Two | Step::Ring => {}
-            Step::Ended => {
+            Step::Ended | Step::Full => {
                 if let Some(old) = old {
                     write(&self.ended).insert(old.session, old.expires);
                 }

@@ -122,9 +122,10 @@ where
         let mark = response.extensions().get::<Mark>().copied();
         if let Some(mark) = mark {
             let known = after(mark, *this.known, *this.now, rand::random);
-            response
-                .headers_mut()
-                .append(SET_COOKIE, set_cookie(&this.shared.sealer, &known));
+            response.headers_mut().append(
+                SET_COOKIE,
+                set_cookie(|text| this.shared.sealer.seal(&known, text)),
+            );
         }
         if this.shared.polite {
             let headers = response.headers_mut();
@@ -149,11 +150,11 @@ impl Shared {
 }
 
 /// The field that hands out a token, in one buffer.
-pub(super) fn set_cookie(sealer: &Sealer, known: &Known) -> HeaderValue {
+pub(super) fn set_cookie(seal: impl FnOnce(&mut Vec<u8>)) -> HeaderValue {
     let mut text = Vec::with_capacity(NAME.len() + 1 + TEXT + ATTRIBUTES.len());
     text.extend_from_slice(NAME.as_bytes());
     text.push(b'=');
-    sealer.seal(known, &mut text);
+    seal(&mut text);
     text.extend_from_slice(ATTRIBUTES);
     HeaderValue::from_maybe_shared(Bytes::from(text)).expect("plain text")
 }

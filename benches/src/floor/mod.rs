@@ -9,6 +9,7 @@
 //! steps cost in straight-line code bounds what a layer that keeps those promises can cost.
 
 mod contract;
+mod full;
 mod layer;
 mod scan;
 mod token;

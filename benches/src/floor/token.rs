@@ -87,6 +87,14 @@ impl Sealer {
         })
     }
 
+    pub(super) fn tag(&self, message: &[u8]) -> [u8; 32] {
+        self.mac(message).finalize().into_bytes().into()
+    }
+
+    pub(super) fn holds(&self, message: &[u8], tag: &[u8]) -> bool {
+        self.mac(message).verify_slice(tag).is_ok()
+    }
+
     fn mac(&self, payload: &[u8]) -> Hmac<Sha256> {
         self.0.clone().chain_update(payload)
     }

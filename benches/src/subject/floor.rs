@@ -56,6 +56,7 @@ pub(super) fn contract(runtime: &Rc<Runtime>, step: Step) -> Box<dyn Subject> {
         Step::Two => ("floor, also two extensions", Keeps::InSignedCookie),
         Step::Ring => ("floor, also a key ring", Keeps::InSignedCookie),
         Step::Ended => ("floor, also ended tokens", Keeps::InSignedCookie),
+        Step::Full => ("floor, also a session in the token", Keeps::InSignedCookie),
         Step::Record => ("floor, also a record", Keeps::BehindSignedCookie),
     };
     let label = Label {

@@ -109,6 +109,7 @@ pub fn all(runtime: &Rc<Runtime>) -> Vec<Box<dyn Subject>> {
         floor::contract(runtime, Step::Two),
         floor::contract(runtime, Step::Ring),
         floor::contract(runtime, Step::Ended),
+        floor::contract(runtime, Step::Full),
         floor::contract(runtime, Step::Record),
         tower_sessions::plain(runtime),
         tower_sessions::signed(runtime),
