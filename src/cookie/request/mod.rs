@@ -160,7 +160,9 @@ impl CookieReader {
 
 /// The values that came under one name.
 struct Candidates<'a, 'p, T> {
-    tried: [&'a [u8]; MAX_CANDIDATES],
+    first: &'a [u8],
+    /// Those after the first: hardly ever, and filling the array would cost every request.
+    more: Option<[&'a [u8]; MAX_CANDIDATES - 1]>,
     count: usize,
     presented: &'p mut Presented<T>,
 }
@@ -168,18 +170,33 @@ struct Candidates<'a, 'p, T> {
 impl<'a, 'p, T> Candidates<'a, 'p, T> {
     fn new(presented: &'p mut Presented<T>) -> Self {
         Self {
-            tried: [&[]; MAX_CANDIDATES],
+            first: &[],
+            more: None,
             count: 0,
             presented,
         }
     }
 
+    /// Takes note of a value; false if it came before, or if enough have come.
+    fn note(&mut self, value: &'a [u8]) -> bool {
+        if self.count == 0 {
+            self.first = value;
+        } else {
+            let more = self.more.get_or_insert([&[]; MAX_CANDIDATES - 1]);
+            let at = self.count - 1;
+            if at == more.len() || value == self.first || more[..at].contains(&value) {
+                return false;
+            }
+            more[at] = value;
+        }
+        self.count += 1;
+        true
+    }
+
     fn consider(&mut self, value: &'a [u8], open: impl FnOnce(&[u8]) -> Result<T, Rejected>) {
-        if self.count == MAX_CANDIDATES || self.tried[..self.count].contains(&value) {
+        if !self.note(value) {
             return;
         }
-        self.tried[self.count] = value;
-        self.count += 1;
         match open(value) {
             Ok(opened) => {
                 *self.presented = match self.presented {
