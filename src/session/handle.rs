@@ -63,14 +63,28 @@ pub(crate) trait Environment: Any + Send + Sync {
 /// }
 /// ```
 #[derive(Clone)]
-pub struct Session(Arc<Inner>);
+pub struct Session(Arc<Inner<[Live]>>);
 
-struct Inner {
+struct Inner<L: ?Sized> {
     environment: Arc<dyn Environment>,
     admitted_at: Timestamp,
-    live: Option<Live>,
     read: AtomicBool,
     pending: Mutex<Pending>,
+    /// What the request holds, or nothing: one or none, so that nobody's session takes no room for it.
+    live: L,
+}
+
+impl<L> Inner<L> {
+    #[inline]
+    fn make(environment: Arc<dyn Environment>, admitted_at: Timestamp, live: L) -> Arc<Self> {
+        Arc::new(Self {
+            environment,
+            admitted_at,
+            read: AtomicBool::new(false),
+            pending: Mutex::default(),
+            live,
+        })
+    }
 }
 
 #[derive(Default)]
@@ -84,27 +98,26 @@ struct Pending {
 impl Session {
     /// Nobody's session.
     pub(crate) fn new(environment: Arc<dyn Environment>, admitted_at: Timestamp) -> Self {
-        Self(Arc::new(Inner {
-            environment,
-            admitted_at,
-            live: None,
-            read: AtomicBool::new(false),
-            pending: Mutex::default(),
-        }))
+        Self(Inner::make(environment, admitted_at, []))
+    }
+
+    /// The session that a request holds.
+    #[inline]
+    pub(crate) fn holding(
+        live: Live,
+        environment: Arc<dyn Environment>,
+        admitted_at: Timestamp,
+    ) -> Self {
+        Self(Inner::make(environment, admitted_at, [live]))
+    }
+
+    /// What the request holds, for as long as nobody else has the handle.
+    pub(crate) fn live_mut(&mut self) -> Option<&mut Live> {
+        Arc::get_mut(&mut self.0)?.live.first_mut()
     }
 
     pub(crate) fn environment(&self) -> &Arc<dyn Environment> {
         &self.0.environment
-    }
-
-    /// The place of what the request holds, for as long as nobody else has the handle.
-    pub(crate) fn place(&mut self) -> &mut Option<Live> {
-        match Arc::get_mut(&mut self.0) {
-            Some(inner) => &mut inner.live,
-            None => {
-                unreachable!("an admission changes a session, and ends before it is handed out")
-            }
-        }
     }
 
     /// Says that a user proved who they are.
@@ -236,7 +249,7 @@ impl Session {
     #[must_use]
     pub fn id(&self) -> Option<SessionId> {
         self.touch_read();
-        self.0.live.as_ref().map(|live| live.id)
+        self.live().map(|live| live.id)
     }
 
     /// The logged-in session as it was when the request came, if anybody was logged in.
@@ -254,7 +267,7 @@ impl Session {
     #[must_use]
     pub fn is_suspended(&self) -> bool {
         self.touch_read();
-        self.0.live.as_ref().is_some_and(|live| live.suspended)
+        self.live().is_some_and(|live| live.suspended)
     }
 
     /// A CSRF token for a form or a script of this response.
@@ -300,7 +313,7 @@ impl Session {
 
     fn own(&self) -> Option<&Live> {
         self.touch_read();
-        self.0.live.as_ref().filter(|live| !live.suspended)
+        self.live().filter(|live| !live.suspended)
     }
 
     fn look<R>(&self, at: impl FnOnce(Option<&Authentication>, &Entries) -> R) -> R {
@@ -308,7 +321,7 @@ impl Session {
         if let Some(draft) = &self.pending().draft {
             return at(draft.authentication.as_ref(), &draft.entries);
         }
-        match &self.0.live {
+        match self.live() {
             Some(live) if !live.suspended => {
                 at(live.state.authentication.as_ref(), &live.state.entries)
             }
@@ -330,7 +343,7 @@ impl Session {
     fn is_late(&self, pending: &Pending) -> bool {
         if pending.closed {
             let event = SessionEvent {
-                session: self.0.live.as_ref().map(|live| live.id),
+                session: self.live().map(|live| live.id),
                 ..SessionEvent::new(EventKind::LateMark, self.0.environment.now())
             };
             self.0.environment.observe(&event);
@@ -342,7 +355,7 @@ impl Session {
         self.touch_read();
         pending
             .draft
-            .get_or_insert_with(|| Box::new(Draft::of(self.0.live.as_ref())))
+            .get_or_insert_with(|| Box::new(Draft::of(self.live())))
     }
 
     fn pending(&self) -> MutexGuard<'_, Pending> {
@@ -363,7 +376,7 @@ impl Session {
     }
 
     pub(crate) fn live(&self) -> Option<&Live> {
-        self.0.live.as_ref()
+        self.0.live.first()
     }
 
     pub(crate) fn admitted_at(&self) -> Timestamp {
@@ -381,7 +394,7 @@ impl Session {
 impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Session")
-            .field("id", &self.0.live.as_ref().map(|live| live.id))
+            .field("id", &self.live().map(|live| live.id))
             .finish_non_exhaustive()
     }
 }

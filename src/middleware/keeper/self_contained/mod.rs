@@ -55,8 +55,8 @@ pub(crate) fn read(
             suspended: false,
             rebind: false,
         };
-        let mut session = Session::new(Arc::clone(shared) as _, now);
-        let live = session.place().insert(unread);
+        let mut session = Session::holding(unread, Arc::clone(shared) as _, now);
+        let live = its_own(&mut session);
         token.read(&mut live.state)?;
         if let List::Here(list) = list
             && !shared.binds_clients()
@@ -150,6 +150,14 @@ pub(crate) async fn admit(
     Ok((nobody, admission))
 }
 
+/// What a session of a token holds, before anybody else has it.
+fn its_own(session: &mut Session) -> &mut Live {
+    match session.live_mut() {
+        Some(live) => live,
+        None => unreachable!("a token's session holds what was in it"),
+    }
+}
+
 async fn open(
     shared: &Shared,
     list: &List,
@@ -158,9 +166,7 @@ async fn open(
     client: &Client,
     now: Timestamp,
 ) -> Result<Result<(), Dead>, StoreError> {
-    let Some(live) = session.place() else {
-        unreachable!("a token's session holds what was in it");
-    };
+    let live = its_own(session);
     let standing = standing(list.status(issued(live), now).await?);
     match weigh(shared, live, standing, kind, now) {
         Ok(hold) => {

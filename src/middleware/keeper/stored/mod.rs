@@ -131,8 +131,7 @@ fn admitted(
         revision,
     } = stored;
     let claim = token.value.clone();
-    let mut session = Session::new(Arc::clone(shared) as _, now);
-    *session.place() = Some(Live {
+    let live = Live {
         id: *claim.id(),
         state: mem::take(&mut record.fields.state),
         hold: Hold::Lost,
@@ -140,7 +139,8 @@ fn admitted(
         lineage: record.fields.lineage,
         suspended: false,
         rebind: false,
-    });
+    };
+    let session = Session::holding(live, Arc::clone(shared) as _, now);
     let kept = Kept {
         claim,
         revision,
@@ -151,7 +151,7 @@ fn admitted(
 
 /// What a session holds that was [`admitted`].
 fn held_in(session: &mut Session) -> &mut Live {
-    match session.place() {
+    match session.live_mut() {
         Some(live) => live,
         None => unreachable!("a record's session holds what was in it"),
     }

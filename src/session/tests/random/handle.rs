@@ -47,8 +47,11 @@ impl Environment for Layer {
 /// Says through the handle what the case's marks say.
 fn perform(case: &Case) -> Session {
     let layer = Arc::new(Layer::default());
-    let mut session = Session::new(Arc::clone(&layer) as _, NOW);
-    *session.place() = case.live.clone();
+    let environment = Arc::clone(&layer) as _;
+    let session = match &case.live {
+        Some(live) => Session::holding(live.clone(), environment, NOW),
+        None => Session::new(environment, NOW),
+    };
     let key = |name: &str| DataKey::<String>::named(name).unwrap();
     for (at, mark) in &case.marks {
         layer.0.store(at.as_unix_millis(), SeqCst);
