@@ -104,10 +104,6 @@ impl RequestContext {
         Shared::of(&self.session)
     }
 
-    pub(crate) fn shares(&self) -> Arc<Shared> {
-        Shared::kept_of(&self.session)
-    }
-
     pub(crate) fn was_read(&self) -> bool {
         self.session.was_read()
     }

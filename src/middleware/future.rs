@@ -30,8 +30,10 @@ pin_project! {
     where
         S: Service<Request<B>>,
     {
+        // Dropped first: what the handler's destructors mark counts.
         #[pin]
         state: State<S, B, S::Future, S::Response, S::Error>,
+        context: Option<RequestContext>,
         failure: F,
     }
 }
@@ -46,15 +48,12 @@ pin_project! {
             shared: Arc<Shared>,
         },
         Run {
-            // Dropped first: what its destructors mark counts.
             #[pin]
             handler: Fut,
-            context: RequestContext,
         },
         Settle {
             settling: Unsettled,
             answer: Option<Result<Res, Err>>,
-            shared: Arc<Shared>,
             read: bool,
         },
         Done,
@@ -79,13 +78,15 @@ where
                 service,
                 shared,
             },
+            context: None,
             failure,
         }
     }
 
     pub(crate) const fn run(handler: S::Future, context: RequestContext, failure: F) -> Self {
         Self {
-            state: State::Run { handler, context },
+            state: State::Run { handler },
+            context: Some(context),
             failure,
         }
     }
@@ -116,7 +117,8 @@ where
                         Ok(context) => {
                             context.enter(request.extensions_mut());
                             let handler = service.call(request);
-                            this.state.set(State::Run { handler, context });
+                            this.state.set(State::Run { handler });
+                            *this.context = Some(context);
                         }
                         Err(error) => {
                             let mut response = reply(this.failure, &error);
@@ -126,8 +128,11 @@ where
                         }
                     }
                 }
-                StateProj::Run { handler, context } => {
+                StateProj::Run { handler } => {
                     let mut answer = ready!(handler.poll(cx));
+                    let Some(context) = this.context else {
+                        unreachable!("a handler runs within its context");
+                    };
                     let outcome = match &answer {
                         Ok(response) if response.status().is_server_error() => Outcome::ServerError,
                         Ok(_) => Outcome::Answered,
@@ -140,28 +145,23 @@ where
                             this.state.set(State::Done);
                             return Poll::Ready(answer);
                         }
-                        Conclusion::Later(settling) => {
-                            let shared = context.shares();
-                            this.state.set(State::Settle {
-                                settling,
-                                answer: Some(answer),
-                                shared,
-                                read,
-                            });
-                        }
+                        Conclusion::Later(settling) => this.state.set(State::Settle {
+                            settling,
+                            answer: Some(answer),
+                            read,
+                        }),
                     }
                 }
                 StateProj::Settle {
                     settling,
                     answer,
-                    shared,
                     read,
                 } => {
                     let settled = ready!(settling.poll(cx));
-                    let Some(mut answer) = answer.take() else {
+                    let (Some(mut answer), Some(context)) = (answer.take(), this.context) else {
                         unreachable!("the answer leaves once, with the settlement");
                     };
-                    finish(shared, this.failure, &mut answer, settled, *read);
+                    finish(context.shared(), this.failure, &mut answer, settled, *read);
                     this.state.set(State::Done);
                     return Poll::Ready(answer);
                 }
