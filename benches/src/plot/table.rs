@@ -61,9 +61,10 @@ pub fn ratios(run: &Run) -> String {
     for subject in ours {
         type Against = fn(&Run, Scenario) -> Option<f64>;
         let (words, contract): (&str, Against) = if subject.ends_with("self-contained") {
-            ("× the floor, also ended tokens", |run, scenario| {
-                named(run, scenario, "floor, also ended tokens")
-            })
+            (
+                "× the floor, also a session in the token",
+                |run, scenario| named(run, scenario, "floor, also a session in the token"),
+            )
         } else {
             ("× the floor, also a record", |run, scenario| {
                 named(run, scenario, "floor, also a record")
