@@ -262,10 +262,14 @@ fn trim(mut bytes: &[u8]) -> &[u8] {
 mod tests {
     use std::time::Duration;
 
+    use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
     use http::{HeaderMap, HeaderValue, header::COOKIE};
 
-    use super::TransactionCookie;
-    use crate::{key::KeyRing, session::time::Timestamp};
+    use super::{EXPIRY_END, TransactionCookie};
+    use crate::{
+        key::{KeyRing, TAG_LEN},
+        session::time::Timestamp,
+    };
 
     const NOW: Timestamp = Timestamp::from_unix_seconds(1_800_000_000);
 
@@ -327,6 +331,15 @@ mod tests {
             &format!("{sent}="),
         ] {
             assert_eq!(read_at(&[text], NOW), None, "{text}");
+        }
+    }
+
+    /// R25: from nothing to a key id, an expiry and a tag without anything between them.
+    #[test]
+    fn a_value_of_any_length_that_says_nothing_is_refused() {
+        for len in 0..=EXPIRY_END + TAG_LEN {
+            let value = format!("__Host-Http-oidc={}", URL_SAFE_NO_PAD.encode(vec![0; len]));
+            assert_eq!(read_at(&[&value], NOW), None, "{len}");
         }
     }
 
