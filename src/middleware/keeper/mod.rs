@@ -21,6 +21,7 @@ use crate::{
         binding::{Client, OnChange},
         decide::{Dead, Live, Outcome, Settlement, Verdict, lower_remembered},
         event::{EventKind, SessionEvent},
+        handle::Session,
         id::SessionId,
         mark::Mark,
         time::Timestamp,
@@ -115,6 +116,14 @@ pub(crate) const fn kind_of(authenticated: bool) -> CookieKind {
         CookieKind::Session
     } else {
         CookieKind::Guest
+    }
+}
+
+/// What a session holds that was made to hold it, before anybody else has the handle.
+fn held_in(session: &mut Session) -> &mut Live {
+    match session.live_mut() {
+        Some(live) => live,
+        None => unreachable!("it was made to hold something"),
     }
 }
 

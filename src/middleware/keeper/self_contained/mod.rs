@@ -5,7 +5,7 @@ mod settle;
 use std::{mem, sync::Arc};
 
 pub(crate) use self::settle::{settle, settle_later};
-use super::{Admission, BoxLoad, list::List};
+use super::{Admission, BoxLoad, held_in, list::List};
 use crate::{
     cookie::{CookieKind, request::Presented, token::Rejected},
     middleware::{
@@ -56,7 +56,7 @@ pub(crate) fn read(
             rebind: false,
         };
         let mut session = Session::holding(unread, Arc::clone(shared) as _, now);
-        let live = its_own(&mut session);
+        let live = held_in(&mut session);
         token.read(&mut live.state)?;
         if let List::Here(list) = list
             && !shared.binds_clients()
@@ -150,14 +150,6 @@ pub(crate) async fn admit(
     Ok((nobody, admission))
 }
 
-/// What a session of a token holds, before anybody else has it.
-fn its_own(session: &mut Session) -> &mut Live {
-    match session.live_mut() {
-        Some(live) => live,
-        None => unreachable!("a token's session holds what was in it"),
-    }
-}
-
 async fn open(
     shared: &Shared,
     list: &List,
@@ -166,7 +158,7 @@ async fn open(
     client: &Client,
     now: Timestamp,
 ) -> Result<Result<(), Dead>, StoreError> {
-    let live = its_own(session);
+    let live = held_in(session);
     let standing = standing(list.status(issued(live), now).await?);
     match weigh(shared, live, standing, kind, now) {
         Ok(hold) => {

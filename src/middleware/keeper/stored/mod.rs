@@ -5,7 +5,7 @@ pub(super) mod settle;
 use std::{mem, sync::Arc};
 
 pub(crate) use self::settle::settle;
-use super::{Admission, BoxLoad, kind_of};
+use super::{Admission, BoxLoad, held_in, kind_of};
 use crate::{
     cookie::{CookieKind, request::Presented, token::Opened},
     middleware::{
@@ -147,14 +147,6 @@ fn admitted(
         record,
     };
     (session, kept)
-}
-
-/// What a session holds that was [`admitted`].
-fn held_in(session: &mut Session) -> &mut Live {
-    match session.live_mut() {
-        Some(live) => live,
-        None => unreachable!("a record's session holds what was in it"),
-    }
 }
 
 async fn admit(
