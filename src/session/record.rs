@@ -226,9 +226,9 @@ impl Proof {
 /// What a store keeps for one session.
 ///
 /// Opaque: a store keeps the bytes of [`encode`](Self::encode), reads them back with
-/// [`decode`](Self::decode), and looks at [`expires_at`](Self::expires_at) and
-/// [`subject`](Self::subject) for its clean-up and its index. Of secrets it holds SHA-256 digests only,
-/// so who reads a store cannot present a session.
+/// [`decode`](Self::decode), and looks at [`expires_at`](Self::expires_at),
+/// [`absolute_expiry`](Self::absolute_expiry) and [`subject`](Self::subject) for its clean-up and its index.
+/// Of secrets it holds SHA-256 digests only, so who reads a store cannot present a session.
 ///
 /// # Compatibility
 ///
@@ -277,6 +277,29 @@ impl Record {
     #[must_use]
     pub const fn expires_at(&self) -> Timestamp {
         self.fields.expires_at
+    }
+
+    /// When the session ends at the latest, however often it is used: its absolute limit.
+    ///
+    /// A store reads it to decide how long an index entry of the session has to last: until the later of
+    /// this and [`expires_at`](Self::expires_at).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[cfg(feature = "testing")] {
+    /// use std::time::Duration;
+    /// use tower_session_guard::{Timestamp, testing::RecordBuilder};
+    ///
+    /// let now = Timestamp::from_unix_seconds(1_800_000_000);
+    /// let record = RecordBuilder::new(now).build();
+    /// let entry_lasts_until = record.absolute_expiry().max(record.expires_at());
+    /// assert_eq!(entry_lasts_until, now.after(Duration::from_secs(3600)));
+    /// # }
+    /// ```
+    #[must_use]
+    pub const fn absolute_expiry(&self) -> Timestamp {
+        self.fields.state.absolute_expiry
     }
 
     /// Whether the session has ended at `now`.

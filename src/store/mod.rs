@@ -16,8 +16,7 @@ pub mod revocation;
 mod shards;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod sql;
-#[cfg(feature = "_network")]
-mod time_limit;
+pub mod time_limit;
 
 use std::{fmt, pin::Pin, sync::Arc};
 
@@ -50,8 +49,10 @@ pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>>
 /// Where sessions live: six conditional operations, each atomic on one session.
 ///
 /// The layer decides what a session is and whether a client may have it; a store only keeps
-/// [records](Record) and answers truthfully. It never looks into a record beyond
-/// [`expires_at`](Record::expires_at) and [`subject`](Record::subject).
+/// [records](Record) and answers truthfully. Of a record it may read when it expires
+/// ([`expires_at`](Record::expires_at)), how long it can be prolonged
+/// ([`absolute_expiry`](Record::absolute_expiry)) and whose it is ([`subject`](Record::subject)); the rest
+/// is opaque to it.
 ///
 /// # The contract
 ///

@@ -78,7 +78,7 @@ pub(super) fn session(id: &SessionId, record: &Record, revision: Revision) -> It
 
 /// The latest moment at which the session can still be alive.
 pub(super) fn lasts_until(record: &Record) -> Timestamp {
-    record.fields.state.absolute_expiry.max(record.expires_at())
+    record.absolute_expiry().max(record.expires_at())
 }
 
 /// What a session's item says, unless its attributes contradict each other: an item that was copied from

@@ -58,7 +58,7 @@ impl RedisStore {
         record: &Record,
         now: Timestamp,
     ) -> Result<Listing, StoreError> {
-        let bound = record.expires_at().max(record.fields.state.absolute_expiry);
+        let bound = record.expires_at().max(record.absolute_expiry());
         let call = ENLIST
             .on(self.index_key(owner))
             .arg(id.as_bytes())
