@@ -18,10 +18,6 @@ fn public_types_cross_threads() {
     is_thread_safe::<guard::DataKey<std::rc::Rc<()>>>();
     is_thread_safe::<guard::MemoryStore>();
     is_thread_safe::<guard::store::revocation::MemoryRevocations>();
-    #[cfg(feature = "redis")]
-    is_thread_safe::<guard::store::RedisStore>();
-    #[cfg(feature = "redis")]
-    is_thread_safe::<guard::store::RedisRevocations>();
     is_thread_safe::<guard::Record>();
     is_thread_safe::<guard::Claim>();
     is_thread_safe::<guard::SessionEvent>();

@@ -2,6 +2,9 @@
 
 use std::{collections::BTreeSet, fs, path::Path};
 
+/// The folders that hold tests: the library's own, and those of the other crates of this repository.
+const WITH_TESTS: &[&str] = &["src", "tests", "crates", "tools", "examples"];
+
 fn tests_in(folder: &Path, found: &mut BTreeSet<String>) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
@@ -23,7 +26,7 @@ fn tests_in(folder: &Path, found: &mut BTreeSet<String>) {
 fn every_test_that_the_evidence_names_exists() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut found = BTreeSet::new();
-    for folder in ["src", "tests"] {
+    for folder in WITH_TESTS {
         tests_in(&root.join(folder), &mut found);
     }
     let text = fs::read_to_string(root.join("docs/evidence.md")).unwrap();

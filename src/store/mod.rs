@@ -10,8 +10,6 @@ mod error;
 mod firestore;
 mod memory;
 mod outcome;
-#[cfg(feature = "redis")]
-pub mod redis;
 pub mod revocation;
 mod shards;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
@@ -31,8 +29,6 @@ use crate::session::{
 pub use self::dynamodb::DynamoDbStore;
 #[cfg(feature = "firestore")]
 pub use self::firestore::FirestoreStore;
-#[cfg(feature = "redis")]
-pub use self::redis::{RedisRevocations, RedisStore};
 #[cfg(feature = "postgres")]
 pub use self::sql::PostgresStore;
 #[cfg(feature = "sqlite")]

@@ -1,0 +1,182 @@
+//! What the environment variables of the testbed say.
+
+use std::{env, error::Error, sync::Arc, time::Duration};
+
+use tower_session_guard::{
+    Clock, CookiePolicy, KeyRing, MemoryStore, SessionLayer, SessionPolicy, SessionStore, Sessions,
+    SystemClock,
+    testing::{FaultyStore, ManualClock},
+};
+
+use crate::{events::EventLog, gates::Gates};
+
+pub(crate) type Failure = Box<dyn Error + Send + Sync>;
+
+pub(crate) struct Testbed {
+    pub(crate) sessions: SessionLayer,
+    pub(crate) control: Sessions,
+    pub(crate) cookies: CookiePolicy,
+    pub(crate) events: EventLog,
+    pub(crate) gates: Gates,
+    pub(crate) store: Option<FaultyStore<Arc<dyn SessionStore>>>,
+    pub(crate) manual_clock: Option<ManualClock>,
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+pub(crate) async fn from_env() -> Result<Testbed, Failure> {
+    let keys = match env::var_os("SESSION_KEYS") {
+        Some(_) => KeyRing::from_env("SESSION_KEYS")?,
+        None => KeyRing::generate()?,
+    };
+    let cookies = match env::var("TESTBED_COOKIE") {
+        Ok(name) => CookiePolicy::builder().whole_name(name).build()?,
+        Err(_) => CookiePolicy::default(),
+    };
+    let events = EventLog::default();
+    let mut sessions = SessionLayer::new(keys)
+        .with_cookies(cookies.clone())
+        .with_policy(policy()?)
+        .with_observer(events.clone());
+
+    let mut clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let mut manual_clock = None;
+    match setting("TESTBED_CLOCK")?.as_deref() {
+        None => {}
+        Some("manual") => {
+            let manual = ManualClock::starting_at(clock.now());
+            sessions = sessions.with_clock(manual.clone());
+            clock = Arc::new(manual.clone());
+            manual_clock = Some(manual);
+        }
+        Some(other) => {
+            return Err(format!("TESTBED_CLOCK={other}: write manual or leave it out").into());
+        }
+    }
+
+    let store = store(setting("TESTBED_STORE")?.as_deref().unwrap_or("memory")).await?;
+    let store = store.map(FaultyStore::new);
+    if let Some(store) = &store {
+        sessions = sessions.with_store(store.clone());
+    }
+    Ok(Testbed {
+        control: sessions.sessions(),
+        sessions,
+        cookies,
+        events,
+        gates: Gates::default(),
+        store,
+        manual_clock,
+        clock,
+    })
+}
+
+/// The store that `TESTBED_STORE` names; none for self-contained tokens.
+async fn store(name: &str) -> Result<Option<Arc<dyn SessionStore>>, Failure> {
+    Ok(match name {
+        "cookie" => None,
+        "memory" => Some(Arc::new(MemoryStore::new())),
+        #[cfg(feature = "redis")]
+        url if url.starts_with("redis://") || url.starts_with("redis-cluster://") => {
+            use tower_session_guard_redis::RedisStore;
+            Some(Arc::new(RedisStore::connect(url).await?))
+        }
+        #[cfg(feature = "sqlite")]
+        name if name.starts_with("sqlite:") => {
+            use tower_session_guard::store::SqliteStore;
+            let path = name.trim_start_matches("sqlite:");
+            Some(Arc::new(SqliteStore::open(path).await?))
+        }
+        #[cfg(feature = "postgres")]
+        url if url.starts_with("postgres://") => {
+            use tower_session_guard::store::PostgresStore;
+            let store = PostgresStore::new(sqlx::PgPool::connect_lazy(url)?);
+            store.migrate().await?;
+            Some(Arc::new(store))
+        }
+        #[cfg(feature = "dynamodb")]
+        url if url.starts_with("dynamodb://") => Some(Arc::new(dynamodb(url).await?)),
+        #[cfg(feature = "firestore")]
+        url if url.starts_with("firestore://") => {
+            use tower_session_guard::store::FirestoreStore;
+            let (host, project) = host_and_name(url)?;
+            Some(Arc::new(FirestoreStore::emulator(host, project)?))
+        }
+        other => {
+            let kind = other.split(':').next().unwrap_or_default();
+            let feature = match kind {
+                "redis" | "redis-cluster" => "redis",
+                "dynamodb" | "firestore" | "postgres" | "sqlite" => kind,
+                _ => return Err(format!("TESTBED_STORE={other}: there is no such store").into()),
+            };
+            let hint = format!("build the testbed with --features {feature}");
+            return Err(format!("TESTBED_STORE={other}: {hint}").into());
+        }
+    })
+}
+
+/// A table of the emulator at `dynamodb://HOST:PORT/TABLE`, made if need be.
+#[cfg(feature = "dynamodb")]
+async fn dynamodb(url: &str) -> Result<tower_session_guard::store::DynamoDbStore, Failure> {
+    use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
+    use tower_session_guard::store::DynamoDbStore;
+
+    let (host, table) = host_and_name(url)?;
+    let config = aws_sdk_dynamodb::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new("us-east-1"))
+        .credentials_provider(Credentials::new("test", "test", None, None, "testbed"))
+        .endpoint_url(format!("http://{host}"))
+        .http_client(aws_smithy_http_client::Builder::new().build_http())
+        .build();
+    let client = aws_sdk_dynamodb::Client::from_conf(config);
+    let store = DynamoDbStore::new(client, table);
+    store.create_table().await?;
+    Ok(store)
+}
+
+/// The parts of `KIND://HOST:PORT/NAME`.
+#[cfg(any(feature = "dynamodb", feature = "firestore"))]
+fn host_and_name(url: &str) -> Result<(&str, &str), Failure> {
+    let after = url.split_once("://").map(|(_, after)| after);
+    let parts = after.and_then(|after| after.split_once('/'));
+    let parts = parts.filter(|(host, name)| !host.is_empty() && !name.is_empty());
+    parts.ok_or_else(|| format!("TESTBED_STORE={url}: write KIND://HOST:PORT/NAME").into())
+}
+
+fn policy() -> Result<SessionPolicy, Failure> {
+    let mut policy = SessionPolicy::default();
+    if let Some(time) = seconds("TESTBED_IDLE")? {
+        policy = policy.idle(time)?;
+    }
+    if let Some(time) = seconds("TESTBED_ABSOLUTE")? {
+        policy = policy.absolute(time)?;
+    }
+    if let Some(time) = seconds("TESTBED_GRACE")? {
+        policy = policy.grace(time)?;
+    }
+    match seconds("TESTBED_RENEW")? {
+        None => {}
+        Some(Duration::ZERO) => policy = policy.without_renewal(),
+        Some(time) => policy = policy.renew_every(time)?,
+    }
+    Ok(policy)
+}
+
+fn seconds(name: &str) -> Result<Option<Duration>, Failure> {
+    let Some(text) = setting(name)? else {
+        return Ok(None);
+    };
+    match text.parse() {
+        Ok(seconds) => Ok(Some(Duration::from_secs(seconds))),
+        Err(_) => Err(format!("{name}={text}: write a number of seconds").into()),
+    }
+}
+
+fn setting(name: &str) -> Result<Option<String>, Failure> {
+    match env::var(name) {
+        Ok(text) if text.is_empty() => Ok(None),
+        Ok(text) => Ok(Some(text)),
+        Err(env::VarError::NotPresent) => Ok(None),
+        Err(error) => Err(format!("{name}: {error}").into()),
+    }
+}

@@ -1,0 +1,526 @@
+//! The testbed as a process of its own, over real sockets: its contract, in both modes.
+
+#[path = "process/mod.rs"]
+mod process;
+
+use std::{process::Command, sync::Arc};
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, Request, StatusCode, header};
+use http_body_util::{BodyExt, Empty};
+use hyper_util::{
+    client::legacy::{Client, connect::HttpConnector},
+    rt::TokioExecutor,
+};
+use process::Testbed;
+use serde_json::Value;
+
+const SESSION: &str = "__Host-Http-session";
+const GUEST: &str = "__Host-Http-session-guest";
+
+/// A running testbed and a client of it.
+struct Server {
+    testbed: Testbed,
+    client: Client<HttpConnector, Empty<Bytes>>,
+}
+
+struct Answer {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: String,
+}
+
+impl Answer {
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("not JSON: {}", self.body))
+    }
+
+    fn cookie(&self, name: &str) -> Option<String> {
+        let set = self.headers.get_all(header::SET_COOKIE).iter();
+        set.filter_map(|value| value.to_str().unwrap().split(';').next()?.split_once('='))
+            .find(|(given, _)| *given == name)
+            .map(|(_, value)| value.to_owned())
+    }
+}
+
+impl Server {
+    fn start(settings: &[(&str, &str)]) -> Self {
+        Self {
+            testbed: Testbed::start(settings),
+            client: Client::builder(TokioExecutor::new()).build_http(),
+        }
+    }
+
+    fn both(settings: &[(&str, &str)]) -> [Self; 2] {
+        ["cookie", "memory"]
+            .map(|store| Self::start(&[settings, &[("TESTBED_STORE", store)]].concat()))
+    }
+
+    async fn send(&self, method: Method, path: &str, cookies: &[(&str, &str)]) -> Answer {
+        let mut request = Request::builder()
+            .method(method)
+            .uri(format!("http://{}{path}", self.testbed.address));
+        if !cookies.is_empty() {
+            let cookies = cookies
+                .iter()
+                .map(|(name, value)| format!("{name}={value}"));
+            request = request.header(header::COOKIE, cookies.collect::<Vec<_>>().join("; "));
+        }
+        let response = self
+            .client
+            .request(request.body(Empty::new()).unwrap())
+            .await
+            .unwrap();
+        let (parts, body) = response.into_parts();
+        let body = body.collect().await.unwrap().to_bytes();
+        Answer {
+            status: parts.status,
+            headers: parts.headers,
+            body: String::from_utf8(body.to_vec()).unwrap(),
+        }
+    }
+
+    async fn get(&self, path: &str, cookies: &[(&str, &str)]) -> Answer {
+        self.send(Method::GET, path, cookies).await
+    }
+
+    async fn post(&self, path: &str, cookies: &[(&str, &str)]) -> Answer {
+        self.send(Method::POST, path, cookies).await
+    }
+
+    async fn login(&self, user: &str) -> String {
+        let answer = self.post(&format!("/login?user={user}"), &[]).await;
+        answer.cookie(SESSION).unwrap()
+    }
+
+    async fn who(&self, cookies: &[(&str, &str)]) -> Value {
+        self.get("/whoami", cookies).await.json()["subject"].clone()
+    }
+}
+
+/// A setting that is refused means a message, a status other than zero, and no `listening` line.
+#[test]
+fn a_refused_setting_ends_the_start() {
+    let weak = "00112233".repeat(7);
+    for (name, value) in [
+        ("SESSION_KEYS", "abcd"),
+        ("SESSION_KEYS", &weak),
+        ("SESSION_KEYS", "not hexadecimal"),
+        ("TESTBED_COOKIE", "a b"),
+        ("TESTBED_COOKIE", "__host-session"),
+        ("TESTBED_STORE", "oracle://somewhere"),
+        ("TESTBED_IDLE", "soon"),
+        ("TESTBED_CLOCK", "fast"),
+    ] {
+        let refused = process::command().env(name, value).output().unwrap();
+        assert!(!refused.status.success(), "{name}={value}");
+        assert!(refused.stdout.is_empty(), "{name}={value}");
+        assert!(!refused.stderr.is_empty(), "{name}={value}");
+    }
+}
+
+/// R31: what is refused is not told.
+#[test]
+fn a_refused_key_does_not_show() {
+    let key = "0123456789abcdef".repeat(3);
+    let refused = process::command()
+        .env("SESSION_KEYS", &key)
+        .output()
+        .unwrap();
+    assert!(!String::from_utf8_lossy(&refused.stderr).contains(&key[..8]));
+}
+
+#[tokio::test]
+async fn sigterm_ends_it_cleanly() {
+    let mut server = Server::start(&[]);
+    server.get("/public", &[]).await;
+    let pid = server.testbed.process.id().to_string();
+    assert!(Command::new("kill").arg(&pid).status().unwrap().success());
+    assert!(server.testbed.process.wait().unwrap().success());
+}
+
+/// The answers of the contract's table.
+#[tokio::test]
+async fn every_route_answers_as_the_contract_says() {
+    for server in Server::both(&[]) {
+        let token = server.login("alice").await;
+        let session = [(SESSION, &*token)];
+        assert_eq!(server.get("/public", &[]).await.body, "public");
+        let nobody = server.get("/whoami", &[]).await.json();
+        let expected = serde_json::json!({"subject": null, "level": 0, "authenticated_at": null});
+        assert_eq!(nobody, expected);
+        let alice = server.get("/whoami", &session).await.json();
+        assert_eq!(
+            (&alice["subject"], &alice["level"]),
+            (&"alice".into(), &1.into())
+        );
+        assert!(alice["authenticated_at"].is_u64());
+        for (path, cookies, status) in [
+            ("/elevate", &[][..], 401),
+            ("/step-down", &[], 401),
+            ("/elevate?level=0", &session, 400),
+            ("/login", &[], 400),
+            ("/marks?do=nothing", &[], 400),
+            ("/fail?mark=none&status=418", &[], 418),
+            ("/panic?mark=login&user=bob", &[], 500),
+            ("/_clock?advance=1", &[], 409),
+        ] {
+            assert_eq!(server.post(path, cookies).await.status, status, "{path}");
+        }
+        let strong = server.post("/login?user=bob&level=3", &[]).await.json();
+        assert_eq!(strong["level"], 3);
+        for (path, body) in [
+            ("/renew", "renewed"),
+            ("/put?k=a&v=b", "ok"),
+            ("/logout", "bye"),
+        ] {
+            assert_eq!(server.post(path, &[]).await.body, body);
+        }
+        let marks = "/marks?do=login:alice,elevate:3,put:k:v,carried:c:v,remove:k,renew";
+        let answer = server.post(marks, &[]).await;
+        assert_eq!(answer.json()["level"], 3);
+        let token = answer.cookie(SESSION).unwrap();
+        let read = server.get("/get?k=c", &[(SESSION, &token)]).await;
+        assert_eq!(read.json(), serde_json::json!({"value": "v"}));
+        let read = server.get("/get?k=k", &[(SESSION, &token)]).await;
+        assert_eq!(read.json(), serde_json::json!({"value": null}));
+    }
+}
+
+/// R41, A45; R43, R44; R55.
+#[tokio::test]
+async fn the_handlers_own_headers_are_merged_and_its_intruder_is_not() {
+    for server in Server::both(&[]) {
+        for mark in ["login&user=alice", "none"] {
+            let answer = server.post(&format!("/own-cookie?mark={mark}"), &[]).await;
+            let set = answer.headers.get_all(header::SET_COOKIE).iter();
+            let set: Vec<_> = set.map(|value| value.to_str().unwrap()).collect();
+            assert_eq!(set[0], "theme=dark");
+            assert!(
+                set.iter().all(|cookie| !cookie.contains("intruder")),
+                "{set:?}"
+            );
+            assert_eq!(set.len(), if mark == "none" { 1 } else { 2 });
+        }
+        let read = server.get("/own-headers", &[]).await;
+        assert_eq!(read.headers["cache-control"], "max-age=60");
+        assert_eq!(read.headers["vary"], "Accept, Cookie");
+        let login = server.get("/own-headers?mark=login&user=alice", &[]).await;
+        assert_eq!(login.headers["cache-control"], "no-store");
+        let echo = server
+            .get("/echo-cookie", &[("a", "1"), (SESSION, "x")])
+            .await;
+        let expected = serde_json::json!({"cookie": [format!("a=1; {SESSION}=x")]});
+        assert_eq!(echo.json(), expected);
+    }
+}
+
+/// R15, R16: requests that wait at a gate without blocking a thread.
+#[tokio::test]
+async fn gates_force_an_interleaving() {
+    for server in Server::both(&[]) {
+        let server = Arc::new(server);
+        let token = server.login("alice").await;
+        let slow: Vec<_> = (0..40)
+            .map(|n| {
+                let (server, token) = (Arc::clone(&server), token.clone());
+                tokio::spawn(async move {
+                    let path = format!("/slow?gate=g&then=put&k=k{n}&v=v");
+                    server.post(&path, &[(SESSION, &token)]).await
+                })
+            })
+            .collect();
+        while server.get("/_waiting?gate=g", &[]).await.json()["waiting"] != 40 {
+            tokio::task::yield_now().await;
+        }
+        server.post("/logout", &[(SESSION, &token)]).await;
+        assert_eq!(server.post("/_gate?gate=g", &[]).await.body, "open");
+        for answer in slow {
+            let answer = answer.await.unwrap();
+            assert_eq!(
+                (answer.status.as_u16(), answer.cookie(SESSION)),
+                (200, None)
+            );
+        }
+        assert_eq!(server.who(&[(SESSION, &token)]).await, Value::Null);
+        assert_eq!(
+            server.get("/_waiting?gate=g", &[]).await.json()["waiting"],
+            0
+        );
+    }
+}
+
+/// R10: a client that goes away while the handler waits.
+#[tokio::test]
+async fn a_client_that_disconnects_loses_no_logout() {
+    for server in Server::both(&[]) {
+        for (mark, who) in [("logout", Value::Null), ("login&user=bob", "alice".into())] {
+            let token = server.login("alice").await;
+            let path =
+                format!("/mark-then-wait?gate={mark}&mark={mark}").replacen("&user=bob", "", 1);
+            let cookies = [(SESSION, &*token)];
+            let gate = mark.split('&').next().unwrap();
+            let waiting = format!("/_waiting?gate={gate}");
+            tokio::select! {
+                _ = server.post(&path, &cookies) => panic!("nobody opened the gate"),
+                () = async {
+                    while server.get(&waiting, &[]).await.json()["waiting"] != 1 {
+                        tokio::task::yield_now().await;
+                    }
+                } => {}
+            }
+            while server.get(&waiting, &[]).await.json()["waiting"] != 0 {
+                tokio::task::yield_now().await;
+            }
+            // The settlement of a request whose client is gone runs on its own; it takes a moment.
+            for _ in 0..200 {
+                if server.who(&cookies).await == who {
+                    break;
+                }
+                tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+            }
+            assert_eq!(server.who(&cookies).await, who, "{mark}");
+        }
+    }
+}
+
+/// R60, and the manual clock.
+#[tokio::test]
+async fn the_manual_clock_moves_only_when_told() {
+    for server in Server::both(&[("TESTBED_CLOCK", "manual"), ("TESTBED_IDLE", "60")]) {
+        let token = server.login("alice").await;
+        let now = server.post("/_clock?advance=59", &[]).await.json();
+        assert!(now["now"].is_u64());
+        let answer = server.get("/whoami", &[(SESSION, &token)]).await;
+        assert_eq!(answer.json()["subject"], "alice");
+        let token = answer.cookie(SESSION).unwrap_or(token);
+        server.post("/_clock?advance=60", &[]).await;
+        assert_eq!(server.who(&[(SESSION, &token)]).await, Value::Null);
+    }
+}
+
+/// R09, R71, R17, R13, R72: faults and counts.
+#[tokio::test]
+async fn the_store_fails_and_counts_as_told() {
+    let server = Server::start(&[]);
+    for _ in 0..1000 {
+        assert!(server.get("/public", &[]).await.cookie(GUEST).is_none());
+    }
+    let stats = server.get("/_stats", &[]).await.json();
+    assert_eq!(stats["records"], 0);
+    assert!(
+        stats["calls"]
+            .as_object()
+            .unwrap()
+            .values()
+            .all(|calls| *calls == 0)
+    );
+
+    let token = server.login("alice").await;
+    server.post("/_store?fail=load&times=1", &[]).await;
+    assert_eq!(
+        server.get("/whoami", &[(SESSION, &token)]).await.status,
+        503
+    );
+    assert_eq!(server.who(&[(SESSION, &token)]).await, "alice");
+    server.post("/_store?fail=write&times=5&after=1", &[]).await;
+    let answer = server.post("/login?user=bob", &[(SESSION, &token)]).await;
+    assert_eq!(
+        (answer.status.as_u16(), answer.cookie(SESSION)),
+        (503, None)
+    );
+    server.post("/_store?fail=write&times=0", &[]).await;
+    assert_eq!(server.get("/_stats", &[]).await.json()["calls"]["load"], 3);
+}
+
+/// R91, R31: causes are told apart inside, and no token is among what is told.
+#[tokio::test]
+async fn events_tell_causes_apart_and_no_secret() {
+    for server in Server::both(&[]) {
+        let token = server.login("alice").await;
+        server.post("/elevate", &[(SESSION, &token)]).await;
+        server.get("/whoami", &[(SESSION, &token)]).await;
+        let mut forged = token.clone();
+        forged.replace_range(40..41, if &token[40..41] == "A" { "B" } else { "A" });
+        server.get("/whoami", &[(SESSION, &forged)]).await;
+        let events = server.get("/_events", &[]).await;
+        let kinds: Vec<_> = events
+            .json()
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|event| event["kind"].clone())
+            .collect();
+        assert_eq!(
+            kinds,
+            ["logged_in", "elevated", "superseded_token", "token_forged"]
+        );
+        assert!(!events.body.contains(&token[..40]) && !events.body.contains(&token[60..]));
+        let since = server.get("/_events?since=3", &[]).await.json();
+        assert_eq!(since.as_array().unwrap().len(), 1);
+        assert_eq!(since[0]["n"], 4);
+    }
+}
+
+/// A flood of events takes the place of older ones, and the numbers go on.
+#[tokio::test]
+async fn the_newest_events_are_kept_under_their_numbers() {
+    const KEPT: u64 = 65_536;
+    const EACH: u64 = 1024;
+    let server = Server::start(&[]);
+    let nobodys = vec!["elevate"; EACH as usize].join(",");
+    for _ in 0..=KEPT / EACH {
+        server.post(&format!("/marks?do={nobodys}"), &[]).await;
+    }
+    server.login("alice").await;
+    let all = KEPT + EACH + 1;
+    let events = server.get("/_events", &[]).await.json();
+    let numbers = events.as_array().unwrap().iter();
+    let numbers = numbers.map(|event| event["n"].as_u64().unwrap());
+    assert!(numbers.eq(all - KEPT + 1..=all));
+    for since in [all - 2, all - 1, all, all + 1] {
+        let path = format!("/_events?since={since}");
+        let newer = server.get(&path, &[]).await.json();
+        let newer = newer.as_array().unwrap();
+        assert_eq!(newer.len() as u64, all.saturating_sub(since), "{since}");
+        if let Some(newest) = newer.last() {
+            assert_eq!(newest["n"], all);
+            assert_eq!(newest["kind"], "logged_in");
+        }
+    }
+}
+
+/// The session cookie's whole name, and the guest's beside it.
+#[tokio::test]
+async fn the_cookies_bear_the_names_that_were_asked_for() {
+    for server in Server::both(&[("TESTBED_COOKIE", "__Host-sid")]) {
+        let login = server.post("/login?user=alice", &[]).await;
+        assert!(login.cookie("__Host-sid").is_some());
+        let guest = server.post("/put?k=a&v=b", &[]).await;
+        assert!(guest.cookie("__Host-sid-guest").is_some());
+    }
+}
+
+/// R64.
+#[tokio::test]
+async fn the_guarded_route_asks_for_level_and_age() {
+    for server in Server::both(&[("TESTBED_CLOCK", "manual")]) {
+        assert_eq!(server.get("/guarded", &[]).await.status, 401);
+        let token = server.login("alice").await;
+        let session = [(SESSION, &*token)];
+        let guarded = async |query: &str, cookie: &[(&str, &str)]| {
+            server.get(&format!("/guarded{query}"), cookie).await
+        };
+        assert_eq!(guarded("", &session).await.body, "welcome");
+        let refused = guarded("?level=2", &session).await;
+        assert_eq!(refused.status, 403);
+        let challenge = refused.headers[header::WWW_AUTHENTICATE].to_str().unwrap();
+        assert!(challenge.contains("insufficient_user_authentication"));
+        let answer = server.post("/elevate?for=30", &session).await;
+        let token = answer.cookie(SESSION).unwrap();
+        let session = [(SESSION, &*token)];
+        assert_eq!(
+            guarded("?level=2&within=10", &session).await.body,
+            "welcome"
+        );
+        server.post("/_clock?advance=11", &[]).await;
+        assert_eq!(guarded("?level=2&within=10", &session).await.status, 403);
+        assert_eq!(guarded("?level=2", &session).await.body, "welcome");
+        server.post("/_clock?advance=20", &[]).await;
+        assert_eq!(guarded("?level=2", &session).await.status, 403);
+        assert_eq!(guarded("?level=x", &session).await.status, 400);
+    }
+}
+
+/// R67, R69.
+#[tokio::test]
+async fn the_sessions_of_an_account_are_listed_and_ended() {
+    let server = Server::start(&[("TESTBED_STORE", "memory")]);
+    for path in ["/revoke-others", "/revoke?id=x"] {
+        assert_eq!(server.post(path, &[]).await.status, 401, "{path}");
+    }
+    assert_eq!(server.get("/sessions", &[]).await.status, 401);
+    let [own, other, third] = [
+        server.login("alice").await,
+        server.login("alice").await,
+        server.login("alice").await,
+    ];
+    let bob = server.login("bob").await;
+    let session = [(SESSION, &*own)];
+    let list = server.get("/sessions", &session).await.json();
+    let list = list.as_array().unwrap();
+    assert_eq!(list.len(), 3);
+    let current = |session: &&Value| session["current"] == true;
+    assert_eq!(list.iter().filter(current).count(), 1);
+    assert!(
+        list.iter()
+            .all(|one| one["created_at"].is_u64() && one["last_seen_at"].is_u64())
+    );
+
+    let bobs = server.get("/sessions", &[(SESSION, &bob)]).await.json();
+    for id in ["", "x", "' or 1", bobs[0]["id"].as_str().unwrap()] {
+        let id = id.replace(' ', "%20");
+        let answer = server.post(&format!("/revoke?id={id}"), &session).await;
+        assert_eq!(answer.status, 404, "{id}");
+    }
+    let not_own = list.iter().find(|session| !current(session)).unwrap();
+    let path = format!("/revoke?id={}", not_own["id"].as_str().unwrap());
+    assert_eq!(server.post(&path, &session).await.json()["revoked"], 1);
+    assert_eq!(server.post(&path, &session).await.status, 404);
+    let answer = server.post("/revoke-others", &session).await;
+    assert_eq!(answer.json()["revoked"], 1);
+    for (token, who) in [
+        (&own, "alice".into()),
+        (&other, Value::Null),
+        (&third, Value::Null),
+    ] {
+        assert_eq!(server.who(&[(SESSION, token)]).await, who);
+    }
+    let answer = server.post("/revoke-user?user=alice", &[]).await;
+    assert_eq!(answer.json()["revoked"], 1);
+    assert_eq!(server.who(&session).await, Value::Null);
+    assert_eq!(server.who(&[(SESSION, &bob)]).await, "bob");
+}
+
+#[tokio::test]
+async fn self_contained_sessions_know_of_themselves_only() {
+    let server = Server::start(&[("TESTBED_STORE", "cookie")]);
+    let [own, other] = [server.login("alice").await, server.login("alice").await];
+    let session = [(SESSION, &*own)];
+    let list = server.get("/sessions", &session).await.json();
+    assert_eq!(list.as_array().unwrap().len(), 1);
+    let others = server.get("/sessions", &[(SESSION, &other)]).await.json();
+    let id_of = |list: &Value| list[0]["id"].as_str().unwrap().to_owned();
+    let path = format!("/revoke?id={}", id_of(&others));
+    assert_eq!(server.post(&path, &session).await.status, 404);
+    assert_eq!(server.post("/revoke-others", &session).await.status, 200);
+    assert_eq!(server.who(&session).await, "alice");
+    assert_eq!(server.who(&[(SESSION, &other)]).await, Value::Null);
+    let path = format!("/revoke?id={}", id_of(&list));
+    assert_eq!(server.post(&path, &session).await.json()["revoked"], 1);
+    assert_eq!(server.who(&session).await, Value::Null);
+    let token = server.login("alice").await;
+    server.post("/revoke-user?user=alice", &[]).await;
+    assert_eq!(server.who(&[(SESSION, &token)]).await, Value::Null);
+}
+
+/// R80, R81.
+#[tokio::test]
+async fn a_csrf_token_is_checked_against_its_session() {
+    for server in Server::both(&[]) {
+        assert_eq!(server.get("/csrf", &[]).await.json()["token"], Value::Null);
+        let [alice, bob] = [server.login("alice").await, server.login("bob").await];
+        let token = server.get("/csrf", &[(SESSION, &alice)]).await.json()["token"].clone();
+        let path = format!("/csrf-check?token={}", token.as_str().unwrap());
+        assert_eq!(server.post(&path, &[(SESSION, &alice)]).await.body, "ok");
+        assert_eq!(server.post(&path, &[(SESSION, &bob)]).await.status, 403);
+        assert_eq!(server.post(&path, &[]).await.status, 403);
+        assert_eq!(
+            server
+                .post("/csrf-check", &[(SESSION, &alice)])
+                .await
+                .status,
+            403
+        );
+    }
+}
