@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use tower_session_guard::testing::FixationAudit;
-use tower_session_guard::testing::audit::{
-    Account, Flow, HttpTransport, Place, Probe, Severity, Step, Transport,
+use fixation_audit::{
+    Account, FixationAudit, Flow, HttpTransport, Place, Probe, Severity, Step, Transport,
 };
 
 use crate::description::{Description, PickText, ProbeText, StepText};

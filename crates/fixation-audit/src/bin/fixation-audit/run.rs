@@ -3,8 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use tower_session_guard::testing::FixationAudit;
-use tower_session_guard::testing::audit::{HttpTransport, Place, Report};
+use fixation_audit::{FixationAudit, HttpTransport, Place, Report};
 
 use crate::arguments::{Arguments, Command};
 use crate::assemble::{described_audit, with_csrf, with_openapi};

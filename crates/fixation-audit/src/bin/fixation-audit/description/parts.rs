@@ -2,8 +2,8 @@
 
 use std::fs;
 
+use fixation_audit::{Account, Pick, Probe, Step};
 use serde_json::Value;
-use tower_session_guard::testing::audit::{Account, Pick, Probe, Step};
 
 use super::{AccountText, PickText, ProbeText, StepText};
 
