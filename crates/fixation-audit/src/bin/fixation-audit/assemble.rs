@@ -9,7 +9,6 @@ use fixation_audit::{
 
 use crate::description::{Description, PickText, ProbeText, StepText};
 use crate::openapi::Document;
-use crate::run::seconds;
 
 /// Fills in from the OpenAPI document what was not described otherwise.
 pub(crate) async fn with_openapi(
@@ -160,7 +159,7 @@ pub(crate) fn described_audit(
         audit = audit.accept(check, reason);
     }
     let limits = description.limits;
-    audit = audit.within(seconds(limits.seconds, 300.0)?);
+    audit = audit.within(limits.time_limit()?);
     if let Some(most) = limits.requests {
         audit = audit.most_requests(most);
     }
