@@ -1,11 +1,12 @@
 //! Accounts, steps, picks and probes as the library has them.
 
 use std::fs;
+use std::time::Duration;
 
+use fixation_audit::{Account, Pick, Probe, Step};
 use serde_json::Value;
-use tower_session_guard::testing::audit::{Account, Pick, Probe, Step};
 
-use super::{AccountText, PickText, ProbeText, StepText};
+use super::{AccountText, Limits, PickText, ProbeText, StepText};
 
 impl AccountText {
     pub(crate) fn account(self) -> Result<Account, String> {
@@ -149,4 +150,25 @@ impl ProbeText {
             }
         })
     }
+}
+
+impl Limits {
+    /// For the whole audit.
+    pub(crate) fn time_limit(&self) -> Result<Duration, String> {
+        seconds(self.seconds, 300.0)
+    }
+
+    /// For one answer.
+    pub(crate) fn patience(&self) -> Result<Duration, String> {
+        seconds(self.patience, 10.0)
+    }
+}
+
+fn seconds(given: Option<f64>, default: f64) -> Result<Duration, String> {
+    let seconds = given.unwrap_or(default);
+    let sane = seconds > 0.0 && seconds <= 86_400.0;
+    if !sane {
+        return Err("a limit in seconds lies above 0 and within a day".to_owned());
+    }
+    Ok(Duration::from_secs_f64(seconds))
 }

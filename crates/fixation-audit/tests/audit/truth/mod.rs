@@ -6,12 +6,12 @@ mod rust;
 
 use std::collections::BTreeSet;
 
-#[cfg(feature = "audit-cli")]
+#[cfg(feature = "cli")]
 pub(crate) use python::PythonServer;
 pub(crate) use python::python_servers;
 pub(crate) use rust::rust_servers;
 
-#[cfg(feature = "audit-cli")]
+#[cfg(feature = "cli")]
 pub(crate) use docs::is_current;
 
 /// A server with the checks that find something in it: these and no others.

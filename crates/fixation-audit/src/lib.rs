@@ -1,8 +1,4 @@
-//! The fixation audit: drive a login as attackers and users would, and learn whether it can be fixated.
-//!
-//! [`FixationAudit`] runs against any tower service in process, whoever made it; the command `fixation-audit` (feature
-//! `audit-cli`) runs the same checks against a server over HTTP. Both keep cookies as a browser does, and both try
-//! each weakness out: a finding that is *confirmed* means that an account was reached that should not have been.
+#![doc = include_str!("../README.md")]
 //!
 //! # Examples
 //!
@@ -12,8 +8,7 @@
 //! # use std::convert::Infallible;
 //! # use std::sync::{Arc, Mutex};
 //! # use http::{Request, Response};
-//! use tower_session_guard::testing::FixationAudit;
-//! use tower_session_guard::testing::audit::{Account, Probe, RequestBody, Step};
+//! use fixation_audit::{Account, FixationAudit, Probe, RequestBody, Step};
 //! # type Sessions = Arc<Mutex<std::collections::HashMap<String, String>>>;
 //! # fn answer(sessions: &Sessions, request: Request<RequestBody>) -> Response<String> {
 //! #     let cookie = request.headers().get("cookie").and_then(|c| c.to_str().ok());
@@ -50,6 +45,9 @@
 //! # }
 //! ```
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+#![warn(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
+
 mod answer;
 mod browser;
 mod builder;
@@ -78,7 +76,7 @@ pub use error::AuditError;
 pub use jar::{CookieJar, Place, Refusal, StoredCookie};
 pub use report::{Finding, Outcome, Report, Verdict};
 pub use script::{Account, Flow, Pick, Probe, Step};
-#[cfg(feature = "audit-cli")]
+#[cfg(feature = "http-client")]
 pub use transport::HttpTransport;
 pub use transport::{InProcess, RequestBody, Transport, TransportError};
 

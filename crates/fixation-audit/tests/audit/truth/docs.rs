@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-use tower_session_guard::testing::audit::checks;
+use fixation_audit::checks;
 
 use super::{Truth, python_servers, rust_servers};
 
@@ -133,7 +133,7 @@ fn the_documentation_shows_the_checks_and_the_matrix() {
         "usage",
         &format!(
             "```text\n{}```",
-            include_str!("../../../src/bin/fixation_audit/usage.txt")
+            include_str!("../../../src/bin/fixation-audit/usage.txt")
         ),
     );
 }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use fixation_audit::Severity;
 use lexopt::{Arg, Parser, ValueExt as _};
-use tower_session_guard::testing::audit::Severity;
 
 use crate::description::{AccountText, Description, ProbeText, StepText};
 use crate::output::{Colour, Format};

@@ -3,14 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use tower_session_guard::testing::FixationAudit;
-use tower_session_guard::testing::audit::{
-    Account, Flow, HttpTransport, Place, Probe, Severity, Step, Transport,
+use fixation_audit::{
+    Account, FixationAudit, Flow, HttpTransport, Place, Probe, Severity, Step, Transport,
 };
 
 use crate::description::{Description, PickText, ProbeText, StepText};
 use crate::openapi::Document;
-use crate::run::seconds;
 
 /// Fills in from the OpenAPI document what was not described otherwise.
 pub(crate) async fn with_openapi(
@@ -161,7 +159,7 @@ pub(crate) fn described_audit(
         audit = audit.accept(check, reason);
     }
     let limits = description.limits;
-    audit = audit.within(seconds(limits.seconds, 300.0)?);
+    audit = audit.within(limits.time_limit()?);
     if let Some(most) = limits.requests {
         audit = audit.most_requests(most);
     }

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::Path;
 
-use tower_session_guard::testing::audit::{Report, checks};
+use fixation_audit::{Report, checks};
 
 #[derive(Clone, Copy, Default)]
 pub(crate) enum Format {

@@ -11,7 +11,7 @@ use super::Pick;
 /// # Examples
 ///
 /// ```
-/// use tower_session_guard::testing::audit::{Pick, Step};
+/// use fixation_audit::{Pick, Step};
 ///
 /// let login = [
 ///     Step::get("/login").picking(Pick::field("csrf_token")),

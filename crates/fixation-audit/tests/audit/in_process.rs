@@ -9,9 +9,8 @@ use axum::body::Body;
 use axum::http::{Request, StatusCode};
 use axum::middleware::{Next, from_fn, map_response};
 use axum::response::{IntoResponse as _, Redirect, Response};
+use fixation_audit::{Account, FixationAudit, Flow, Pick, Place, Probe, Report, Step};
 use tower::ServiceExt as _;
-use tower_session_guard::testing::FixationAudit;
-use tower_session_guard::testing::audit::{Account, Flow, Pick, Place, Probe, Report, Step};
 
 use crate::rust::{self, Faults, Spelling};
 use crate::truth::{Score, rust_servers};

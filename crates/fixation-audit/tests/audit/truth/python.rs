@@ -6,7 +6,7 @@ use super::Truth;
 pub(crate) struct PythonServer {
     pub(crate) truth: Truth,
     #[cfg_attr(
-        not(feature = "audit-cli"),
+        not(feature = "cli"),
         allow(dead_code, reason = "for the command only")
     )]
     pub(crate) by_openapi: bool,

@@ -1,7 +1,7 @@
 //! A cookie jar that keeps cookies as a browser does.
 //!
 //! Rules of draft-ietf-httpbis-rfc6265bis-22, section 5: parsing, storage (domain, path, prefixes, the protection of
-//! secure cookies), expiry, and the order of the `Cookie` header. Written apart from the crate's own cookie code, so
+//! secure cookies), expiry, and the order of the `Cookie` header. Written apart from the cookie code of `tower-session-guard`, so
 //! that one cannot hide a fault of the other. There is no public suffix list: a `Domain` of one label is refused, one
 //! like `co.uk` is not.
 

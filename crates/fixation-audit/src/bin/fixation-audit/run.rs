@@ -1,10 +1,8 @@
 //! From the description to the report.
 
 use std::path::Path;
-use std::time::Duration;
 
-use tower_session_guard::testing::FixationAudit;
-use tower_session_guard::testing::audit::{HttpTransport, Place, Report};
+use fixation_audit::{FixationAudit, HttpTransport, Place, Report};
 
 use crate::arguments::{Arguments, Command};
 use crate::assemble::{described_audit, with_csrf, with_openapi};
@@ -67,7 +65,7 @@ async fn audit(arguments: Arguments) -> Result<Ending, String> {
     for origin in &description.allow_origins {
         origins.push(place(origin)?);
     }
-    let patience = seconds(description.limits.patience, 10.0)?;
+    let patience = description.limits.patience()?;
     let transport = HttpTransport::new(origins.iter().chain([&base]), patience)
         .map_err(|error| error.to_string())?;
     with_openapi(&mut description, &transport, &base).await?;
@@ -95,13 +93,4 @@ fn ending(report: &Report) -> Ending {
         (false, true) => Ending::Clean,
         (false, false) => Ending::NotComplete,
     }
-}
-
-pub(crate) fn seconds(given: Option<f64>, default: f64) -> Result<Duration, String> {
-    let seconds = given.unwrap_or(default);
-    let sane = seconds > 0.0 && seconds <= 86_400.0;
-    if !sane {
-        return Err("a limit in seconds lies above 0 and within a day".to_owned());
-    }
-    Ok(Duration::from_secs_f64(seconds))
 }

@@ -1,6 +1,6 @@
 //! How requests reach the audited application.
 
-#[cfg(feature = "audit-cli")]
+#[cfg(feature = "http-client")]
 mod http;
 mod in_process;
 
@@ -13,7 +13,7 @@ use http_body::Body;
 
 use super::BoxFuture;
 
-#[cfg(feature = "audit-cli")]
+#[cfg(feature = "http-client")]
 pub use self::http::HttpTransport;
 pub use in_process::{InProcess, RequestBody};
 
