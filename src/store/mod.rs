@@ -12,8 +12,6 @@ mod memory;
 mod outcome;
 pub mod revocation;
 mod shards;
-#[cfg(any(feature = "postgres", feature = "sqlite"))]
-mod sql;
 pub mod time_limit;
 
 use std::{fmt, pin::Pin, sync::Arc};
@@ -29,10 +27,6 @@ use crate::session::{
 pub use self::dynamodb::DynamoDbStore;
 #[cfg(feature = "firestore")]
 pub use self::firestore::FirestoreStore;
-#[cfg(feature = "postgres")]
-pub use self::sql::PostgresStore;
-#[cfg(feature = "sqlite")]
-pub use self::sql::SqliteStore;
 pub use self::{
     error::{StoreError, StoreErrorKind},
     memory::MemoryStore,

@@ -13,6 +13,7 @@ pub mod process;
 #[path = "../../../tests/common/proxy.rs"]
 pub mod proxy;
 pub mod redis;
+pub mod scratch;
 
 pub use common::{
     Answer, Client, Events, GUEST, Parameters, SESSION, Stop, app, apply, clock, collect, keys,

@@ -76,7 +76,7 @@ async fn store(kind: &str, place: &str) -> Result<Arc<dyn SessionStore>, Box<dyn
     match kind {
         #[cfg(feature = "sqlite")]
         "sqlite" => {
-            let store = tower_session_guard::store::SqliteStore::open(place).await?;
+            let store = tower_session_guard_sqlx::SqliteStore::open(place).await?;
             let swept = store.clone();
             tokio::spawn(each_minute(move |now, limit| {
                 let store = swept.clone();
@@ -87,7 +87,7 @@ async fn store(kind: &str, place: &str) -> Result<Arc<dyn SessionStore>, Box<dyn
         #[cfg(feature = "postgres")]
         "postgres" => {
             let pool = sqlx::PgPool::connect(place).await?;
-            let store = tower_session_guard::store::PostgresStore::new(pool);
+            let store = tower_session_guard_sqlx::PostgresStore::new(pool);
             store.migrate().await?;
             let swept = store.clone();
             tokio::spawn(each_minute(move |now, limit| {

@@ -82,13 +82,13 @@ async fn store(name: &str) -> Result<Option<Arc<dyn SessionStore>>, Failure> {
         }
         #[cfg(feature = "sqlite")]
         name if name.starts_with("sqlite:") => {
-            use tower_session_guard::store::SqliteStore;
+            use tower_session_guard_sqlx::SqliteStore;
             let path = name.trim_start_matches("sqlite:");
             Some(Arc::new(SqliteStore::open(path).await?))
         }
         #[cfg(feature = "postgres")]
         url if url.starts_with("postgres://") => {
-            use tower_session_guard::store::PostgresStore;
+            use tower_session_guard_sqlx::PostgresStore;
             let store = PostgresStore::new(sqlx::PgPool::connect_lazy(url)?);
             store.migrate().await?;
             Some(Arc::new(store))

@@ -6,27 +6,39 @@ use sqlx::{
     SqlitePool,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
+use tower_session_guard::{
+    Claim, Record, SessionId, SessionStore, Subject, Timestamp,
+    store::{
+        Created, Removed, Replaced, Revision, StoreError, StoreFuture, Stored,
+        time_limit::{self, within},
+    },
+};
 
-use super::{
+use crate::{
     failure::{attempt, failure},
     migrate::apply,
     operations::sql_session_store,
     row, statements,
 };
-use crate::{
-    session::{
-        authentication::Subject,
-        id::{Claim, SessionId},
-        record::Record,
-        time::Timestamp,
-    },
-    store::{
-        Created, Removed, Replaced, Revision, SessionStore, StoreError, StoreFuture, Stored,
-        time_limit::{self, within},
-    },
-};
 
-#[doc = include_str!("../../../docs/stores/sqlite.md")]
+/// Sessions in an SQLite file: the durable store for an application on one machine.
+///
+/// The sessions survive a restart and a killed process; several processes may share the file. The
+/// [crate's page](crate) describes the table, what each operation costs and what the guarantees rest on.
+///
+/// # Examples
+///
+/// ```
+/// use tower_session_guard::{KeyRing, SessionLayer};
+/// use tower_session_guard_sqlx::SqliteStore;
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let path = std::env::temp_dir().join(format!("session-guard-doc-{}.db", std::process::id()));
+/// let store = SqliteStore::open(&path).await?;
+/// let sessions = SessionLayer::new(KeyRing::generate()?).with_store(store);
+/// # std::fs::remove_file(path)?;
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug)]
 pub struct SqliteStore {
     pool: SqlitePool,

@@ -1,9 +1,8 @@
 //! Between our types and columns.
 
 use sqlx::error::BoxDynError;
-
-use crate::{
-    session::{authentication::Subject, id::SessionId, record::Record, time::Timestamp},
+use tower_session_guard::{
+    Record, SessionId, Subject, Timestamp,
     store::{Revision, StoreError, StoreErrorKind, Stored},
 };
 

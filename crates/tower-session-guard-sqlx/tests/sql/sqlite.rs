@@ -10,16 +10,16 @@ use std::{
 };
 
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
+use test_support::scratch::Scratch;
 use tower_session_guard::{
     SessionId, SessionStore, Subject, Timestamp,
-    store::{Created, Removed, Replaced, SqliteStore, StoreErrorKind},
+    store::{Created, Removed, Replaced, StoreErrorKind},
     testing::{
         RecordBuilder, claim_for,
         store_contract::{StoreContract, StoreUnderTest},
     },
 };
-
-use super::scratch::Scratch;
+use tower_session_guard_sqlx::SqliteStore;
 
 fn now() -> Timestamp {
     SystemTime::now().into()

@@ -3,27 +3,40 @@
 use std::time::Duration;
 
 use sqlx::PgPool;
+use tower_session_guard::{
+    Claim, Record, SessionId, SessionStore, Subject, Timestamp,
+    store::{
+        Created, Removed, Replaced, Revision, StoreError, StoreFuture, Stored,
+        time_limit::{self, within},
+    },
+};
 
-use super::{
+use crate::{
     failure::{attempt, failure},
     migrate::apply,
     operations::sql_session_store,
     row, statements,
 };
-use crate::{
-    session::{
-        authentication::Subject,
-        id::{Claim, SessionId},
-        record::Record,
-        time::Timestamp,
-    },
-    store::{
-        Created, Removed, Replaced, Revision, SessionStore, StoreError, StoreFuture, Stored,
-        time_limit::{self, within},
-    },
-};
 
-#[doc = include_str!("../../../docs/stores/postgres.md")]
+/// Sessions in a PostgreSQL table, through the application's `sqlx` pool.
+///
+/// The [crate's page](crate) describes the table, what each operation costs and what the guarantees rest on.
+///
+/// # Examples
+///
+/// ```no_run
+/// use sqlx::postgres::PgPoolOptions;
+/// use tower_session_guard::{KeyRing, SessionLayer};
+/// use tower_session_guard_sqlx::PostgresStore;
+///
+/// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+/// let pool = PgPoolOptions::new().connect("postgres://app@127.0.0.1/app").await?;
+/// let store = PostgresStore::new(pool);
+/// store.migrate().await?; // when you deploy
+/// let sessions = SessionLayer::new(KeyRing::from_env("SESSION_KEYS")?).with_store(store);
+/// # let _ = sessions;
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug)]
 pub struct PostgresStore {
     pool: PgPool,

@@ -1,6 +1,6 @@
 //! The operations, written once for both engines.
 
-/// Implements [`SessionStore`](crate::store::SessionStore) for a store with a `pool` and a `time_limit`.
+/// Implements [`SessionStore`](tower_session_guard::SessionStore) for a store with a `pool` and a `time_limit`.
 ///
 /// A macro, since the bounds that would make it one generic function outweigh it.
 macro_rules! sql_session_store {

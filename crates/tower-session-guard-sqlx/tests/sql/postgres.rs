@@ -9,16 +9,18 @@ use std::{
 };
 
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use test_support::{outage::Outage, proxy::Proxy};
 use tower_session_guard::{
     SessionId, SessionStore, Subject, Timestamp,
-    store::{Created, PostgresStore, Removed, Replaced, Revision, StoreErrorKind},
+    store::{Created, Removed, Replaced, Revision, StoreErrorKind},
     testing::{
         RecordBuilder, claim_for,
         store_contract::{StoreContract, StoreUnderTest},
     },
 };
+use tower_session_guard_sqlx::PostgresStore;
 
-use super::{outage::Outage, postgres_server::Server, proxy::Proxy};
+use super::postgres_server::Server;
 
 const LIMIT: Duration = Duration::from_millis(700);
 

@@ -1,6 +1,6 @@
 //! Brings a schema up to date.
 
-use crate::store::{StoreError, StoreErrorKind};
+use tower_session_guard::store::{StoreError, StoreErrorKind};
 
 /// Runs the migrations that are missing in a transaction that keeps others out, and commits it.
 macro_rules! apply {
@@ -14,7 +14,7 @@ macro_rules! apply {
             .fetch_one(&mut *transaction)
             .await
             .map_err(failure)?;
-        for (version, migration) in crate::store::sql::migrate::missing($migrations, reached)? {
+        for (version, migration) in crate::migrate::missing($migrations, reached)? {
             sqlx::raw_sql(migration)
                 .execute(&mut *transaction)
                 .await

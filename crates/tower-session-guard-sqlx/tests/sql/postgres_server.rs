@@ -10,8 +10,7 @@ use std::{
 };
 
 use sqlx::postgres::PgConnectOptions;
-
-use super::{process, scratch::Scratch};
+use test_support::{process, scratch::Scratch};
 
 #[derive(Debug)]
 pub(crate) struct Server {

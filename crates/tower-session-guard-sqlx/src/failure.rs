@@ -1,8 +1,7 @@
 //! What an engine's error means to a store.
 
 use sqlx::{Error, error::DatabaseError};
-
-use crate::store::{StoreError, StoreErrorKind};
+use tower_session_guard::store::{StoreError, StoreErrorKind};
 
 /// How often a statement is tried that the engine gave up in favour of another one.
 const ATTEMPTS: usize = 3;
@@ -66,8 +65,9 @@ fn kind_of(code: &str) -> StoreErrorKind {
 
 #[cfg(test)]
 mod tests {
+    use tower_session_guard::store::StoreErrorKind::{Corrupt, Timeout, Unavailable, Unsupported};
+
     use super::kind_of;
-    use crate::store::StoreErrorKind::{Corrupt, Timeout, Unavailable, Unsupported};
 
     #[test]
     fn codes_of_both_engines_are_told_apart() {
