@@ -3,11 +3,7 @@
 //! [`MemoryStore`] keeps them in the process. Any other engine can: implement the trait and hold the
 //! result to `testing::store_contract` (feature `testing`).
 
-#[cfg(feature = "dynamodb")]
-mod dynamodb;
 mod error;
-#[cfg(feature = "firestore")]
-mod firestore;
 mod memory;
 mod outcome;
 pub mod revocation;
@@ -23,10 +19,6 @@ use crate::session::{
     time::Timestamp,
 };
 
-#[cfg(feature = "dynamodb")]
-pub use self::dynamodb::DynamoDbStore;
-#[cfg(feature = "firestore")]
-pub use self::firestore::FirestoreStore;
 pub use self::{
     error::{StoreError, StoreErrorKind},
     memory::MemoryStore,

@@ -107,13 +107,13 @@ async fn store(kind: &str, place: &str) -> Result<Arc<dyn SessionStore>, Box<dyn
                 .endpoint_url(place)
                 .http_client(aws_smithy_http_client::Builder::new().build_http());
             let client = aws_sdk_dynamodb::Client::from_conf(config.build());
-            let store = tower_session_guard::store::DynamoDbStore::new(client, "sessions");
+            let store = tower_session_guard_dynamodb::DynamoDbStore::new(client, "sessions");
             store.create_table().await?;
             Ok(Arc::new(store))
         }
         #[cfg(feature = "firestore")]
         "firestore" => {
-            let store = tower_session_guard::store::FirestoreStore::connect(place)?;
+            let store = tower_session_guard_firestore::FirestoreStore::connect(place)?;
             Ok(Arc::new(store))
         }
         other => Err(format!("{other} {place}: no such store, or its feature is off").into()),

@@ -97,7 +97,7 @@ async fn store(name: &str) -> Result<Option<Arc<dyn SessionStore>>, Failure> {
         url if url.starts_with("dynamodb://") => Some(Arc::new(dynamodb(url).await?)),
         #[cfg(feature = "firestore")]
         url if url.starts_with("firestore://") => {
-            use tower_session_guard::store::FirestoreStore;
+            use tower_session_guard_firestore::FirestoreStore;
             let (host, project) = host_and_name(url)?;
             Some(Arc::new(FirestoreStore::emulator(host, project)?))
         }
@@ -116,9 +116,9 @@ async fn store(name: &str) -> Result<Option<Arc<dyn SessionStore>>, Failure> {
 
 /// A table of the emulator at `dynamodb://HOST:PORT/TABLE`, made if need be.
 #[cfg(feature = "dynamodb")]
-async fn dynamodb(url: &str) -> Result<tower_session_guard::store::DynamoDbStore, Failure> {
+async fn dynamodb(url: &str) -> Result<tower_session_guard_dynamodb::DynamoDbStore, Failure> {
     use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
-    use tower_session_guard::store::DynamoDbStore;
+    use tower_session_guard_dynamodb::DynamoDbStore;
 
     let (host, table) = host_and_name(url)?;
     let config = aws_sdk_dynamodb::Config::builder()
