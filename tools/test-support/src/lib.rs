@@ -6,11 +6,8 @@
 
 #[path = "../../../tests/common/mod.rs"]
 mod common;
-#[path = "../../../tests/common/outage.rs"]
 pub mod outage;
-#[path = "../../../tests/common/process.rs"]
 pub mod process;
-#[path = "../../../tests/common/proxy.rs"]
 pub mod proxy;
 pub mod redis;
 pub mod scratch;

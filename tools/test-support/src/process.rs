@@ -1,9 +1,4 @@
 //! Signals to servers of the test's own, by their pids.
-#![allow(
-    dead_code,
-    unreachable_pub,
-    reason = "each test binary uses its own part"
-)]
 
 use std::{
     fs,

@@ -1,9 +1,4 @@
 //! A TCP proxy that counts round trips, and cuts connections in the middle of a command.
-#![allow(
-    dead_code,
-    unreachable_pub,
-    reason = "each test binary uses its own part"
-)]
 
 use std::{
     net::SocketAddr,

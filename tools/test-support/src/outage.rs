@@ -1,9 +1,4 @@
 //! What a store's outage may look like from outside: 503 within the time limit, and then fine again.
-#![allow(
-    dead_code,
-    unreachable_pub,
-    reason = "each test binary uses its own part"
-)]
 
 use std::{
     sync::Arc,
@@ -12,7 +7,7 @@ use std::{
 
 use tower_session_guard::{SessionLayer, SessionStore};
 
-use super::common::{Client, SESSION, keys};
+use crate::{Client, SESSION, keys};
 
 /// What a busy machine may add to the time limit.
 const SLACK: Duration = Duration::from_millis(1500);
