@@ -17,7 +17,7 @@ use test_support::{
     keys,
     outage::{AfterDeath, Outage},
     proxy::Proxy,
-    server::StoreServer,
+    server::{PATIENCE, StoreServer},
 };
 use tower_session_guard::{
     SessionId, SessionLayer, SessionStore, Subject, Timestamp,
@@ -49,6 +49,12 @@ fn fresh_project() -> String {
     format!("demo-{}", NUMBER.fetch_add(1, Relaxed))
 }
 
+/// A store whose time limit no busy machine reaches, for tests of anything but that limit.
+fn patient(host: &str, project: String) -> FirestoreStore {
+    let store = FirestoreStore::emulator(host, project).unwrap();
+    store.with_time_limit(PATIENCE)
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn firestore_holds_the_contract() {
     let Some(emulator) = Emulator::start().map(Arc::new) else {
@@ -56,7 +62,7 @@ async fn firestore_holds_the_contract() {
     };
     let make = || async {
         let (host, project) = (emulator.host(), fresh_project());
-        let store = || FirestoreStore::emulator(&host, project.clone()).unwrap();
+        let store = || patient(&host, project.clone());
         let again = Arc::clone(&emulator);
         StoreUnderTest::new(store())
             .with_second_node(store())
@@ -83,7 +89,7 @@ async fn a_stopped_killed_or_cut_off_firestore_costs_503_and_nothing_else() {
     let proxy = Proxy::to(emulator.address()).await;
     let store = FirestoreStore::emulator(&proxy.address().to_string(), fresh_project()).unwrap();
     // A Java program is slow at first.
-    let warm = store.clone().with_time_limit(Duration::from_secs(20));
+    let warm = store.clone().with_time_limit(PATIENCE);
     let record = RecordBuilder::new(now()).build();
     let _ = warm.create(&id(1), &record, now()).await.unwrap();
     let layer = SessionLayer::new(keys()).with_store(store.with_time_limit(LIMIT));
@@ -98,7 +104,7 @@ async fn round_trips_are_as_documented() {
         return;
     };
     let proxy = Proxy::to(emulator.address()).await;
-    let store = FirestoreStore::emulator(&proxy.address().to_string(), fresh_project()).unwrap();
+    let store = patient(&proxy.address().to_string(), fresh_project());
     let alice = Subject::from("alice");
     let member = RecordBuilder::new(now()).subject("alice").build();
     let count = |what: &str, expected: u64| {
@@ -147,8 +153,7 @@ async fn a_write_whose_answer_was_lost_knows_its_own_work() {
         return;
     };
     let proxy = Proxy::to(emulator.address()).await;
-    let store = FirestoreStore::emulator(&proxy.address().to_string(), fresh_project()).unwrap();
-    let store = store.with_time_limit(Duration::from_secs(20));
+    let store = patient(&proxy.address().to_string(), fresh_project());
     let claim = claim_for(&id(2), [0; 16]);
     let member = RecordBuilder::new(now()).subject("alice").build();
     assert!(store.load(&claim, now()).await.unwrap().is_none());
@@ -210,8 +215,7 @@ async fn a_subject_of_several_batches_is_revoked_whole_and_a_document_too_large_
     let Some(emulator) = Emulator::start() else {
         return;
     };
-    let store = FirestoreStore::emulator(&emulator.host(), fresh_project()).unwrap();
-    let store = store.with_time_limit(Duration::from_secs(20));
+    let store = patient(&emulator.host(), fresh_project());
     let alice = Subject::from("alice");
     let member = RecordBuilder::new(now()).subject("alice").build();
     for number in 0..620 {

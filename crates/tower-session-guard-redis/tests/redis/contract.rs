@@ -14,7 +14,8 @@ use test_support::{
     server::StoreServer,
 };
 use tower_session_guard::testing::store_contract::{ContractReport, StoreContract, StoreUnderTest};
-use tower_session_guard_redis::RedisStore;
+
+use crate::patient;
 
 /// A name space that no other store of this test run has.
 pub(crate) fn namespace() -> String {
@@ -31,14 +32,8 @@ async fn run(
     let make = || async {
         let namespace = namespace();
         let [store, second] = [
-            RedisStore::connect(&url)
-                .await
-                .unwrap()
-                .with_namespace(&namespace),
-            RedisStore::connect(&url)
-                .await
-                .unwrap()
-                .with_namespace(&namespace),
+            patient(&url).await.with_namespace(&namespace),
+            patient(&url).await.with_namespace(&namespace),
         ];
         let under_test = StoreUnderTest::new(store).with_second_node(second);
         let Some(restart) = restart.clone() else {

@@ -17,6 +17,8 @@ use tower_session_guard::{
 };
 use tower_session_guard_redis::{RedisRevocations, RedisStore};
 
+use crate::patient;
+
 fn now() -> Timestamp {
     SystemTime::now().into()
 }
@@ -45,7 +47,7 @@ async fn a_load_and_a_rotation_take_one_round_trip_and_a_login_two() {
     let Some(program) = redis() else { return };
     let server = Server::start(&program, &[]);
     let proxy = Proxy::to(server.address()).await;
-    let store = RedisStore::connect(url(&proxy)).await.unwrap();
+    let store = patient(url(&proxy)).await;
     warm(&store).await.unwrap();
 
     let visitor = RecordBuilder::new(now()).build();
@@ -111,7 +113,7 @@ async fn every_question_to_the_revocation_list_takes_one_round_trip() {
     let Some(program) = redis() else { return };
     let server = Server::start(&program, &[]);
     let proxy = Proxy::to(server.address()).await;
-    let list = RedisRevocations::over(RedisStore::connect(url(&proxy)).await.unwrap());
+    let list = RedisRevocations::over(patient(url(&proxy)).await);
     let alice = "alice".into();
     let (now, until) = (now(), now().after(Duration::from_secs(3600)));
     let (first, second) = (id(1), id(2));

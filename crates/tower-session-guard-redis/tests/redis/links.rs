@@ -5,7 +5,7 @@ use std::{sync::Arc, time::SystemTime};
 use test_support::{
     redis::{Cluster, Server, free_port, redis},
     scratch::Scratch,
-    server::StoreServer,
+    server::{PATIENCE, StoreServer},
 };
 use tower_session_guard::{SessionStore, testing::store_contract::StoreContract};
 use tower_session_guard_redis::{
@@ -17,7 +17,10 @@ use crate::contract::namespace;
 
 /// The parts of the contract that a connection may matter for.
 async fn hold(kind: &str, connect: impl AsyncFn() -> RedisStore) {
-    let make = async || connect().await.with_namespace(namespace());
+    let make = async || {
+        let store = connect().await.with_time_limit(PATIENCE);
+        store.with_namespace(namespace())
+    };
     let contract = StoreContract::new(SystemTime::now().into(), make);
     let report = contract.run_where(|check| !check.contains("expir")).await;
     println!("{kind}: {report}");

@@ -10,3 +10,12 @@ mod links;
 mod outages;
 mod revocations;
 mod upkeep;
+
+use test_support::server::PATIENCE;
+use tower_session_guard_redis::RedisStore;
+
+/// A store whose time limit no busy machine reaches, for tests of anything but that limit.
+async fn patient(url: impl AsRef<str>) -> RedisStore {
+    let store = RedisStore::connect(url).await.unwrap();
+    store.with_time_limit(PATIENCE)
+}

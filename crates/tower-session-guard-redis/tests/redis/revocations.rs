@@ -7,7 +7,9 @@ use tower_session_guard::{
     SessionId, Subject, Timestamp,
     store::revocation::{IssuedToken, MemoryRevocations, Retirement, RevocationList, Status},
 };
-use tower_session_guard_redis::{RedisRevocations, RedisStore};
+use tower_session_guard_redis::RedisRevocations;
+
+use crate::patient;
 
 /// A repeatable source of small numbers.
 struct Dice(u64);
@@ -113,7 +115,7 @@ async fn compare_all(url: &str, seeds: u64) {
         Timestamp::from_unix_seconds(4_000_000_000),
     ];
     for seed in 0..seeds {
-        let redis = RedisStore::connect(url).await.unwrap();
+        let redis = patient(url).await;
         let redis = RedisRevocations::over(redis.with_namespace(format!("walk{seed}:")));
         compare(&redis, seed, begins[seed as usize % begins.len()]).await;
     }
@@ -139,7 +141,7 @@ async fn one_of_16_renewals_on_two_nodes_wins() {
     let server = Server::start(&program, &[]);
     let mut nodes = Vec::new();
     for _ in 0..2 {
-        let redis = RedisStore::connect(server.url()).await.unwrap();
+        let redis = patient(server.url()).await;
         nodes.push(RedisRevocations::over(redis));
     }
     let now = Timestamp::from(SystemTime::now());

@@ -13,6 +13,8 @@ use tower_session_guard_redis::{
     redis::{self, AsyncTypedCommands, Client, aio::MultiplexedConnection},
 };
 
+use crate::patient;
+
 const HOUR: Duration = Duration::from_secs(3600);
 
 struct Bench {
@@ -26,7 +28,7 @@ impl Bench {
         let server = Server::start(&servers::redis()?, &[]);
         let client = Client::open(server.url()).unwrap();
         Some(Self {
-            store: RedisStore::connect(server.url()).await.unwrap(),
+            store: patient(server.url()).await,
             raw: client.get_multiplexed_async_connection().await.unwrap(),
             server,
         })

@@ -13,7 +13,7 @@ use test_support::{
     keys,
     outage::{AfterDeath, Outage},
     proxy::Proxy,
-    server::StoreServer,
+    server::{PATIENCE, StoreServer},
 };
 use tower_session_guard::{
     SessionId, SessionLayer, SessionStore, Subject, Timestamp,
@@ -43,7 +43,12 @@ fn pool(options: PgConnectOptions) -> PgPool {
         .connect_lazy_with(options)
 }
 
-/// A store in a schema of its own.
+/// A store whose time limit no busy machine reaches, for tests of anything but that limit.
+fn patient(options: PgConnectOptions) -> PostgresStore {
+    PostgresStore::new(pool(options)).with_time_limit(PATIENCE)
+}
+
+/// A store in a new schema.
 async fn fresh(server: &Server) -> (PostgresStore, PgConnectOptions) {
     static NUMBER: AtomicU32 = AtomicU32::new(0);
     let schema = format!("s{}", NUMBER.fetch_add(1, Relaxed));
@@ -52,7 +57,7 @@ async fn fresh(server: &Server) -> (PostgresStore, PgConnectOptions) {
     sqlx::raw_sql(create).execute(&admin).await.unwrap();
     admin.close().await;
     let options = server.options().options([("search_path", schema)]);
-    let store = PostgresStore::new(pool(options.clone()));
+    let store = patient(options.clone());
     store.migrate().await.unwrap();
     (store, options)
 }
@@ -62,8 +67,8 @@ async fn contract(server: Arc<Server>, options: [(&'static str, &'static str); 1
         let (_, own) = fresh(&server).await;
         let own = own.options(options);
         let again = Arc::clone(&server);
-        StoreUnderTest::new(PostgresStore::new(pool(own.clone())))
-            .with_second_node(PostgresStore::new(pool(own)))
+        StoreUnderTest::new(patient(own.clone()))
+            .with_second_node(patient(own))
             .with_restart(move || {
                 let server = Arc::clone(&again);
                 async move {
@@ -124,7 +129,7 @@ async fn an_operation_on_postgres_is_one_statement() {
             .max_connections(1)
             .test_before_acquire(tests_first)
             .connect_lazy_with(options.clone());
-        let store = PostgresStore::new(pool);
+        let store = PostgresStore::new(pool).with_time_limit(PATIENCE);
         let alice = Subject::from("alice");
         let record = RecordBuilder::new(now()).subject("alice").build();
         let (claim, stale) = (claim_for(&id(1), [0; 16]), Revision::new(7));
@@ -165,7 +170,7 @@ async fn migrating_postgres_from_many_processes_at_once_is_harmless() {
     let Some(server) = Server::start() else {
         return;
     };
-    let store = PostgresStore::new(pool(server.options()));
+    let store = patient(server.options());
     let error = store.sweep(now(), 1).await.unwrap_err();
     assert_eq!(
         error.kind(),
@@ -175,7 +180,7 @@ async fn migrating_postgres_from_many_processes_at_once_is_harmless() {
 
     let mut migrations = tokio::task::JoinSet::new();
     for _ in 0..8 {
-        let store = PostgresStore::new(pool(server.options()));
+        let store = patient(server.options());
         migrations.spawn(async move { store.migrate().await });
     }
     while let Some(migrated) = migrations.join_next().await {

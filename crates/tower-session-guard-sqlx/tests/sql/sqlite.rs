@@ -9,8 +9,10 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
-use test_support::scratch::Scratch;
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
+use test_support::{scratch::Scratch, server::PATIENCE};
 use tower_session_guard::{
     SessionId, SessionStore, Subject, Timestamp,
     store::{Created, Removed, Replaced, StoreErrorKind},
@@ -31,13 +33,30 @@ fn numbered(number: u64) -> SessionId {
     SessionId::from_bytes(bytes)
 }
 
+/// The store that `open` makes, but for its time limits, which no busy machine reaches.
+async fn patient(file: &Path) -> SqliteStore {
+    let options = SqliteConnectOptions::new()
+        .filename(file)
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .busy_timeout(PATIENCE);
+    let pool = SqlitePoolOptions::new()
+        .max_connections(4)
+        .acquire_timeout(PATIENCE)
+        .connect_lazy_with(options);
+    let store = SqliteStore::new(pool).with_time_limit(PATIENCE);
+    store.migrate().await.unwrap();
+    store
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn sqlite_holds_the_contract() {
     let make = || async {
         let scratch = Scratch::new("sqlite");
         let file = scratch.path().join("sessions.db");
-        let store = SqliteStore::open(&file).await.unwrap();
-        let second = SqliteStore::open(&file).await.unwrap();
+        let store = patient(&file).await;
+        let second = patient(&file).await;
         let keep = std::sync::Arc::new(scratch);
         StoreUnderTest::new(store)
             .with_second_node(second)
@@ -224,7 +243,7 @@ async fn child() {
         return;
     };
     let first: u64 = env::var(FIRST).unwrap().parse().unwrap();
-    let store = SqliteStore::open(file).await.unwrap();
+    let store = patient(&file).await;
     for number in first..first + 1000 {
         let id = numbered(number);
         let record = RecordBuilder::new(now()).subject("alice");

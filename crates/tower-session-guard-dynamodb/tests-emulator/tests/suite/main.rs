@@ -13,7 +13,7 @@ use test_support::{
     keys,
     outage::{AfterDeath, Outage},
     proxy::Proxy,
-    server::StoreServer,
+    server::{PATIENCE, StoreServer},
 };
 use tower_session_guard::{
     SessionId, SessionLayer, SessionStore, Subject, Timestamp,
@@ -39,8 +39,13 @@ fn id(number: u16) -> SessionId {
     SessionId::from_bytes(bytes)
 }
 
+/// A store whose time limit no busy machine reaches, for tests of anything but that limit.
+fn patient(endpoint: &str, table: String) -> DynamoDbStore {
+    DynamoDbStore::new(client(endpoint), table).with_time_limit(PATIENCE)
+}
+
 async fn store_at(endpoint: &str) -> DynamoDbStore {
-    let store = DynamoDbStore::new(client(endpoint), fresh_table());
+    let store = patient(endpoint, fresh_table());
     store.create_table().await.unwrap();
     store
 }
@@ -63,9 +68,9 @@ async fn dynamodb_holds_the_contract() {
     let endpoint = endpoint().await;
     let make = || async {
         let table = fresh_table();
-        let store = DynamoDbStore::new(client(&endpoint), table.clone());
+        let store = patient(&endpoint, table.clone());
         store.create_table().await.unwrap();
-        StoreUnderTest::new(store).with_second_node(DynamoDbStore::new(client(&endpoint), table))
+        StoreUnderTest::new(store).with_second_node(patient(&endpoint, table))
     };
     let report = StoreContract::new(now(), make).run().await;
     println!("dynamodb: {report}");
@@ -79,11 +84,11 @@ async fn a_killed_and_restarted_engine_holds_the_contract() {
     let server = Arc::new(ChildProcess::start());
     let make = || async {
         let table = fresh_table();
-        let store = DynamoDbStore::new(client(&server.endpoint()), table.clone());
+        let store = patient(&server.endpoint(), table.clone());
         store.create_table().await.unwrap();
         let again = Arc::clone(&server);
         StoreUnderTest::new(store)
-            .with_second_node(DynamoDbStore::new(client(&server.endpoint()), table))
+            .with_second_node(patient(&server.endpoint(), table))
             .with_restart(move || {
                 let server = Arc::clone(&again);
                 async move {
@@ -201,7 +206,6 @@ async fn round_trips_are_as_documented() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_subject_of_several_batches_is_listed_and_revoked_whole() {
     let store = store_at(&endpoint().await).await;
-    let store = store.with_time_limit(Duration::from_secs(20));
     let alice = Subject::from("alice");
     let member = RecordBuilder::new(now()).subject("alice").build();
     for number in 0..230 {
@@ -223,7 +227,7 @@ async fn a_subject_of_several_batches_is_listed_and_revoked_whole() {
 async fn an_index_entry_lasts_as_long_as_its_session() {
     let endpoint = endpoint().await;
     let table = fresh_table();
-    let store = DynamoDbStore::new(client(&endpoint), table.clone());
+    let store = patient(&endpoint, table.clone());
     store.create_table().await.unwrap();
     let ttl = async |key: (&str, &str)| -> u64 {
         let found = item(&endpoint, &table, key).await.unwrap();
@@ -270,7 +274,7 @@ async fn an_index_entry_lasts_as_long_as_its_session() {
 async fn an_item_of_another_subject_is_corrupt_and_an_entry_that_points_elsewhere_ends_nobody() {
     let endpoint = endpoint().await;
     let table = fresh_table();
-    let store = DynamoDbStore::new(client(&endpoint), table.clone());
+    let store = patient(&endpoint, table.clone());
     store.create_table().await.unwrap();
     let record = RecordBuilder::new(now()).subject("alice").build();
     let _ = store.create(&id(1), &record, now()).await.unwrap();
@@ -302,7 +306,7 @@ async fn an_item_of_another_subject_is_corrupt_and_an_entry_that_points_elsewher
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_missing_table_and_an_item_too_large_are_errors_of_their_own() {
     let endpoint = endpoint().await;
-    let nowhere = DynamoDbStore::new(client(&endpoint), fresh_table());
+    let nowhere = patient(&endpoint, fresh_table());
     let claim = claim_for(&id(1), [0; 16]);
     let error = nowhere.load(&claim, now()).await.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Unsupported, "{error:?}");
