@@ -7,14 +7,14 @@ use tokio::{
 };
 
 #[derive(Debug)]
-pub struct Marionette {
+pub(super) struct Marionette {
     stream: BufReader<TcpStream>,
     count: u64,
 }
 
 impl Marionette {
     /// Begins a session with the browser on `port`; tells what it granted.
-    pub async fn begin(port: u16) -> (Self, Value) {
+    pub(super) async fn begin(port: u16) -> (Self, Value) {
         let stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
         let mut marionette = Self {
             stream: BufReader::new(stream),
@@ -26,7 +26,7 @@ impl Marionette {
         (marionette, session["capabilities"].clone())
     }
 
-    pub async fn send(&mut self, command: &str, parameters: &Value) -> Value {
+    pub(super) async fn send(&mut self, command: &str, parameters: &Value) -> Value {
         self.count += 1;
         let message = json!([0, self.count, command, parameters]).to_string();
         let framed = format!("{}:{message}", message.len());

@@ -17,15 +17,15 @@ use super::PATIENCE;
 ///
 /// Dropping it ends the process, and the browser that a driver started, by their ids.
 #[derive(Debug)]
-pub struct Process {
+pub(super) struct Process {
     folder: PathBuf,
     child: Option<Child>,
-    pub browser: Option<u64>,
+    pub(super) browser: Option<u64>,
 }
 
 impl Process {
     /// Begins with an empty folder and no process yet.
-    pub fn new() -> Self {
+    pub(super) fn new() -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let name = format!(
             "session-guard-browser-{}-{}",
@@ -41,12 +41,12 @@ impl Process {
         }
     }
 
-    pub fn folder(&self) -> &Path {
+    pub(super) fn folder(&self) -> &Path {
         &self.folder
     }
 
     /// Starts `command`, whose output goes to `output` in the folder.
-    pub fn start(&mut self, command: &mut Command) {
+    pub(super) fn start(&mut self, command: &mut Command) {
         let output = fs::File::create(self.folder.join("output")).unwrap();
         command
             .env("HOME", &self.folder)
@@ -58,7 +58,7 @@ impl Process {
     }
 
     /// Waits until `read` finds what it looks for in a file of the folder.
-    pub async fn find<T>(&mut self, file: &str, read: impl Fn(&str) -> Option<T>) -> T {
+    pub(super) async fn find<T>(&mut self, file: &str, read: impl Fn(&str) -> Option<T>) -> T {
         let deadline = Instant::now() + PATIENCE;
         loop {
             let text = fs::read(self.folder.join(file)).unwrap_or_default();
@@ -78,7 +78,7 @@ impl Process {
 
 /// The processes whose command line names the folder: also a browser that a driver has started and never
 /// told the id of.
-pub fn running_in(folder: &Path) -> Vec<u64> {
+pub(super) fn running_in(folder: &Path) -> Vec<u64> {
     let Ok(entries) = fs::read_dir("/proc") else {
         return Vec::new();
     };
@@ -118,7 +118,7 @@ impl Drop for Process {
 }
 
 /// The first of `names` that is an executable on the search path.
-pub fn on_path(names: &[&str]) -> Option<PathBuf> {
+pub(super) fn on_path(names: &[&str]) -> Option<PathBuf> {
     let path = env::var_os("PATH")?;
     let folders: Vec<_> = env::split_paths(&path).collect();
     let files = names

@@ -10,14 +10,14 @@ use hyper_util::{
 use serde_json::{Value, json};
 
 #[derive(Debug)]
-pub struct WebDriver {
+pub(super) struct WebDriver {
     http: Client<HttpConnector, Full<Bytes>>,
     base: String,
 }
 
 impl WebDriver {
     /// Asks the driver on `port` for a session; tells what it granted.
-    pub async fn begin(port: u16, options: Value) -> (Self, Value) {
+    pub(super) async fn begin(port: u16, options: Value) -> (Self, Value) {
         let mut driver = Self {
             http: Client::builder(TokioExecutor::new()).build_http(),
             base: format!("http://127.0.0.1:{port}/session"),
@@ -28,11 +28,11 @@ impl WebDriver {
         (driver, session["capabilities"].clone())
     }
 
-    pub async fn post(&self, path: &str, body: &Value) -> Value {
+    pub(super) async fn post(&self, path: &str, body: &Value) -> Value {
         self.send(Method::POST, path, Some(body)).await
     }
 
-    pub async fn get(&self, path: &str) -> Value {
+    pub(super) async fn get(&self, path: &str) -> Value {
         self.send(Method::GET, path, None).await
     }
 
