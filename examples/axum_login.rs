@@ -1,7 +1,7 @@
 //! A small site with everything around a login: two factors, sudo mode, a guarded transfer, and the page
 //! "your sessions". No script, and the cookies of production on plain HTTP at localhost.
 //!
-//! Run with `cargo run --example axum_login --features axum` and open the address that it prints.
+//! Run with `cargo run --example axum_login` and open the address that it prints.
 //! `ADDR` sets another one than `127.0.0.1:3000`; `SESSION_KEYS` keeps logins over a restart where the
 //! sessions are in a store that does.
 

@@ -1,6 +1,6 @@
 //! The layer among tower-http's, in the right order, and why.
 //!
-//! Run with `cargo run --example tower_compose --features axum`, then
+//! Run with `cargo run --example tower_compose`, then
 //! `curl -i -X POST http://127.0.0.1:3002/login -H 'Sec-Fetch-Site: same-origin'`.
 
 use std::{env, error::Error, time::Duration};

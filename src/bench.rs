@@ -1,5 +1,5 @@
 //! What the measurements of `benches/` look at beside the public interface: the parts of a request, one
-//! by one. Behind the feature `_bench`; nothing here is promised.
+//! by one. Built with `--cfg bench` only; nothing here is promised.
 
 use http::HeaderMap;
 

@@ -60,24 +60,32 @@
 //! | parallel writes of one session | the last one wins | none is lost |
 //! | listing the sessions of a subject | no | yes |
 //!
+//! # Stores
+//!
+//! [`MemoryStore`] is here; the others are crates, each with a page on what it costs, what its guarantees rest
+//! on and how to start it locally:
+//!
+//! | crate | brings |
+//! |---|---|
+//! | [`tower-session-guard-redis`](https://docs.rs/tower-session-guard-redis) | Redis or Valkey, and a shared list of ended tokens |
+//! | [`tower-session-guard-sqlx`](https://docs.rs/tower-session-guard-sqlx) | PostgreSQL, and an SQLite file |
+//! | [`tower-session-guard-dynamodb`](https://docs.rs/tower-session-guard-dynamodb) | DynamoDB, on the AWS SDK |
+//! | [`tower-session-guard-firestore`](https://docs.rs/tower-session-guard-firestore) | Firestore |
+//!
+//! Any other engine works too: implement [`SessionStore`] and hold it to `testing::store_contract`.
+//!
 //! # Features
 //!
-//! None is on by default, and none changes what the others do.
+//! None changes what the others do.
 //!
-//! | feature | brings |
-//! |---|---|
-//! | `axum` | extractors for [`Session`] and [`AuthenticatedSession`], on `axum-core` alone |
-//! | `redis`, `redis-tls` | [`store`]s and shared lists of ended tokens in Redis or Valkey, and TLS to them |
-//! | `sqlite`, `postgres` | stores in an SQLite file and in PostgreSQL, on `sqlx` |
-//! | `dynamodb` | a store in DynamoDB, on the AWS SDK |
-//! | `firestore` | a store in Firestore |
-//! | `testing` | a manual clock, the store contract suite, a store that fails on demand |
-//!
-//! A feature whose name begins with `_` is not for use on its own.
+//! | feature | default | brings |
+//! |---|---|---|
+//! | `axum` | yes | extractors for [`Session`] and [`AuthenticatedSession`], on `axum-core` alone |
+//! | `testing` | no | a manual clock, the store contract suite, a store that fails on demand |
 
 #![warn(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
-#[cfg(feature = "_bench")]
+#[cfg(bench)]
 #[doc(hidden)]
 pub mod bench;
 mod cookie;

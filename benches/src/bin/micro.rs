@@ -1,6 +1,9 @@
 //! What the parts cost, in turns: hashing, decoding, searching, inserting, writing.
 //!
-//! Run with `cargo run --release --manifest-path benches/Cargo.toml --bin micro`; `--smoke` for a second.
+//! Run with `cargo run --release --bin micro` in `benches/`; `--smoke` for a second.
+
+#[cfg(not(bench))]
+compile_error!("run this in the folder benches/: its .cargo/config.toml sets `--cfg bench`");
 
 use std::collections::BTreeMap;
 use std::hint::black_box;

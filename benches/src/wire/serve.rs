@@ -16,7 +16,7 @@ use tower::service_fn;
 use tower_layer::Layer;
 use tower_service::Service;
 use tower_session_guard::MemoryStore;
-use tower_session_guard::store::RedisStore;
+use tower_session_guard_redis::RedisStore;
 
 use crate::floor::FloorLayer;
 use crate::scenario::{LOGIN, READ, WRITE};

@@ -11,7 +11,7 @@
 
 use std::{ops::RangeInclusive, time::Duration};
 
-#[cfg(any(test, fuzzing, feature = "_bench"))]
+#[cfg(any(test, fuzzing, bench))]
 use super::Opened;
 use super::{
     HEAD_LEN, MAX_NAME_AND_VALUE, Rejected, SELF_CONTAINED, Token, TokenKeys, decode, decoded_len,
@@ -173,14 +173,14 @@ impl TokenKeys {
 }
 
 /// The session inside a self-contained token, by itself.
-#[cfg(any(test, fuzzing, feature = "_bench"))]
+#[cfg(any(test, fuzzing, bench))]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct SelfContained {
     pub(crate) id: SessionId,
     pub(crate) state: State,
 }
 
-#[cfg(any(test, fuzzing, feature = "_bench"))]
+#[cfg(any(test, fuzzing, bench))]
 impl TokenKeys {
     /// The session in a self-contained token, if it is one of ours and has not expired.
     pub(crate) fn open_self_contained(

@@ -1,0 +1,136 @@
+#![doc = include_str!("../README.md")]
+
+mod files;
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use tower_session_guard::{
+    Claim, Record, SessionId, SessionStore, Subject, Timestamp,
+    store::{
+        Created, Removed, Replaced, Revision, StoreError, StoreFuture, Stored,
+        time_limit::{self, within},
+    },
+};
+
+use self::files::Files;
+
+/// Sessions in a folder of a local disk, one file for each.
+///
+/// Several processes may share the folder. A clone is another handle to it.
+#[derive(Clone, Debug)]
+pub struct FileStore {
+    files: Arc<Files>,
+    time_limit: Duration,
+}
+
+impl FileStore {
+    /// Opens the folder, or makes it for its owner only.
+    ///
+    /// # Errors
+    ///
+    /// If the folder cannot be made.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use own_store::FileStore;
+    /// use tower_session_guard::{KeyRing, SessionLayer};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let folder = std::env::temp_dir().join(format!("own-store-doc-{}", std::process::id()));
+    /// let store = FileStore::open(&folder)?;
+    /// let sessions = SessionLayer::new(KeyRing::generate()?).with_store(store);
+    /// # std::fs::remove_dir_all(folder)?;
+    /// # Ok(()) }
+    /// ```
+    pub fn open(folder: impl AsRef<Path>) -> Result<Self, StoreError> {
+        Ok(Self {
+            files: Arc::new(Files::open(folder.as_ref())?),
+            time_limit: time_limit::DEFAULT,
+        })
+    }
+
+    /// Sets how long an operation may take before it fails: two seconds unless set.
+    #[must_use]
+    pub const fn with_time_limit(mut self, time_limit: Duration) -> Self {
+        self.time_limit = time_limit;
+        self
+    }
+
+    /// Deletes the sessions that had expired by `now`, and says how many. Nothing does so by itself.
+    ///
+    /// # Errors
+    ///
+    /// If a file cannot be read or deleted. Those that were deleted until then stay deleted.
+    pub async fn sweep(&self, now: Timestamp) -> Result<usize, StoreError> {
+        self.run(move |files| files.sweep(now)).await
+    }
+
+    /// Runs blocking work where it blocks no request. Nothing happens before the first poll, and work that
+    /// has begun is finished, even if the future is dropped.
+    fn run<T>(
+        &self,
+        work: impl FnOnce(&Files) -> Result<T, StoreError> + Send + 'static,
+    ) -> StoreFuture<'_, T>
+    where
+        T: Send + 'static,
+    {
+        let files = Arc::clone(&self.files);
+        let work = async move {
+            let done = tokio::task::spawn_blocking(move || work(&files)).await;
+            done.unwrap_or_else(|panicked| Err(StoreError::unavailable(panicked)))
+        };
+        Box::pin(within(self.time_limit, work))
+    }
+}
+
+impl SessionStore for FileStore {
+    fn load<'a>(&'a self, claim: &'a Claim, now: Timestamp) -> StoreFuture<'a, Option<Stored>> {
+        let id = *claim.id();
+        self.run(move |files| files.load(&id, now))
+    }
+
+    fn create<'a>(
+        &'a self,
+        id: &'a SessionId,
+        record: &'a Record,
+        _now: Timestamp,
+    ) -> StoreFuture<'a, Created> {
+        let (id, record) = (*id, record.clone());
+        self.run(move |files| files.create(&id, &record))
+    }
+
+    fn replace<'a>(
+        &'a self,
+        id: &'a SessionId,
+        revision: Revision,
+        record: &'a Record,
+        now: Timestamp,
+    ) -> StoreFuture<'a, Replaced> {
+        let (id, record) = (*id, record.clone());
+        self.run(move |files| files.replace(&id, revision, &record, now))
+    }
+
+    fn remove<'a>(&'a self, id: &'a SessionId) -> StoreFuture<'a, Removed> {
+        let id = *id;
+        self.run(move |files| files.remove(&id))
+    }
+
+    fn sessions_of<'a>(
+        &'a self,
+        subject: &'a Subject,
+        now: Timestamp,
+    ) -> StoreFuture<'a, Vec<(SessionId, Record)>> {
+        let subject = subject.clone();
+        self.run(move |files| files.sessions_of(&subject, now))
+    }
+
+    fn remove_all_of<'a>(
+        &'a self,
+        subject: &'a Subject,
+        except: Option<&'a SessionId>,
+    ) -> StoreFuture<'a, usize> {
+        let (subject, except) = (subject.clone(), except.copied());
+        self.run(move |files| files.remove_all_of(&subject, except.as_ref()))
+    }
+}
