@@ -84,7 +84,7 @@ pub(crate) fn at_hand(
     let (member, guest) = (&tokens.session, &tokens.guest);
     let token = member.as_one().or(guest.as_one())?;
     let kind = kind_of(member.is_one());
-    let stored = store.at_hand(&token.value, now)?;
+    let stored = store.try_load(&token.value, now)?;
     let standing = standing(token, &stored.record, now);
     weigh(shared, standing, &stored.record, kind, now).ok()?;
     let (mut session, kept) = admitted(shared, token, stored, now);

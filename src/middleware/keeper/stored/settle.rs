@@ -100,7 +100,11 @@ impl Settle<'_> {
         } = settled;
         match plan {
             Plan::Keep => self.tell(&events, None),
-            Plan::Save { state, why, resign } => {
+            Plan::Save {
+                state,
+                why,
+                re_sign,
+            } => {
                 let Some((live, kept)) = self.live.as_ref().zip(self.held.kept.as_ref()) else {
                     return Ok(Attempt::Done(verdict));
                 };
@@ -110,7 +114,7 @@ impl Settle<'_> {
                 let claim = kept.claim.clone();
                 match self.replace(&id, kept.revision, &record).await? {
                     Replaced::Replaced(_) => {
-                        if resign {
+                        if re_sign {
                             self.issue(&record.fields.state, &id, claim.secret());
                         }
                         self.tell(&events, None);
