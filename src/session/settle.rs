@@ -107,12 +107,12 @@ pub(crate) fn without_session(
     if outcome == Outcome::Answered && elevates(marks) {
         return (Verdict::Refused, Some(EventKind::ElevationRefused));
     }
-    let lost = marks
+    let blocked = marks
         .iter()
         .any(|(_, mark)| mark.effect() != Effect::Lowers);
     (
         Verdict::Stands,
-        lost.then_some(EventKind::ResurrectionBlocked),
+        blocked.then_some(EventKind::ResurrectionBlocked),
     )
 }
 
