@@ -17,13 +17,16 @@ use super::{
 use crate::{
     cookie::CookieKind,
     session::{
+        admit::lower_remembered,
         authentication::Subject,
         binding::{Client, OnChange},
-        decide::{Dead, Live, Outcome, Settlement, Verdict, lower_remembered},
         event::{EventKind, SessionEvent},
         handle::Session,
         id::SessionId,
+        live::{Dead, Live},
         mark::Mark,
+        plan::Verdict,
+        settle::{self, Outcome, Settlement},
         time::Timestamp,
     },
     store::SessionStore,
@@ -97,13 +100,7 @@ impl Finished {
     /// The session ended or its token was replaced while the handler ran: nothing brings it back. What
     /// becomes of the answer, and what to tell.
     fn without_session(&self) -> (Verdict, Option<EventKind>) {
-        let marked = |test: fn(&Mark) -> bool| self.marks.iter().any(|(_, mark)| test(mark));
-        if self.outcome == Outcome::Answered && marked(|mark| matches!(mark, Mark::Elevate { .. }))
-        {
-            return (Verdict::Refused, Some(EventKind::ElevationRefused));
-        }
-        let blocked = marked(|mark| !mark.lowers()).then_some(EventKind::ResurrectionBlocked);
-        (Verdict::Stands, blocked)
+        settle::without_session(&self.marks, self.outcome)
     }
 }
 

@@ -14,13 +14,16 @@ use crate::{
         shared::{Arrival, Shared},
     },
     session::{
+        admit,
         binding::Client,
-        decide::{self, Dead, Hold, Live},
         event::{EventKind, SessionEvent},
         handle::Session,
         id::{Claim, Lineage},
+        live::{Dead, Live},
         policy::TokenReuse,
-        record::{Proof, Record},
+        record::Record,
+        secrets::Secrets,
+        standing::Standing,
         time::Timestamp,
     },
     store::{Removed, Revision, SessionStore, StoreError, Stored},
@@ -43,9 +46,9 @@ struct Kept {
 }
 
 impl Kept {
-    fn proof(&self) -> (Proof, Lineage) {
+    fn secrets(&self) -> (Secrets, Lineage) {
         let fields = &self.record.fields;
-        (fields.proof.clone(), fields.lineage)
+        (fields.secrets.clone(), fields.lineage)
     }
 }
 
@@ -81,12 +84,13 @@ pub(crate) fn at_hand(
     let (member, guest) = (&tokens.session, &tokens.guest);
     let token = member.as_one().or(guest.as_one())?;
     let kind = kind_of(member.is_one());
-    let stored = store.at_hand(&token.value, now)?;
-    let hold = weigh(shared, token, &stored.record, kind, now).ok()?;
+    let stored = store.try_load(&token.value, now)?;
+    let standing = standing(token, &stored.record, now);
+    weigh(shared, standing, &stored.record, kind, now).ok()?;
     let (mut session, kept) = admitted(shared, token, stored, now);
     let live = held_in(&mut session);
-    live.hold = hold;
-    decide::lower_remembered(&mut live.state, now, shared.policy());
+    live.standing = Some(standing);
+    admit::lower_remembered(&mut live.state, now, shared.policy());
     let beside = guest.as_one().filter(|_| member.is_one());
     let admission = Admission {
         held: Held {
@@ -100,17 +104,20 @@ pub(crate) fn at_hand(
     Some((session, admission))
 }
 
-/// What a stored session is worth to the bearer of this token.
+fn standing(token: &Opened<Claim>, record: &Record, now: Timestamp) -> Standing {
+    record.fields.secrets.standing(token.value.secret(), now)
+}
+
+/// Whether a stored session opens for the bearer of a token of this standing.
 fn weigh(
     shared: &Shared,
-    token: &Opened<Claim>,
+    standing: Standing,
     record: &Record,
     kind: CookieKind,
     now: Timestamp,
-) -> Result<Hold, Dead> {
-    let standing = record.fields.proof.standing(token.value.secret(), now);
+) -> Result<(), Dead> {
     let authenticated = kind == CookieKind::Session;
-    decide::admit(
+    admit::admit(
         &record.fields.state,
         standing,
         authenticated,
@@ -134,7 +141,7 @@ fn admitted(
     let live = Live {
         id: *claim.id(),
         state: mem::take(&mut record.fields.state),
-        hold: Hold::Lost,
+        standing: None,
         stale_key: token.stale_key,
         lineage: record.fields.lineage,
         suspended: false,
@@ -218,12 +225,13 @@ async fn open(
         shared.tell_dead(id, None, Dead::Unknown, now);
         return Ok(Err(Dead::Unknown));
     };
-    let verdict = weigh(shared, token, &stored.record, kind, now);
+    let standing = standing(token, &stored.record, now);
+    let verdict = weigh(shared, standing, &stored.record, kind, now);
     let (mut session, kept) = admitted(shared, token, stored, now);
     let live = held_in(&mut session);
     match verdict {
-        Ok(hold) => {
-            live.hold = hold;
+        Ok(()) => {
+            live.standing = Some(standing);
             if let Err(dead) = shared.appraise(live, client, now) {
                 let _: Removed = store.remove(&id).await?;
                 shared.tell_dead(id, Some(live), dead, now);

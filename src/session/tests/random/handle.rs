@@ -15,12 +15,13 @@ use crate::session::{
     authentication::{AssuranceLevel, Subject},
     csrf::CsrfToken,
     data::DataKey,
-    decide::{Hold, Outcome, Plan, Verdict},
     event::SessionEvent,
     handle::{Environment, Session},
     id::Lineage,
     mark::Mark,
-    record::State,
+    plan::{Plan, Verdict},
+    settle::Outcome,
+    state::State,
     time::Timestamp,
 };
 
@@ -133,7 +134,7 @@ proptest! {
         let sees = seen(&session);
         prop_assert_eq!(session.close(), case.marks.clone());
         let settled = case.settle();
-        let lost = case.live.as_ref().is_some_and(|live| live.hold == Hold::Lost);
+        let lost = case.live.as_ref().is_some_and(|live| !live.opens());
         // An unanswered, refused, barred or suspended request is told so, and keeps what was there.
         if case.outcome != Outcome::Answered
             || settled.verdict != Verdict::Stands
@@ -151,7 +152,7 @@ proptest! {
         prop_assert_eq!(sees, is(after));
     }
 
-    /// The same subject, or the same visitor, keeps what it had and has what it put in, last word last.
+    /// The same subject, or the same guest, keeps what it had and has what it put in, last word last.
     #[test]
     fn where_nobody_else_comes_between_no_data_is_lost(case in case()) {
         let settled = case.settle();
