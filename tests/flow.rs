@@ -1,4 +1,4 @@
-//! Every row of design.md section 5, through the whole stack, in both modes.
+//! What each mark does, through the whole stack, in both modes.
 
 #![cfg(all(feature = "axum", feature = "testing"))]
 
