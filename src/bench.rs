@@ -11,12 +11,15 @@ use crate::{
     },
     key::KeyRing,
     session::{
+        admit,
         authentication::{AssuranceLevel, Authentication, Subject},
-        decide::{self, Hold, Live, Outcome, Settlement},
         id::{Claim, Secret, SessionId},
+        live::{Hold, Live},
         mark::{Login, Mark},
         policy::SessionPolicy,
-        record::{Standing, State},
+        secrets::Standing,
+        settle::{self, Outcome, Settlement},
+        state::State,
         time::Timestamp,
     },
 };
@@ -121,20 +124,20 @@ impl Parts {
     #[must_use]
     pub fn admit(&self) -> bool {
         let state = &self.live.state;
-        decide::admit(state, Standing::Current, true, self.now, &self.policy).is_ok()
+        admit::admit(state, Standing::Current, true, self.now, &self.policy).is_ok()
     }
 
     /// Decides that a session that nobody marked stays as it is.
     #[must_use]
     pub fn is_due(&self) -> bool {
-        decide::is_due(&self.live, self.now, &self.policy)
+        settle::is_due(&self.live, self.now, &self.policy)
     }
 
     /// Decides what a login of another subject comes to.
     #[must_use]
     pub fn settle_login(&self) -> usize {
         let marks = [(self.now, Mark::Login(Login::new("somebody else")))];
-        let settled = decide::settle(&Settlement {
+        let settled = settle::settle(&Settlement {
             live: Some(&self.live),
             barred: false,
             marks: &marks,

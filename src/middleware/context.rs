@@ -22,8 +22,9 @@ use super::{
 use crate::session::{
     authenticated::AuthenticatedSession,
     binding::Client,
-    decide::{self, Outcome, Plan},
     handle::Session,
+    plan::Plan,
+    settle::{self, Outcome},
 };
 
 /// A settlement that waits for a store; it owns all it needs.
@@ -117,7 +118,7 @@ impl RequestContext {
         let shared = Shared::of(&self.session);
         let live = self.session.live();
         let admitted_at = self.session.admitted_at();
-        let is_due = |live| decide::is_due(live, admitted_at, shared.policy());
+        let is_due = |live| settle::is_due(live, admitted_at, shared.policy());
         if marks.is_empty() && (outcome == Outcome::Dropped || !live.is_some_and(is_due)) {
             return Conclusion::Now(Ok(Writes::default()));
         }
@@ -133,7 +134,7 @@ impl RequestContext {
             guest_came: self.guest_came,
             client: mem::take(&mut self.client),
         };
-        let settled = decide::settle(&finished.settlement(live, shared));
+        let settled = settle::settle(&finished.settlement(live, shared));
         if settled.plan == Plan::Keep {
             shared.tell_all(&settled.events, live, None, finished.now);
             return Conclusion::Now(judge(settled.verdict, Writes::default()));

@@ -18,7 +18,7 @@ use super::{
     keeper::{BoxLoad, Settling, writes::Writes},
     shared::Shared,
 };
-use crate::session::decide::Outcome;
+use crate::session::settle::Outcome;
 
 pin_project! {
     /// The response of a [`SessionService`](crate::SessionService).

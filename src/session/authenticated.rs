@@ -4,9 +4,9 @@ use std::{fmt, time::Duration};
 
 use super::{
     authentication::{AssuranceLevel, Authentication, Subject},
-    decide::Live,
     handle::Session,
     id::SessionId,
+    live::Live,
     time::Timestamp,
 };
 
@@ -16,6 +16,15 @@ use super::{
 /// make one. Marks of the running handler do not change what it tells; [`Session`] shows those.
 #[derive(Clone)]
 pub struct AuthenticatedSession(Session);
+
+impl Session {
+    /// The logged-in session as it was when the request came, if anybody was logged in.
+    #[must_use]
+    pub fn authenticated(&self) -> Option<AuthenticatedSession> {
+        self.touch_read();
+        AuthenticatedSession::of(self)
+    }
+}
 
 impl AuthenticatedSession {
     pub(crate) fn of(session: &Session) -> Option<Self> {

@@ -5,9 +5,9 @@ use smol_str::SmolStr;
 
 use super::{
     authentication::{Authentication, Subject},
-    decide::Live,
     entries::{Entries, Entry},
     event::EventKind,
+    live::Live,
     mark::Mark,
     time::Timestamp,
 };

@@ -14,15 +14,14 @@ use serde::{Serialize, de::DeserializeOwned};
 use smol_str::SmolStr;
 
 use super::{
-    authenticated::AuthenticatedSession,
     authentication::{AssuranceLevel, Authentication, Subject},
     csrf::{CsrfRejected, CsrfToken},
     data::{DataError, DataKey},
-    decide::Live,
     draft::Draft,
     entries::{Entries, Entry},
     event::{EventKind, SessionEvent},
     id::{Lineage, SessionId},
+    live::Live,
     mark::{Login, Mark},
     time::Timestamp,
 };
@@ -250,13 +249,6 @@ impl Session {
     pub fn id(&self) -> Option<SessionId> {
         self.touch_read();
         self.live().map(|live| live.id)
-    }
-
-    /// The logged-in session as it was when the request came, if anybody was logged in.
-    #[must_use]
-    pub fn authenticated(&self) -> Option<AuthenticatedSession> {
-        self.touch_read();
-        AuthenticatedSession::of(self)
     }
 
     /// Whether the session counts as nobody's because another client uses it, as

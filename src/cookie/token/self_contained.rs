@@ -21,7 +21,7 @@ use crate::{
     cookie::CookieKind,
     key::TAG_LEN,
     session::{
-        authentication::Subject, codec::Reader, id::SessionId, record::State, time::Timestamp,
+        authentication::Subject, codec::Reader, id::SessionId, state::State, time::Timestamp,
     },
 };
 

@@ -14,7 +14,7 @@ use crate::{
         entries::{Entries, Entry},
         id::{Claim, Secret, SessionId},
         policy::SessionPolicy,
-        record::State,
+        state::State,
         time::Timestamp,
     },
 };

@@ -17,13 +17,16 @@ use super::{
 use crate::{
     cookie::CookieKind,
     session::{
+        admit::lower_remembered,
         authentication::Subject,
         binding::{Client, OnChange},
-        decide::{Dead, Live, Outcome, Settlement, Verdict, lower_remembered},
         event::{EventKind, SessionEvent},
         handle::Session,
         id::SessionId,
+        live::{Dead, Live},
         mark::Mark,
+        plan::Verdict,
+        settle::{Outcome, Settlement},
         time::Timestamp,
     },
     store::SessionStore,

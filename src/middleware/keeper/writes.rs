@@ -5,7 +5,7 @@ use http::HeaderValue;
 use super::kind_of;
 use crate::{
     cookie::{CookieKind, response::CookieWriter, token::Token},
-    session::{record::State, time::Timestamp},
+    session::{state::State, time::Timestamp},
 };
 
 /// The cookies that a response is to write, at most one of each name: the last word counts.

@@ -143,15 +143,15 @@ impl Plain {
         let mut record = record.clone();
         let elevated = record
             .fields
-            .proof
+            .secrets
             .superseded
-            .contains(&old.fields.proof.current);
+            .contains(&old.fields.secrets.current);
         if self.is(Mutant::ElevationKeepsTheSecret) && elevated {
-            record.fields.proof = old.fields.proof;
+            record.fields.secrets = old.fields.secrets;
         } else if self.is(Mutant::ElevationHasGrace) && elevated {
-            record.fields.proof.grace = Some((old.fields.proof.current, now.after(GRACE)));
+            record.fields.secrets.grace = Some((old.fields.secrets.current, now.after(GRACE)));
         } else if self.is(Mutant::RenewalHasNoEnd)
-            && let Some((_, until)) = &mut record.fields.proof.grace
+            && let Some((_, until)) = &mut record.fields.secrets.grace
         {
             *until = now.after(GRACE * 1000);
         }

@@ -173,7 +173,7 @@ fn records(replay: &Replay, ids: &[[u8; 16]]) -> Vec<String> {
         .collect();
     let secret = |digest: &SecretDigest| digests.iter().position(|own| own == digest);
     let text = |(id, (revision, record)): (&SessionId, &(u64, crate::session::record::Record))| {
-        let proof = &record.fields.proof;
+        let proof = &record.fields.secrets;
         let grace = proof
             .grace
             .map(|(digest, until)| (secret(&digest), now < until));

@@ -2,9 +2,10 @@
 
 use super::notation::{NOW, live};
 use crate::session::{
-    decide::{Dead, Hold, admit},
+    admit::admit,
+    live::{Dead, Hold},
     policy::SessionPolicy,
-    record::Standing,
+    secrets::Standing,
     time::Timestamp,
 };
 use std::time::Duration;

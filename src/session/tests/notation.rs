@@ -6,11 +6,12 @@ use smol_str::SmolStr;
 
 use crate::session::{
     authentication::{AssuranceLevel, Authentication, Elevation, Subject},
-    decide::{Hold, Live, Plan, Settled, Verdict},
     entries::{Entries, Entry},
     id::SessionId,
+    live::{Hold, Live},
     mark::{Login, Mark},
-    record::State,
+    plan::{Plan, Settled, Verdict},
+    state::State,
     time::Timestamp,
 };
 

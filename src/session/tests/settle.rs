@@ -2,7 +2,7 @@
 
 use super::notation::{NOW, live, marks, show};
 use crate::session::{
-    decide::{Outcome, Plan, Settled, Settlement, settle},
+    plan::{Plan, Settled},settle::{Outcome, Settlement, settle},
     mark::{Login, Mark},
     policy::SessionPolicy,
 };

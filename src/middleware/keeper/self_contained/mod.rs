@@ -13,12 +13,14 @@ use crate::{
         shared::{Arrival, Shared},
     },
     session::{
+        admit,
         binding::Client,
-        decide::{self, Dead, Hold, Live},
         event::{EventKind, SessionEvent},
         handle::Session,
+        live::{Dead, Hold, Live},
         policy::TokenReuse,
-        record::{Standing, State},
+        secrets::Standing,
+        state::State,
         time::Timestamp,
     },
     store::{
@@ -65,7 +67,7 @@ pub(crate) fn read(
             let status = list.status(token.id, token.subject, token.issued_at, now);
             if let Ok(hold) = weigh(shared, live, standing(status), kind, now) {
                 live.hold = hold;
-                decide::lower_remembered(&mut live.state, now, shared.policy());
+                admit::lower_remembered(&mut live.state, now, shared.policy());
             }
         }
         Ok(session)
@@ -194,7 +196,7 @@ fn weigh(
     now: Timestamp,
 ) -> Result<Hold, Dead> {
     let authenticated = kind == CookieKind::Session;
-    decide::admit(&live.state, standing?, authenticated, now, shared.policy())
+    admit::admit(&live.state, standing?, authenticated, now, shared.policy())
 }
 
 /// The token that opened a session, as the list knows it.

@@ -13,11 +13,12 @@ use crate::{
     },
     session::{
         authentication::Subject,
-        decide::{Hold, Live, Plan, Save, Settled, Verdict},
         draft::Rotation,
         event::EventKind,
         id::SessionId,
-        record::State,
+        live::{Hold, Live},
+        plan::{Plan, Save, Settled, Verdict},
+        state::State,
     },
     store::{StoreError, revocation::Retirement},
 };

@@ -14,13 +14,15 @@ use crate::{
         shared::{Arrival, Shared},
     },
     session::{
+        admit,
         binding::Client,
-        decide::{self, Dead, Hold, Live},
         event::{EventKind, SessionEvent},
         handle::Session,
         id::{Claim, Lineage},
+        live::{Dead, Hold, Live},
         policy::TokenReuse,
-        record::{Proof, Record},
+        record::Record,
+        secrets::Secrets,
         time::Timestamp,
     },
     store::{Removed, Revision, SessionStore, StoreError, Stored},
@@ -43,9 +45,9 @@ struct Kept {
 }
 
 impl Kept {
-    fn proof(&self) -> (Proof, Lineage) {
+    fn secrets(&self) -> (Secrets, Lineage) {
         let fields = &self.record.fields;
-        (fields.proof.clone(), fields.lineage)
+        (fields.secrets.clone(), fields.lineage)
     }
 }
 
@@ -86,7 +88,7 @@ pub(crate) fn at_hand(
     let (mut session, kept) = admitted(shared, token, stored, now);
     let live = held_in(&mut session);
     live.hold = hold;
-    decide::lower_remembered(&mut live.state, now, shared.policy());
+    admit::lower_remembered(&mut live.state, now, shared.policy());
     let beside = guest.as_one().filter(|_| member.is_one());
     let admission = Admission {
         held: Held {
@@ -108,9 +110,9 @@ fn weigh(
     kind: CookieKind,
     now: Timestamp,
 ) -> Result<Hold, Dead> {
-    let standing = record.fields.proof.standing(token.value.secret(), now);
+    let standing = record.fields.secrets.standing(token.value.secret(), now);
     let authenticated = kind == CookieKind::Session;
-    decide::admit(
+    admit::admit(
         &record.fields.state,
         standing,
         authenticated,

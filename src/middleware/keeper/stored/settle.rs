@@ -12,12 +12,17 @@ use crate::{
         shared::Shared,
     },
     session::{
+        admit,
         authentication::Subject,
-        decide::{self, Hold, Live, Plan, Save, Settled, Verdict},
         draft::Rotation,
         event::{EventKind, SessionEvent},
         id::{Fresh, Secret, SessionId},
-        record::{Proof, Record, Standing, State},
+        live::{Hold, Live},
+        plan::{Plan, Save, Settled, Verdict},
+        record::Record,
+        secrets::{Secrets, Standing},
+        settle,
+        state::State,
     },
     store::{Created, Removed, Replaced, Revision, SessionStore, StoreError, Stored},
 };
@@ -82,7 +87,7 @@ impl Settle<'_> {
             if !self.reload().await? {
                 return Ok(self.gone());
             }
-            settled = decide::settle(&self.finished.settlement(self.live.as_ref(), self.shared));
+            settled = settle::settle(&self.finished.settlement(self.live.as_ref(), self.shared));
         }
         Err(SessionError::new(SessionErrorKind::Contention))
     }
@@ -100,8 +105,8 @@ impl Settle<'_> {
                     return Ok(Attempt::Done(verdict));
                 };
                 let id = live.id;
-                let (proof, lineage) = kept.proof();
-                let record = Record::of(state, proof, lineage, self.shared.policy());
+                let (secrets, lineage) = kept.secrets();
+                let record = Record::of(state, secrets, lineage, self.shared.policy());
                 let claim = kept.claim.clone();
                 match self.replace(&id, kept.revision, &record).await? {
                     Replaced::Replaced(_) => {
@@ -121,16 +126,16 @@ impl Settle<'_> {
                 };
                 let id = live.id;
                 let Fresh { id: other, secret } = random::fresh()?;
-                let (mut proof, mut lineage) = kept.proof();
+                let (mut secrets, mut lineage) = kept.secrets();
                 let now = self.finished.now;
                 if how == Rotation::Renewed {
                     let grace = self.shared.policy().grace_time();
-                    proof.renew(secret.digest(), now, now.after(grace));
+                    secrets.renew(secret.digest(), now, now.after(grace));
                 } else {
-                    proof.supersede(secret.digest(), now);
+                    secrets.supersede(secret.digest(), now);
                     lineage = other.lineage();
                 }
-                let record = Record::of(state, proof, lineage, self.shared.policy());
+                let record = Record::of(state, secrets, lineage, self.shared.policy());
                 match self.replace(&id, kept.revision, &record).await? {
                     Replaced::Replaced(_) => {
                         self.issue(&record.fields.state, &id, &secret);
@@ -177,7 +182,7 @@ impl Settle<'_> {
             let fresh = random::fresh()?;
             let record = Record::of(
                 state.clone(),
-                Proof::new(fresh.secret.digest()),
+                Secrets::new(fresh.secret.digest()),
                 fresh.id.lineage(),
                 self.shared.policy(),
             );
@@ -208,7 +213,7 @@ impl Settle<'_> {
             // A guest's token that was renewed away says nothing about the guest's session.
             if let Some(stored) = self.store.load(&guest, now).await?
                 && matches!(
-                    stored.record.fields.proof.standing(guest.secret(), now),
+                    stored.record.fields.secrets.standing(guest.secret(), now),
                     Standing::Current | Standing::Grace
                 )
                 && self.store.remove(guest.id()).await? == Removed::Removed
@@ -232,13 +237,13 @@ impl Settle<'_> {
             mut record,
             revision,
         } = stored;
-        live.hold = match record.fields.proof.standing(kept.claim.secret(), now) {
+        live.hold = match record.fields.secrets.standing(kept.claim.secret(), now) {
             Standing::Current => Hold::Current,
             Standing::Grace => Hold::Grace,
             Standing::Superseded | Standing::Reused => Hold::Lost,
         };
         live.state = mem::take(&mut record.fields.state);
-        decide::lower_remembered(&mut live.state, now, self.shared.policy());
+        admit::lower_remembered(&mut live.state, now, self.shared.policy());
         kept.record = record;
         kept.revision = revision;
         Ok(true)

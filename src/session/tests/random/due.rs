@@ -5,7 +5,9 @@ use std::time::Duration;
 use proptest::{prop_assert, prop_assert_eq, proptest};
 
 use super::{Case, NOW, case, cases};
-use crate::session::decide::{Hold, Outcome, Plan, Save, Verdict, is_due};
+use crate::session::live::Hold;
+use crate::session::plan::{Plan, Save, Verdict};
+use crate::session::settle::{Outcome, is_due};
 
 impl Case {
     /// Whether the token is old enough to be renewed.
@@ -23,7 +25,7 @@ impl Case {
             .is_some_and(|(age, idle)| age >= idle / 16 || age >= Duration::from_secs(60))
     }
 
-    fn age(&self, of: fn(&crate::session::record::State) -> crate::Timestamp) -> Option<Duration> {
+    fn age(&self, of: fn(&crate::session::state::State) -> crate::Timestamp) -> Option<Duration> {
         let since = of(&self.live.as_ref()?.state);
         let millis = NOW.as_unix_millis().checked_sub(since.as_unix_millis());
         Some(Duration::from_millis(millis.unwrap_or(0)))

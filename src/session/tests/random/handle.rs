@@ -15,12 +15,14 @@ use crate::session::{
     authentication::{AssuranceLevel, Subject},
     csrf::CsrfToken,
     data::DataKey,
-    decide::{Hold, Outcome, Plan, Verdict},
     event::SessionEvent,
     handle::{Environment, Session},
     id::Lineage,
+    live::Hold,
     mark::Mark,
-    record::State,
+    plan::{Plan, Verdict},
+    settle::Outcome,
+    state::State,
     time::Timestamp,
 };
 

@@ -22,13 +22,16 @@ use smol_str::SmolStr;
 
 use super::notation::NOW;
 use crate::session::{
+    admit::lower_remembered,
     authentication::{AssuranceLevel, Authentication, Elevation, Subject},
-    decide::{Hold, Live, Outcome, Settled, Settlement, lower_remembered, settle},
     entries::{Entries, Entry},
     id::{Lineage, SessionId},
+    live::{Hold, Live},
     mark::{Login, Mark},
+    plan::Settled,
     policy::SessionPolicy,
-    record::State,
+    settle::{Outcome, Settlement, settle},
+    state::State,
     time::Timestamp,
 };
 

@@ -3,9 +3,11 @@
 use super::Case;
 use crate::session::{
     authentication::{Authentication, Subject},
-    decide::{Hold, Live, Outcome, Plan},
+    live::{Hold, Live},
     mark::{Login, Mark},
-    record::State,
+    plan::Plan,
+    settle::Outcome,
+    state::State,
     time::Timestamp,
 };
 

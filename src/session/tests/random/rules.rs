@@ -8,9 +8,12 @@ use super::{
     policy, session,
 };
 use crate::session::{
-    decide::{Hold, Outcome, Plan, Save, Verdict, lower_remembered},
+    admit::lower_remembered,
     draft::Rotation,
+    live::Hold,
     mark::Mark,
+    plan::{Plan, Save, Verdict},
+    settle::Outcome,
     time::Timestamp,
 };
 
@@ -61,7 +64,7 @@ proptest! {
                 let is = level_at(state.authentication.as_ref(), moment);
                 prop_assert!(is <= level_at(case.user(), moment));
             }
-            let proved = |state: &crate::session::record::State| {
+            let proved = |state: &crate::session::state::State| {
                 state.authentication.as_ref().map(|who| who.authenticated_at)
             };
             prop_assert_eq!(proved(state), proved(before));

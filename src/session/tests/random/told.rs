@@ -4,7 +4,6 @@ use proptest::{prop_assert, prop_assert_eq, proptest};
 
 use super::{case, cases, plain::counts};
 use crate::session::{
-    decide::{Plan, Save, Verdict},
     draft::Rotation,
     event::EventKind::{
         Created, DataDropped, Elevated, ElevationDropped, ElevationRefused, LoggedIn, LoggedOut,
@@ -12,6 +11,7 @@ use crate::session::{
         SteppedDown, SubjectSwitched,
     },
     mark::Mark,
+    plan::{Plan, Save, Verdict},
 };
 
 proptest! {

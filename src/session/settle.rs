@@ -1,137 +1,15 @@
-//! `admit` and `settle`: what a presented session is worth, and what becomes of it. Pure.
+//! [`settle`]: what becomes of a session after the handler. Pure.
 
 use super::{
-    authentication::{AssuranceLevel, Authentication, Subject},
     draft::{Draft, Rotation},
-    entries::Entries,
     event::EventKind,
-    id::{Lineage, SessionId},
+    live::{Hold, Live},
     mark::Mark,
+    plan::{Plan, Save, Settled, Verdict},
     policy::SessionPolicy,
-    record::{Standing, State},
+    state::State,
     time::Timestamp,
 };
-
-/// A session that a request holds.
-#[derive(Clone, Debug)]
-pub(crate) struct Live {
-    pub(crate) id: SessionId,
-    pub(crate) state: State,
-    pub(crate) hold: Hold,
-    /// Whether its token was signed under an older key.
-    pub(crate) stale_key: bool,
-    /// What its CSRF tokens are bound to.
-    pub(crate) lineage: Lineage,
-    /// Whether it counts as nobody's, since its client is not its own.
-    pub(crate) suspended: bool,
-    /// Whether its client changed and is to be taken for its own.
-    pub(crate) rebind: bool,
-}
-
-impl Live {
-    pub(crate) fn subject(&self) -> Option<&Subject> {
-        let who = self.state.authentication.as_ref()?;
-        Some(&who.subject)
-    }
-
-    /// Who is logged in, as far as the request's client is concerned.
-    pub(crate) fn authentication(&self) -> Option<&Authentication> {
-        let who = self.state.authentication.as_ref();
-        who.filter(|_| !self.suspended)
-    }
-
-    /// The data, as far as the request's client is concerned.
-    pub(crate) fn entries(&self) -> Option<&Entries> {
-        (!self.suspended).then_some(&self.state.entries)
-    }
-}
-
-/// How firmly a request holds its session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Hold {
-    /// Its token is the session's token.
-    Current,
-    /// Its token was renewed moments ago and still works.
-    Grace,
-    /// Its token was replaced while the handler ran.
-    Lost,
-}
-
-/// Why a well-signed token opens nothing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Dead {
-    ExpiredIdle,
-    ExpiredAbsolute,
-    Superseded,
-    Reused,
-    Revoked,
-    Unknown,
-    Mismatch,
-    OtherClient,
-}
-
-impl Dead {
-    /// Whether the token belongs to a session that goes on without it: such a request writes nothing.
-    pub(crate) const fn is_retired(self) -> bool {
-        matches!(self, Self::Superseded | Self::Reused)
-    }
-
-    pub(crate) const fn event(self) -> EventKind {
-        match self {
-            Self::ExpiredIdle => EventKind::ExpiredIdle,
-            Self::ExpiredAbsolute => EventKind::ExpiredAbsolute,
-            Self::Superseded => EventKind::SupersededToken,
-            Self::Reused => EventKind::RenewedTokenReused,
-            Self::Revoked => EventKind::RevokedToken,
-            Self::Unknown => EventKind::UnknownSession,
-            Self::Mismatch => EventKind::TokenMismatch,
-            Self::OtherClient => EventKind::SessionEndedByBinding,
-        }
-    }
-}
-
-/// Decides whether a session whose token came under a cookie for `authenticated` sessions (or for
-/// visitors') opens at `now`.
-pub(crate) fn admit(
-    state: &State,
-    standing: Standing,
-    authenticated: bool,
-    now: Timestamp,
-    policy: &SessionPolicy,
-) -> Result<Hold, Dead> {
-    if state.authentication.is_some() != authenticated {
-        return Err(Dead::Mismatch);
-    }
-    if now >= state.absolute_expiry {
-        return Err(Dead::ExpiredAbsolute);
-    }
-    if policy
-        .idle_expiry(state.last_seen_at, state.persistent)
-        .is_some_and(|end| now >= end)
-    {
-        return Err(Dead::ExpiredIdle);
-    }
-    match standing {
-        Standing::Current => Ok(Hold::Current),
-        Standing::Grace => Ok(Hold::Grace),
-        Standing::Superseded => Err(Dead::Superseded),
-        Standing::Reused => Err(Dead::Reused),
-    }
-}
-
-/// Lowers a remembered session that went unused for the idle timeout, or whose last proof is older than
-/// the absolute timeout: what is left of it shows one factor.
-pub(crate) fn lower_remembered(state: &mut State, now: Timestamp, policy: &SessionPolicy) {
-    if !policy.remembers(state.persistent) {
-        return;
-    }
-    if let Some(who) = &mut state.authentication
-        && policy.has_lapsed(state.last_seen_at, who.authenticated_at, now)
-    {
-        who.level = who.level.min(AssuranceLevel::AAL1);
-        who.elevation = None;
-    }
-}
 
 /// What became of the handler.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -156,62 +34,6 @@ pub(crate) struct Settlement<'a> {
     pub(crate) binding: &'a [u8],
     pub(crate) now: Timestamp,
     pub(crate) policy: &'a SessionPolicy,
-}
-
-/// What the layer is to do.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[must_use]
-pub(crate) enum Plan {
-    /// Nothing.
-    Keep,
-    /// The session goes on under its token with another state.
-    Save {
-        state: State,
-        why: Save,
-        /// Whether the token is under an older key and is signed again.
-        resign: bool,
-    },
-    /// The session goes on under a new token.
-    Rotate { state: State, how: Rotation },
-    /// A new session begins under a new id, and what the request came with ends.
-    Start {
-        state: State,
-        /// Whether the old one ends first, since a logout asked for that whatever follows.
-        end_first: bool,
-    },
-    /// What the request came with ends.
-    End,
-}
-
-/// Why a state is saved under the same token.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Save {
-    /// The handler changed the data.
-    Data,
-    /// A step-down whose token nobody would receive: the level falls, the token stays.
-    Lower,
-    /// Nobody asked: the idle timer is due, or the token is under an older key.
-    Touch,
-}
-
-/// A plan, what to tell once it is carried out, and whether the handler's answer must be withheld.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[must_use]
-pub(crate) struct Settled {
-    pub(crate) plan: Plan,
-    pub(crate) events: Vec<EventKind>,
-    pub(crate) verdict: Verdict,
-}
-
-/// What becomes of the handler's answer if the plan succeeds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Verdict {
-    /// It stands.
-    Stands,
-    /// It claims a privilege that was refused: 401 takes its place.
-    Refused,
-    /// It claims a login that cannot be: the failure reply takes its place.
-    Unusable,
 }
 
 /// Whether a session that nobody marked is to be written all the same. Where it is not,
