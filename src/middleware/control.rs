@@ -3,9 +3,9 @@
 use std::{fmt, sync::Arc};
 
 use super::{
+    backend::Keeper,
     failure::{SessionError, SessionErrorKind},
-    keeper::Keeper,
-    shared::Shared,
+    settings::Shared,
 };
 use crate::{
     session::{

@@ -13,10 +13,11 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::{
-    context::{Conclusion, RequestContext, Unsettled},
+    admission::BoxLoad,
     failure::{FailureResponse, reply},
-    keeper::{BoxLoad, Settling, writes::Writes},
-    shared::Shared,
+    request::{Conclusion, RequestContext, Unsettled},
+    settings::Shared,
+    settlement::{Settling, set_cookies::Writes},
 };
 use crate::session::settle::Outcome;
 

@@ -5,12 +5,12 @@ use std::{fmt, sync::Arc};
 use tower_layer::Layer;
 
 use super::{
+    backend::List,
     client::ClientBinding,
     control::Sessions,
     failure::EmptyFailure,
-    keeper::list::List,
     service::SessionService,
-    shared::{Settings, Shared},
+    settings::{Settings, Shared},
 };
 use crate::{
     cookie::CookiePolicy,

@@ -10,15 +10,12 @@ use http::{Request, Response};
 use tower_service::Service;
 
 use super::{
-    context::{Held, RequestContext},
+    admission::{Admission, self_contained, stored},
+    backend::{Keeper, List, at_once},
     failure::{EmptyFailure, FailureResponse},
     future::ResponseFuture,
-    keeper::{
-        Admission, Keeper,
-        list::{List, at_once},
-        self_contained, stored,
-    },
-    shared::Shared,
+    request::{Held, RequestContext},
+    settings::Shared,
 };
 use crate::session::{binding::Client, handle::Session, time::Timestamp};
 

@@ -19,10 +19,10 @@ use super::store::{LetOthersGo, Scripted};
 use crate::{
     key::KeyRing,
     middleware::{
+        backend::{Keeper, at_once},
         failure::EmptyFailure,
-        keeper::{Keeper, list::at_once},
         service::SessionService,
-        shared::{Settings, Shared},
+        settings::{Settings, Shared},
     },
     session::{
         authentication::{AssuranceLevel, Subject},

@@ -11,13 +11,10 @@ use std::{
 use http::Extensions;
 
 use super::{
-    keeper::{
-        Admission, Finished, Keeper, Settling, judge,
-        list::{List, at_once},
-        self_contained, stored,
-        writes::Writes,
-    },
-    shared::Shared,
+    admission::{self, Admission},
+    backend::{Keeper, List, at_once},
+    settings::Shared,
+    settlement::{Finished, Settling, judge, self_contained, set_cookies::Writes, stored},
 };
 use crate::session::{
     authenticated::AuthenticatedSession,
@@ -33,18 +30,18 @@ type BoxSettling = Pin<Box<dyn Future<Output = Settling> + Send>>;
 /// What the keeper wants back at the settlement.
 #[derive(Debug)]
 pub(crate) enum Held {
-    SelfContained(self_contained::Held),
-    Stored(stored::Held),
+    SelfContained(admission::self_contained::Held),
+    Stored(admission::stored::Held),
 }
 
-impl From<self_contained::Held> for Held {
-    fn from(held: self_contained::Held) -> Self {
+impl From<admission::self_contained::Held> for Held {
+    fn from(held: admission::self_contained::Held) -> Self {
         Self::SelfContained(held)
     }
 }
 
-impl From<stored::Held> for Held {
-    fn from(held: stored::Held) -> Self {
+impl From<admission::stored::Held> for Held {
+    fn from(held: admission::stored::Held) -> Self {
         Self::Stored(held)
     }
 }

@@ -1,17 +1,12 @@
 //! Sessions in a store: the token is a reference, the record is the authority.
 
-pub(super) mod settle;
-
 use std::{mem, sync::Arc};
 
-pub(crate) use self::settle::settle;
-use super::{Admission, BoxLoad, held_in, kind_of};
+use super::{Admission, BoxLoad, held_in};
 use crate::{
     cookie::{CookieKind, request::Presented, token::Opened},
     middleware::{
-        context::RequestContext,
-        failure::SessionError,
-        shared::{Arrival, Shared},
+        arrival::Arrival, failure::SessionError, request::RequestContext, settings::Shared,
     },
     session::{
         admit,
@@ -31,21 +26,21 @@ use crate::{
 /// What a request holds of a store, beside the session itself.
 #[derive(Debug, Default)]
 pub(crate) struct Held {
-    kept: Option<Kept>,
+    pub(in crate::middleware) kept: Option<Kept>,
     /// The guest token that came beside a session's: hardly ever.
-    beside: Option<Box<Claim>>,
+    pub(in crate::middleware) beside: Option<Box<Claim>>,
 }
 
 /// The record without the session's state, and what opened it.
 #[derive(Debug)]
-struct Kept {
-    claim: Claim,
-    revision: Revision,
-    record: Record,
+pub(in crate::middleware) struct Kept {
+    pub(in crate::middleware) claim: Claim,
+    pub(in crate::middleware) revision: Revision,
+    pub(in crate::middleware) record: Record,
 }
 
 impl Kept {
-    fn secrets(&self) -> (Secrets, Lineage) {
+    pub(in crate::middleware) fn secrets(&self) -> (Secrets, Lineage) {
         let fields = &self.record.fields;
         (fields.secrets.clone(), fields.lineage)
     }
@@ -82,7 +77,7 @@ pub(crate) fn at_hand(
     let tokens = &arrival.tokens;
     let (member, guest) = (&tokens.session, &tokens.guest);
     let token = member.as_one().or(guest.as_one())?;
-    let kind = kind_of(member.is_one());
+    let kind = CookieKind::of_session(member.is_one());
     let stored = store.at_hand(&token.value, now)?;
     let hold = weigh(shared, token, &stored.record, kind, now).ok()?;
     let (mut session, kept) = admitted(shared, token, stored, now);

@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
-use super::{Held, issued};
+use super::{Finished, Settling, judge, set_cookies::Writes};
 use crate::{
     cookie::CookieKind,
     middleware::{
+        admission::self_contained::{Held, issued},
+        backend::List,
         failure::{SessionError, SessionErrorKind},
-        keeper::{Finished, Settling, judge, kind_of, list::List, writes::Writes},
         random,
-        shared::Shared,
+        settings::Shared,
     },
     session::{
         authentication::Subject,
@@ -189,7 +190,7 @@ impl Settle<'_> {
         if self.retire(how).await?
             && let Some(live) = self.live
         {
-            self.remove_cookie(kind_of(live.state.authentication.is_some()));
+            self.remove_cookie(CookieKind::of_session(live.state.authentication.is_some()));
         }
         if let Some(beside) = self.held.beside.take()
             && let Some(guest) = beside.live()
@@ -204,7 +205,7 @@ impl Settle<'_> {
     }
 
     fn issue(&mut self, state: &State, id: &SessionId) -> Result<(), SessionError> {
-        let kind = kind_of(state.authentication.is_some());
+        let kind = CookieKind::of_session(state.authentication.is_some());
         let token = self
             .shared
             .tokens

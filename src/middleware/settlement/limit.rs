@@ -1,6 +1,6 @@
 //! How many sessions a subject may have at a time.
 
-use super::stored::settle::Settle;
+use super::stored::Settle;
 use crate::{
     middleware::failure::{SessionError, SessionErrorKind},
     session::{

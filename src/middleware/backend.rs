@@ -1,4 +1,4 @@
-//! [`List`]: the list of ended tokens, in this process or shared with others.
+//! [`Keeper`]: where sessions are kept, in a store or in the token itself.
 
 use std::{
     future::Future,
@@ -10,10 +10,17 @@ use std::{
 use crate::{
     session::{authentication::Subject, id::SessionId, time::Timestamp},
     store::{
-        StoreError,
+        SessionStore, StoreError,
         revocation::{IssuedToken, Retirement, RevocationList, Revocations, Status},
     },
 };
+
+/// Where sessions are kept.
+#[derive(Debug)]
+pub(crate) enum Keeper {
+    SelfContained(List),
+    Stored(Arc<dyn SessionStore>),
+}
 
 /// The list of ended tokens.
 ///

@@ -2,7 +2,6 @@
 
 use http::HeaderValue;
 
-use super::kind_of;
 use crate::{
     cookie::{CookieKind, response::CookieWriter, token::Token},
     session::{state::State, time::Timestamp},
@@ -21,7 +20,7 @@ impl Writes {
         state: &State,
         now: Timestamp,
     ) {
-        let kind = kind_of(state.authentication.is_some());
+        let kind = CookieKind::of_session(state.authentication.is_some());
         let max_age = state.persistent.then(|| state.absolute_expiry.since(now));
         self.put(kind, writer.set(kind, token, max_age));
     }

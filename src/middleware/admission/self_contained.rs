@@ -1,17 +1,11 @@
 //! Sessions in the token itself: nothing is kept but the list of tokens that ended before their time.
 
-mod settle;
-
 use std::{mem, sync::Arc};
 
-pub(crate) use self::settle::{settle, settle_later};
-use super::{Admission, BoxLoad, held_in, list::List};
+use super::{Admission, BoxLoad, held_in};
 use crate::{
     cookie::{CookieKind, request::Presented, token::Rejected},
-    middleware::{
-        context::RequestContext,
-        shared::{Arrival, Shared},
-    },
+    middleware::{arrival::Arrival, backend::List, request::RequestContext, settings::Shared},
     session::{
         admit,
         binding::Client,
@@ -32,7 +26,7 @@ use crate::{
 /// What a request holds beside its session: the guest session that came with it.
 #[derive(Debug, Default)]
 pub(crate) struct Held {
-    beside: Option<Session>,
+    pub(in crate::middleware) beside: Option<Session>,
 }
 
 /// The session in a token, read to where it stays: it is too large to be handed around.
@@ -200,7 +194,7 @@ fn weigh(
 }
 
 /// The token that opened a session, as the list knows it.
-fn issued(live: &Live) -> IssuedToken<'_> {
+pub(in crate::middleware) fn issued(live: &Live) -> IssuedToken<'_> {
     IssuedToken::new(&live.id, live.subject(), live.state.last_seen_at)
 }
 

@@ -1,29 +1,21 @@
-//! [`Shared`]: what a layer, its services and the sessions of its requests have in common.
+//! [`Settings`] of a layer; [`Shared`]: what a layer, its services and the sessions of its requests have in common.
 
 use std::{any::Any, sync::Arc};
 
-use http::{Extensions, HeaderMap, Request};
-
 use super::{
+    backend::{Keeper, List},
     client::{ClientBinding, ClientReader},
     clock::SystemClock,
     csrf::CsrfKeys,
-    keeper::{Keeper, list::List},
     observe::TracingObserver,
 };
 use crate::{
-    cookie::{
-        CookieKind, CookiePolicy,
-        request::{CookieReader, Found, Presented},
-        response::CookieWriter,
-        token::{Rejected, TokenKeys},
-    },
+    cookie::{CookiePolicy, request::CookieReader, response::CookieWriter, token::TokenKeys},
     key::KeyRing,
     session::{
         authentication::Subject,
-        binding::Client,
         csrf::CsrfToken,
-        event::{EventKind, Observer, SessionEvent},
+        event::{Observer, SessionEvent},
         handle::{Environment, Session},
         id::Lineage,
         policy::SessionPolicy,
@@ -74,21 +66,8 @@ pub(crate) struct Shared {
     pub(crate) writer: CookieWriter,
     pub(crate) keeper: Keeper,
     csrf: CsrfKeys,
-    client: Option<ClientReader>,
+    pub(super) client: Option<ClientReader>,
     data_budget: usize,
-}
-
-/// The valid tokens that came with a request, and its client.
-#[derive(Debug)]
-pub(crate) struct Arrival<T> {
-    pub(crate) tokens: Found<T>,
-    pub(crate) client: Client,
-}
-
-impl<T> Arrival<T> {
-    pub(crate) const fn is_empty(&self) -> bool {
-        !self.tokens.session.is_one() && !self.tokens.guest.is_one()
-    }
 }
 
 impl Shared {
@@ -142,52 +121,9 @@ impl Shared {
         self.settings.observer.observe(event);
     }
 
-    /// Reads the cookies and tells of what is wrong with them.
-    ///
-    /// Where two valid session tokens came, nothing else counts either; two valid guest tokens count as none.
-    pub(crate) fn arrival<T, B>(
-        &self,
-        request: &Request<B>,
-        now: Timestamp,
-        open: impl FnMut(CookieKind, &[u8]) -> Result<T, Rejected>,
-    ) -> Arrival<T> {
-        let mut arrival = Arrival {
-            tokens: self.reader.read(request.headers(), open),
-            client: self.client(request.headers(), request.extensions()),
-        };
-        self.tell_unless_one(&arrival.tokens.session, now);
-        self.tell_unless_one(&arrival.tokens.guest, now);
-        if matches!(arrival.tokens.session, Presented::Several) {
-            arrival.tokens.guest = Presented::default();
-        }
-        arrival
-    }
-
     /// Whether sessions are bound to their clients, so that a request's client has a say in its admission.
     pub(crate) const fn binds_clients(&self) -> bool {
         self.client.is_some()
-    }
-
-    fn client(&self, headers: &HeaderMap, extensions: &Extensions) -> Client {
-        let reader = self.client.as_ref();
-        reader.map_or_else(Client::default, |reader| reader.read(headers, extensions))
-    }
-
-    fn tell_unless_one<T>(&self, presented: &Presented<T>, now: Timestamp) {
-        let kind = match presented {
-            Presented::One(_) | Presented::Nothing { rejected: None } => return,
-            Presented::Nothing {
-                rejected: Some(cause),
-            } => match cause {
-                Rejected::Malformed => EventKind::TokenMalformed,
-                Rejected::UnknownKey => EventKind::TokenUnknownKey,
-                Rejected::Forged => EventKind::TokenForged,
-                Rejected::Expired => EventKind::TokenExpired,
-                Rejected::FromTheFuture => EventKind::TokenFromTheFuture,
-            },
-            Presented::Several => EventKind::DuplicateTokens,
-        };
-        self.tell(&SessionEvent::new(kind, now));
     }
 }
 

@@ -2,14 +2,14 @@
 
 use std::{mem, sync::Arc};
 
-use super::Held;
+use super::{Finished, Settling, judge, set_cookies::Writes};
 use crate::{
     cookie::CookieKind,
     middleware::{
+        admission::stored::Held,
         failure::{SessionError, SessionErrorKind},
-        keeper::{Finished, Settling, judge, kind_of, writes::Writes},
         random,
-        shared::Shared,
+        settings::Shared,
     },
     session::{
         admit,
@@ -66,12 +66,12 @@ enum Attempt {
     Conflict,
 }
 
-pub(in crate::middleware::keeper) struct Settle<'a> {
-    pub(in crate::middleware::keeper) shared: &'a Shared,
-    pub(in crate::middleware::keeper) store: &'a dyn SessionStore,
-    pub(in crate::middleware::keeper) live: Option<Live>,
+pub(super) struct Settle<'a> {
+    pub(super) shared: &'a Shared,
+    pub(super) store: &'a dyn SessionStore,
+    pub(super) live: Option<Live>,
     held: Held,
-    pub(in crate::middleware::keeper) finished: Finished,
+    pub(super) finished: Finished,
     writes: Writes,
 }
 
@@ -203,7 +203,7 @@ impl Settle<'_> {
     /// Ends what the request came with, and removes the cookies of what it ended itself.
     async fn end_all(&mut self) -> Result<(), SessionError> {
         if let Some(live) = &self.live {
-            let kind = kind_of(live.state.authentication.is_some());
+            let kind = CookieKind::of_session(live.state.authentication.is_some());
             if self.store.remove(&live.id).await? == Removed::Removed {
                 self.remove_cookie(kind);
             }
@@ -267,7 +267,7 @@ impl Settle<'_> {
     }
 
     fn issue(&mut self, state: &State, id: &SessionId, secret: &Secret) {
-        let kind = kind_of(state.authentication.is_some());
+        let kind = CookieKind::of_session(state.authentication.is_some());
         let token = self
             .shared
             .tokens
