@@ -102,9 +102,9 @@ mod misuse;
 #[cfg(all(doctest, feature = "axum"))]
 #[doc = include_str!("../README.md")]
 mod readme {}
-#[cfg(test)]
-mod proof;
 mod session;
+#[cfg(test)]
+mod simulation;
 pub mod store;
 #[cfg(feature = "testing")]
 pub mod testing;

@@ -11,7 +11,7 @@ use crate::{
     session::{authentication::Subject, id::SessionId, time::Timestamp},
     store::{
         SessionStore, StoreError,
-        revocation::{IssuedToken, Retirement, RevocationList, Revocations, Status},
+        revocation::{IssuedToken, Retirement, RevocationList, Revocations, Standing},
     },
 };
 
@@ -33,14 +33,14 @@ pub(crate) enum List {
 }
 
 impl List {
-    pub(crate) async fn status(
+    pub(crate) async fn standing(
         &self,
         token: IssuedToken<'_>,
         now: Timestamp,
-    ) -> Result<Status, StoreError> {
+    ) -> Result<Standing, StoreError> {
         match self {
-            Self::Here(list) => Ok(list.status(token.id, token.subject, token.issued_at, now)),
-            Self::Shared(list) => list.status(token, now).await,
+            Self::Here(list) => Ok(list.standing(token.id, token.subject, token.issued_at, now)),
+            Self::Shared(list) => list.standing(token, now).await,
         }
     }
 

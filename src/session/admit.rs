@@ -1,12 +1,8 @@
 //! [`admit`]: what a presented session is worth. Pure.
 
 use super::{
-    authentication::AssuranceLevel,
-    live::{Dead, Hold},
-    policy::SessionPolicy,
-    secrets::Standing,
-    state::State,
-    time::Timestamp,
+    authentication::AssuranceLevel, live::Dead, policy::SessionPolicy, standing::Standing,
+    state::State, time::Timestamp,
 };
 
 /// Decides whether a session whose token came under a cookie for `authenticated` sessions (or for
@@ -17,7 +13,13 @@ pub(crate) fn admit(
     authenticated: bool,
     now: Timestamp,
     policy: &SessionPolicy,
-) -> Result<Hold, Dead> {
+) -> Result<(), Dead> {
+    let replaced = match standing {
+        Standing::Current | Standing::Grace => None,
+        Standing::Superseded => Some(Dead::Superseded),
+        Standing::Reused => Some(Dead::Reused),
+        Standing::Ended => return Err(Dead::Revoked),
+    };
     if state.authentication.is_some() != authenticated {
         return Err(Dead::Mismatch);
     }
@@ -30,12 +32,7 @@ pub(crate) fn admit(
     {
         return Err(Dead::ExpiredIdle);
     }
-    match standing {
-        Standing::Current => Ok(Hold::Current),
-        Standing::Grace => Ok(Hold::Grace),
-        Standing::Superseded => Err(Dead::Superseded),
-        Standing::Reused => Err(Dead::Reused),
-    }
+    replaced.map_or(Ok(()), Err)
 }
 
 /// Lowers a remembered session that went unused for the idle timeout, or whose last proof is older than

@@ -89,6 +89,8 @@ kinds! {
     LoginDropped = "login_dropped" at Info,
     /// An elevation was dropped because the handler answered 5xx or did not finish.
     ElevationDropped = "elevation_dropped" at Info,
+    /// A renewal was dropped because the handler did not finish.
+    RenewalDropped = "renewal_dropped" at Info,
     /// Data was dropped because the handler answered 5xx or did not finish.
     DataDropped = "data_dropped" at Info,
     /// A login was refused because its subject is empty or too long.

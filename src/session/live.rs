@@ -5,6 +5,7 @@ use super::{
     entries::Entries,
     event::EventKind,
     id::{Lineage, SessionId},
+    standing::Standing,
     state::State,
 };
 
@@ -13,7 +14,8 @@ use super::{
 pub(crate) struct Live {
     pub(crate) id: SessionId,
     pub(crate) state: State,
-    pub(crate) hold: Hold,
+    /// What its token is worth; `None` until the token is admitted.
+    pub(crate) standing: Option<Standing>,
     /// Whether its token was signed under an older key.
     pub(crate) stale_key: bool,
     /// What its CSRF tokens are bound to.
@@ -25,6 +27,16 @@ pub(crate) struct Live {
 }
 
 impl Live {
+    /// Whether its token is the session's token.
+    pub(crate) fn is_current(&self) -> bool {
+        self.standing == Some(Standing::Current)
+    }
+
+    /// Whether its token opens it: not before the token is admitted, nor once another token has replaced it.
+    pub(crate) fn opens(&self) -> bool {
+        self.standing.is_some_and(Standing::opens)
+    }
+
     pub(crate) fn subject(&self) -> Option<&Subject> {
         let who = self.state.authentication.as_ref()?;
         Some(&who.subject)
@@ -40,17 +52,6 @@ impl Live {
     pub(crate) fn entries(&self) -> Option<&Entries> {
         (!self.suspended).then_some(&self.state.entries)
     }
-}
-
-/// How firmly a request holds its session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Hold {
-    /// Its token is the session's token.
-    Current,
-    /// Its token was renewed moments ago and still works.
-    Grace,
-    /// Its token was replaced while the handler ran.
-    Lost,
 }
 
 /// Why a well-signed token opens nothing.

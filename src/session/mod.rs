@@ -19,6 +19,7 @@ pub(crate) mod policy;
 pub(crate) mod record;
 pub(crate) mod secrets;
 pub(crate) mod settle;
+pub(crate) mod standing;
 pub(crate) mod state;
 #[cfg(test)]
 pub(crate) mod tests;

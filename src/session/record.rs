@@ -234,7 +234,8 @@ mod tests {
     use super::Record;
     use crate::session::{
         id::{Secret, SecretDigest},
-        secrets::{Secrets, Standing},
+        secrets::Secrets,
+        standing::Standing,
         tests::full::{SECRETS, at, record as full},
     };
 

@@ -2,6 +2,7 @@
 
 use super::{
     id::{Secret, SecretDigest},
+    standing::Standing,
     time::Timestamp,
 };
 
@@ -17,19 +18,6 @@ pub(crate) struct Secrets {
     pub(crate) renewed: bool,
 }
 
-/// What presenting a secret means.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Standing {
-    /// It is the session's secret.
-    Current,
-    /// A renewal replaced it moments ago; it still opens the session.
-    Grace,
-    /// A change of privilege replaced it.
-    Superseded,
-    /// A renewal replaced it, and its grace time is over.
-    Reused,
-}
-
 impl Secrets {
     /// How many replaced secrets a record remembers.
     pub(super) const REMEMBERED: usize = 4;
@@ -43,6 +31,8 @@ impl Secrets {
         }
     }
 
+    /// What `secret` is worth at `now`. The record of a session that ended is gone, so it is never
+    /// [`Ended`](Standing::Ended).
     pub(crate) fn standing(&self, secret: &Secret, now: Timestamp) -> Standing {
         let presented = secret.digest();
         if presented == self.current {

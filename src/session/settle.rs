@@ -3,8 +3,8 @@
 use super::{
     draft::{Draft, Rotation},
     event::EventKind,
-    live::{Hold, Live},
-    mark::Mark,
+    live::Live,
+    mark::{Effect, Mark},
     plan::{Plan, Save, Settled, Verdict},
     policy::SessionPolicy,
     state::State,
@@ -59,26 +59,16 @@ fn touch_is_due(live: &Live, now: Timestamp, policy: &SessionPolicy) -> bool {
 
 /// Decides what becomes of the session after the handler.
 pub(crate) fn settle(input: &Settlement<'_>) -> Settled {
-    let lost = input.live.is_some_and(|live| live.hold == Hold::Lost);
+    let lost = input.live.is_some_and(|live| !live.opens());
     let mut events = Vec::new();
-    let allowed = |mark: &Mark| match input.outcome {
-        Outcome::Answered => true,
-        Outcome::ServerError => mark.lowers() || matches!(mark, Mark::Renew),
-        Outcome::Dropped => mark.lowers(),
-    };
     let mut draft = Draft::of(input.live);
     for (at, mark) in input.marks {
-        if allowed(mark) {
+        if counts(mark, input.outcome) {
             events.extend(draft.apply(mark, *at));
-        } else {
-            let dropped = match mark {
-                Mark::Login(_) => EventKind::LoginDropped,
-                Mark::Elevate { .. } => EventKind::ElevationDropped,
-                _ => EventKind::DataDropped,
-            };
-            if !events.contains(&dropped) {
-                events.push(dropped);
-            }
+        } else if let Some(dropped) = mark.dropped()
+            && !events.contains(&dropped)
+        {
+            events.push(dropped);
         }
     }
     if draft.unusable {
@@ -96,10 +86,35 @@ pub(crate) fn settle(input: &Settlement<'_>) -> Settled {
     }
 }
 
+/// Whether a mark takes effect after such an outcome.
+fn counts(mark: &Mark, outcome: Outcome) -> bool {
+    match mark.effect() {
+        Effect::Raises => outcome == Outcome::Answered,
+        Effect::Keeps => outcome != Outcome::Dropped,
+        Effect::Lowers => true,
+    }
+}
+
 fn elevates(marks: &[(Timestamp, Mark)]) -> bool {
-    marks
+    marks.iter().any(|(_, mark)| mark.elevates())
+}
+
+/// Decides what becomes of the answer, and what to tell, where the session has ended or its token was
+/// replaced by the time the plan is carried out: nothing brings the session back.
+pub(crate) fn without_session(
+    marks: &[(Timestamp, Mark)],
+    outcome: Outcome,
+) -> (Verdict, Option<EventKind>) {
+    if outcome == Outcome::Answered && elevates(marks) {
+        return (Verdict::Refused, Some(EventKind::ElevationRefused));
+    }
+    let lost = marks
         .iter()
-        .any(|(_, mark)| matches!(mark, Mark::Elevate { .. }))
+        .any(|(_, mark)| mark.effect() != Effect::Lowers);
+    (
+        Verdict::Stands,
+        lost.then_some(EventKind::ResurrectionBlocked),
+    )
 }
 
 /// The plan where the answer is withheld: what lowers privilege is carried out all the same.
@@ -151,7 +166,7 @@ fn plan(input: &Settlement<'_>, draft: Draft, events: &mut Vec<EventKind>) -> Pl
     if let Some(how) = privilege {
         // Without a reader of the response, or with the token already replaced, a new token would reach
         // nobody: the level falls and the token stays.
-        if input.outcome == Outcome::Dropped || live.hold == Hold::Lost {
+        if input.outcome == Outcome::Dropped || !live.opens() {
             return if lowered || entries_changed {
                 Plan::Save {
                     state,
@@ -170,7 +185,7 @@ fn plan(input: &Settlement<'_>, draft: Draft, events: &mut Vec<EventKind>) -> Pl
     }
     let asked = draft.rotation.is_some();
     let due = renewal_is_due(live, input.now, policy);
-    if (asked || due) && live.hold == Hold::Current {
+    if (asked || due) && live.is_current() {
         events.push(if asked {
             EventKind::Renewed
         } else {
@@ -185,9 +200,9 @@ fn plan(input: &Settlement<'_>, draft: Draft, events: &mut Vec<EventKind>) -> Pl
     if asked {
         events.push(EventKind::RenewalSkipped);
     }
-    let resign = live.stale_key && live.hold == Hold::Current;
+    let resign = live.stale_key && live.is_current();
     let touch_due = touch_is_due(live, input.now, policy);
-    let touch = (touch_due || resign || live.rebind) && live.hold != Hold::Lost;
+    let touch = (touch_due || resign || live.rebind) && live.opens();
     if !entries_changed && !touch {
         return Plan::Keep;
     }

@@ -124,7 +124,7 @@ async fn every_question_to_the_revocation_list_takes_one_round_trip() {
                 .await
                 .0,
         );
-        trips.push(proxy.count(list.status(token, now)).await.0);
+        trips.push(proxy.count(list.standing(token, now)).await.0);
         trips.push(proxy.count(list.may_reissue(token, now)).await.0);
         trips.push(proxy.count(list.end_subject(&alice, now, until)).await.0);
         if round > 0 {

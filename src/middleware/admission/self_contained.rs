@@ -11,15 +11,15 @@ use crate::{
         binding::Client,
         event::{EventKind, SessionEvent},
         handle::Session,
-        live::{Dead, Hold, Live},
+        live::{Dead, Live},
         policy::TokenReuse,
-        secrets::Standing,
+        standing::Standing,
         state::State,
         time::Timestamp,
     },
     store::{
         StoreError,
-        revocation::{IssuedToken, Retirement, Status},
+        revocation::{IssuedToken, Retirement},
     },
 };
 
@@ -32,7 +32,7 @@ pub(crate) struct Held {
 /// The session in a token, read to where it stays: it is too large to be handed around.
 ///
 /// Where the list is in this process and the token opens without anything to be asked, ended or told, the session
-/// is held already. Of any other, which counts as lost, it is [`admit`]'s to find out.
+/// is admitted here. Any other waits for [`admit`].
 pub(crate) fn read(
     shared: &Arc<Shared>,
     list: &List,
@@ -45,7 +45,7 @@ pub(crate) fn read(
         let unread = Live {
             id: token.id,
             state: State::default(),
-            hold: Hold::Lost,
+            standing: None,
             stale_key: token.stale_key,
             lineage: token.id.lineage(),
             suspended: false,
@@ -58,9 +58,9 @@ pub(crate) fn read(
             && !shared.binds_clients()
         {
             let token = issued(live);
-            let status = list.status(token.id, token.subject, token.issued_at, now);
-            if let Ok(hold) = weigh(shared, live, standing(status), kind, now) {
-                live.hold = hold;
+            let standing = list.standing(token.id, token.subject, token.issued_at, now);
+            if weigh(shared, live, standing, kind, now).is_ok() {
+                live.standing = Some(standing);
                 admit::lower_remembered(&mut live.state, now, shared.policy());
             }
         }
@@ -76,9 +76,7 @@ pub(crate) fn at_hand(arrival: &mut Arrival<Session>) -> Option<(Session, Admiss
         _ => (&mut arrival.tokens.guest, false),
     };
     let live = token.as_one()?.live()?;
-    if live.hold == Hold::Lost {
-        return None;
-    }
+    live.standing?;
     let session = mem::take(token).one()?;
     let beside = if has_beside {
         mem::take(&mut arrival.tokens.guest).one()
@@ -155,10 +153,10 @@ async fn open(
     now: Timestamp,
 ) -> Result<Result<(), Dead>, StoreError> {
     let live = held_in(session);
-    let standing = standing(list.status(issued(live), now).await?);
+    let standing = list.standing(issued(live), now).await?;
     match weigh(shared, live, standing, kind, now) {
-        Ok(hold) => {
-            live.hold = hold;
+        Ok(()) => {
+            live.standing = Some(standing);
             if let Err(dead) = shared.appraise(live, client, now) {
                 let until = live.state.absolute_expiry;
                 let _: bool = list.retire(&live.id, Retirement::Ended, until, now).await?;
@@ -185,25 +183,15 @@ async fn open(
 fn weigh(
     shared: &Shared,
     live: &Live,
-    standing: Result<Standing, Dead>,
+    standing: Standing,
     kind: CookieKind,
     now: Timestamp,
-) -> Result<Hold, Dead> {
+) -> Result<(), Dead> {
     let authenticated = kind == CookieKind::Session;
-    admit::admit(&live.state, standing?, authenticated, now, shared.policy())
+    admit::admit(&live.state, standing, authenticated, now, shared.policy())
 }
 
 /// The token that opened a session, as the list knows it.
 pub(in crate::middleware) fn issued(live: &Live) -> IssuedToken<'_> {
     IssuedToken::new(&live.id, live.subject(), live.state.last_seen_at)
-}
-
-const fn standing(status: Status) -> Result<Standing, Dead> {
-    match status {
-        Status::Good => Ok(Standing::Current),
-        Status::Grace => Ok(Standing::Grace),
-        Status::Superseded => Ok(Standing::Superseded),
-        Status::Reused => Ok(Standing::Reused),
-        Status::Ended => Err(Dead::Revoked),
-    }
 }

@@ -14,10 +14,11 @@ use crate::{
         event::{EventKind, SessionEvent},
         handle::Session,
         id::{Claim, Lineage},
-        live::{Dead, Hold, Live},
+        live::{Dead, Live},
         policy::TokenReuse,
         record::Record,
         secrets::Secrets,
+        standing::Standing,
         time::Timestamp,
     },
     store::{Removed, Revision, SessionStore, StoreError, Stored},
@@ -79,10 +80,11 @@ pub(crate) fn at_hand(
     let token = member.as_one().or(guest.as_one())?;
     let kind = CookieKind::of_session(member.is_one());
     let stored = store.at_hand(&token.value, now)?;
-    let hold = weigh(shared, token, &stored.record, kind, now).ok()?;
+    let standing = standing(token, &stored.record, now);
+    weigh(shared, standing, &stored.record, kind, now).ok()?;
     let (mut session, kept) = admitted(shared, token, stored, now);
     let live = held_in(&mut session);
-    live.hold = hold;
+    live.standing = Some(standing);
     admit::lower_remembered(&mut live.state, now, shared.policy());
     let beside = guest.as_one().filter(|_| member.is_one());
     let admission = Admission {
@@ -97,15 +99,18 @@ pub(crate) fn at_hand(
     Some((session, admission))
 }
 
-/// What a stored session is worth to the bearer of this token.
+fn standing(token: &Opened<Claim>, record: &Record, now: Timestamp) -> Standing {
+    record.fields.secrets.standing(token.value.secret(), now)
+}
+
+/// Whether a stored session opens for the bearer of a token of this standing.
 fn weigh(
     shared: &Shared,
-    token: &Opened<Claim>,
+    standing: Standing,
     record: &Record,
     kind: CookieKind,
     now: Timestamp,
-) -> Result<Hold, Dead> {
-    let standing = record.fields.secrets.standing(token.value.secret(), now);
+) -> Result<(), Dead> {
     let authenticated = kind == CookieKind::Session;
     admit::admit(
         &record.fields.state,
@@ -131,7 +136,7 @@ fn admitted(
     let live = Live {
         id: *claim.id(),
         state: mem::take(&mut record.fields.state),
-        hold: Hold::Lost,
+        standing: None,
         stale_key: token.stale_key,
         lineage: record.fields.lineage,
         suspended: false,
@@ -215,12 +220,13 @@ async fn open(
         shared.tell_dead(id, None, Dead::Unknown, now);
         return Ok(Err(Dead::Unknown));
     };
-    let verdict = weigh(shared, token, &stored.record, kind, now);
+    let standing = standing(token, &stored.record, now);
+    let verdict = weigh(shared, standing, &stored.record, kind, now);
     let (mut session, kept) = admitted(shared, token, stored, now);
     let live = held_in(&mut session);
     match verdict {
-        Ok(hold) => {
-            live.hold = hold;
+        Ok(()) => {
+            live.standing = Some(standing);
             if let Err(dead) = shared.appraise(live, client, now) {
                 let _: Removed = store.remove(&id).await?;
                 shared.tell_dead(id, Some(live), dead, now);

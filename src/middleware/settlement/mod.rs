@@ -18,7 +18,7 @@ use crate::session::{
     live::Live,
     mark::Mark,
     plan::Verdict,
-    settle::{Outcome, Settlement},
+    settle::{self, Outcome, Settlement},
     time::Timestamp,
 };
 
@@ -53,13 +53,7 @@ impl Finished {
     /// The session ended or its token was replaced while the handler ran: nothing brings it back. What
     /// becomes of the answer, and what to tell.
     fn without_session(&self) -> (Verdict, Option<EventKind>) {
-        let marked = |test: fn(&Mark) -> bool| self.marks.iter().any(|(_, mark)| test(mark));
-        if self.outcome == Outcome::Answered && marked(|mark| matches!(mark, Mark::Elevate { .. }))
-        {
-            return (Verdict::Refused, Some(EventKind::ElevationRefused));
-        }
-        let blocked = marked(|mark| !mark.lowers()).then_some(EventKind::ResurrectionBlocked);
-        (Verdict::Stands, blocked)
+        settle::without_session(&self.marks, self.outcome)
     }
 }
 

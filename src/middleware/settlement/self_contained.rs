@@ -17,7 +17,7 @@ use crate::{
         draft::Rotation,
         event::EventKind,
         id::SessionId,
-        live::{Hold, Live},
+        live::Live,
         plan::{Plan, Save, Settled, Verdict},
         state::State,
     },
@@ -93,7 +93,7 @@ impl Settle<'_> {
                 };
                 // A token that was replaced meanwhile must not leave again: the browser has a newer one.
                 let may_reissue = self.list.may_reissue(issued(live), self.finished.now);
-                if may_reissue.await? && live.hold == Hold::Current {
+                if may_reissue.await? && live.is_current() {
                     self.issue(&state, &live.id)?;
                     self.tell(&events, None);
                 } else if why == Save::Data {

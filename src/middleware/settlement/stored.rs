@@ -17,10 +17,10 @@ use crate::{
         draft::Rotation,
         event::{EventKind, SessionEvent},
         id::{Fresh, Secret, SessionId},
-        live::{Hold, Live},
+        live::Live,
         plan::{Plan, Save, Settled, Verdict},
         record::Record,
-        secrets::{Secrets, Standing},
+        secrets::Secrets,
         settle,
         state::State,
     },
@@ -212,10 +212,12 @@ impl Settle<'_> {
             let now = self.finished.now;
             // A guest's token that was renewed away says nothing about the guest's session.
             if let Some(stored) = self.store.load(&guest, now).await?
-                && matches!(
-                    stored.record.fields.secrets.standing(guest.secret(), now),
-                    Standing::Current | Standing::Grace
-                )
+                && stored
+                    .record
+                    .fields
+                    .secrets
+                    .standing(guest.secret(), now)
+                    .opens()
                 && self.store.remove(guest.id()).await? == Removed::Removed
             {
                 self.remove_cookie(CookieKind::Guest);
@@ -237,11 +239,7 @@ impl Settle<'_> {
             mut record,
             revision,
         } = stored;
-        live.hold = match record.fields.secrets.standing(kept.claim.secret(), now) {
-            Standing::Current => Hold::Current,
-            Standing::Grace => Hold::Grace,
-            Standing::Superseded | Standing::Reused => Hold::Lost,
-        };
+        live.standing = Some(record.fields.secrets.standing(kept.claim.secret(), now));
         live.state = mem::take(&mut record.fields.state);
         admit::lower_remembered(&mut live.state, now, self.shared.policy());
         kept.record = record;

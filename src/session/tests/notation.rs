@@ -8,9 +8,10 @@ use crate::session::{
     authentication::{AssuranceLevel, Authentication, Elevation, Subject},
     entries::{Entries, Entry},
     id::SessionId,
-    live::{Hold, Live},
+    live::Live,
     mark::{Login, Mark},
     plan::{Plan, Settled, Verdict},
+    standing::Standing,
     state::State,
     time::Timestamp,
 };
@@ -21,7 +22,7 @@ pub(super) fn seconds_ago(seconds: u64) -> Timestamp {
     Timestamp::from_unix_seconds(NOW.as_unix_seconds() - seconds)
 }
 
-/// `nobody`, `guest` or `alice@2`, each perhaps with ` in grace`, ` lost`, ` stale` (signed under an older
+/// `nobody`, `guest` or `alice@2`, each perhaps with ` grace`, ` lost`, ` unadmitted`, ` stale` (signed under an older
 /// key), ` suspended` (for this client), ` moved` (its client is to be taken for its own) or ` idle` (last seen
 /// long enough ago for a touch). `retired` is nobody, and ` retired` a guest, beside a retired token. Everybody has
 /// the data `k=1` and `c=2`, the latter carried.
@@ -53,10 +54,11 @@ pub(super) fn live(text: &str) -> Option<Live> {
             binding: Box::default(),
             entries: entries(&[("k", "1", false), ("c", "2", true)]),
         },
-        hold: match () {
-            () if has("grace") => Hold::Grace,
-            () if has("lost") => Hold::Lost,
-            () => Hold::Current,
+        standing: match () {
+            () if has("grace") => Some(Standing::Grace),
+            () if has("lost") => Some(Standing::Superseded),
+            () if has("unadmitted") => None,
+            () => Some(Standing::Current),
         },
         stale_key: has("stale"),
     })

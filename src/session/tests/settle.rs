@@ -2,9 +2,11 @@
 
 use super::notation::{NOW, live, marks, show};
 use crate::session::{
-    plan::{Plan, Settled},settle::{Outcome, Settlement, settle},
+    event::EventKind::{self, ElevationRefused, ResurrectionBlocked},
     mark::{Login, Mark},
+    plan::{Plan, Settled, Verdict},
     policy::SessionPolicy,
+    settle::{Outcome, Settlement, settle, without_session},
 };
 use std::time::Duration;
 
@@ -117,7 +119,9 @@ fn a_request_with_a_retired_token_writes_nothing_but_a_login() {
 fn a_renewal_needs_the_token_of_now() {
     check("alice@1", "renew", Answered, "rotate renewed alice@1 c*=2 k=1; renewed");
     check("alice@1", "renew", ServerError, "rotate renewed alice@1 c*=2 k=1; renewed");
-    check("alice@1", "renew", Dropped, "keep; data_dropped");
+    check("alice@1", "renew", Dropped, "keep; renewal_dropped");
+    check("alice@1", "renew put:x:1 renew", Dropped, "keep; renewal_dropped data_dropped");
+    check("alice@1", "renew put:x:1", ServerError, "rotate renewed alice@1 c*=2 k=1; data_dropped renewed");
     check("alice@1 grace", "renew", Answered, "keep; renewal_skipped");
     check("alice@1 lost", "renew", Answered, "keep; renewal_skipped");
     check("alice@1 grace", "renew put:x:1", Answered, "save data alice@1 c*=2 k=1 x=1; renewal_skipped");
@@ -245,6 +249,39 @@ fn only_a_login_moves_the_absolute_limit() {
     };
     assert_eq!(state.absolute_expiry, NOW.after(policy.absolute_timeout()));
     assert_eq!((state.created_at, state.last_seen_at), (NOW, NOW));
+}
+
+/// What an elevation claims is refused, what else is not there any more is told, and what lowers is done already.
+#[test]
+fn nothing_brings_back_a_session_that_ended_meanwhile() {
+    let check = |text, outcome, verdict, told: Option<EventKind>| {
+        assert_eq!(without_session(&marks(text), outcome), (verdict, told), "{text}");
+    };
+    check("elevate:2", Answered, Verdict::Refused, Some(ElevationRefused));
+    check("logout elevate:2", Answered, Verdict::Refused, Some(ElevationRefused));
+    check("elevate:2", ServerError, Verdict::Stands, Some(ResurrectionBlocked));
+    check("elevate:2", Dropped, Verdict::Stands, Some(ResurrectionBlocked));
+    for text in ["put:x:1", "remove:k", "renew", "login:alice", "step-down put:x:1"] {
+        check(text, Answered, Verdict::Stands, Some(ResurrectionBlocked));
+    }
+    for text in ["", "logout", "step-down"] {
+        check(text, Answered, Verdict::Stands, None);
+    }
+}
+
+/// Of a session whose token is not admitted, nothing may be raised, renewed or touched.
+#[test]
+fn a_session_that_is_not_admitted_counts_as_lost() {
+    for text in ["", "elevate:2", "step-down", "renew", "put:x:1", "logout", "login:bob"] {
+        for outcome in [Answered, ServerError, Dropped] {
+            for extra in ["", " stale", " moved", " idle"] {
+                let policy = SessionPolicy::default();
+                let unadmitted = settled(&format!("alice@2 unadmitted{extra}"), text, outcome, &policy);
+                let lost = settled(&format!("alice@2 lost{extra}"), text, outcome, &policy);
+                assert_eq!(unadmitted, lost, "{text} {extra}");
+            }
+        }
+    }
 }
 
 /// A login whose subject cannot be is no login at all, and the answer that claims it is withheld.

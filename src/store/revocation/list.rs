@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Retirement, Status};
+use super::{Retirement, Standing};
 use crate::{
     session::{authentication::Subject, id::SessionId, time::Timestamp},
     store::StoreFuture,
@@ -33,10 +33,10 @@ pub trait RevocationList: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     ///
     /// If the list cannot say so.
-    fn status<'a>(&'a self, token: IssuedToken<'a>, now: Timestamp) -> StoreFuture<'a, Status>;
+    fn standing<'a>(&'a self, token: IssuedToken<'a>, now: Timestamp) -> StoreFuture<'a, Standing>;
 
     /// Whether a token may leave again under the same id, issued at `now`: only while it is
-    /// [`Good`](Status::Good).
+    /// [`Good`](Standing::Current).
     ///
     /// # Errors
     ///

@@ -5,7 +5,6 @@ use std::time::Duration;
 use proptest::{prop_assert, prop_assert_eq, proptest};
 
 use super::{Case, NOW, case, cases};
-use crate::session::live::Hold;
 use crate::session::plan::{Plan, Save, Verdict};
 use crate::session::settle::{Outcome, is_due};
 
@@ -62,13 +61,13 @@ proptest! {
         let settled = case.settle();
         prop_assert_eq!(settled.verdict, Verdict::Stands);
         let Some(live) = case.live.as_ref().filter(|live| {
-            let serves = live.hold != Hold::Lost && !live.suspended && !case.barred;
+            let serves = live.opens() && !live.suspended && !case.barred;
             serves && case.outcome != Outcome::Dropped
         }) else {
             prop_assert_eq!(settled.plan, Plan::Keep);
             return Ok(());
         };
-        let current = live.hold == Hold::Current;
+        let current = live.is_current();
         match settled.plan {
             Plan::Keep => {
                 prop_assert!(!case.touch_is_due() && !live.rebind);

@@ -18,7 +18,6 @@ use crate::session::{
     event::SessionEvent,
     handle::{Environment, Session},
     id::Lineage,
-    live::Hold,
     mark::Mark,
     plan::{Plan, Verdict},
     settle::Outcome,
@@ -135,7 +134,7 @@ proptest! {
         let sees = seen(&session);
         prop_assert_eq!(session.close(), case.marks.clone());
         let settled = case.settle();
-        let lost = case.live.as_ref().is_some_and(|live| live.hold == Hold::Lost);
+        let lost = case.live.as_ref().is_some_and(|live| !live.opens());
         // An unanswered, refused, barred or suspended request is told so, and keeps what was there.
         if case.outcome != Outcome::Answered
             || settled.verdict != Verdict::Stands

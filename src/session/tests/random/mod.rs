@@ -26,11 +26,12 @@ use crate::session::{
     authentication::{AssuranceLevel, Authentication, Elevation, Subject},
     entries::{Entries, Entry},
     id::{Lineage, SessionId},
-    live::{Hold, Live},
+    live::Live,
     mark::{Login, Mark},
     plan::Settled,
     policy::SessionPolicy,
     settle::{Outcome, Settlement, settle},
+    standing::Standing,
     state::State,
     time::Timestamp,
 };
@@ -210,19 +211,29 @@ fn session() -> impl Strategy<Value = Live> {
             })
     });
     let ages = (0..48 * HOUR, 0..3 * HOUR, 1..72 * HOUR);
-    let hold = select(vec![Hold::Current, Hold::Current, Hold::Grace, Hold::Lost]);
+    // A request comes with a token that opens its session, and may lose it to another request meanwhile.
+    let standing = select(vec![
+        Standing::Current,
+        Standing::Current,
+        Standing::Current,
+        Standing::Current,
+        Standing::Grace,
+        Standing::Grace,
+        Standing::Superseded,
+        Standing::Reused,
+    ]);
     // Two flags that are seldom set, so that they do not hide the rest.
     let rare = || (0..4_u8).prop_map(|one| one == 0);
     let flags = (rare(), rare(), rare(), any::<bool>());
-    let live = (who, entries, ages, hold, flags);
-    live.prop_map(|(authentication, entries, ages, hold, flags)| {
+    let live = (who, entries, ages, standing, flags);
+    live.prop_map(|(authentication, entries, ages, standing, flags)| {
         let (created, seen, left) = ages;
         let (stale_key, rebind, suspended, persistent) = flags;
         let known = authentication.is_some();
         Live {
             id: SessionId::from_bytes([1; SessionId::LEN]),
             lineage: Lineage([2; Lineage::LEN]),
-            hold,
+            standing: Some(standing),
             stale_key,
             // Only a user's session remembers a client.
             suspended: suspended && known,

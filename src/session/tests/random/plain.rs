@@ -3,7 +3,7 @@
 use super::Case;
 use crate::session::{
     authentication::{Authentication, Subject},
-    live::{Hold, Live},
+    live::Live,
     mark::{Login, Mark},
     plan::Plan,
     settle::Outcome,
@@ -75,7 +75,7 @@ impl Case {
 
     /// Whether an elevation is answered of a session that goes on and whose token was replaced meanwhile.
     pub(super) fn is_refused(&self) -> bool {
-        let lost = |live: &Live| live.hold == Hold::Lost;
+        let lost = |live: &Live| !live.opens();
         let any = |test: fn(&Mark) -> bool| self.marks.iter().any(|(_, mark)| test(mark));
         self.outcome == Outcome::Answered
             && !self.is_unusable()

@@ -10,7 +10,7 @@ use super::{
 use crate::session::{
     admit::lower_remembered,
     draft::Rotation,
-    live::Hold,
+    live::Live,
     mark::Mark,
     plan::{Plan, Save, Verdict},
     settle::Outcome,
@@ -160,12 +160,12 @@ proptest! {
             }
             Plan::Rotate { .. } => {
                 prop_assert!(case.outcome != Outcome::Dropped);
-                prop_assert!(case.live.unwrap().hold != Hold::Lost);
+                prop_assert!(case.live.unwrap().opens());
             }
             Plan::Save { why: Save::Lower, state, .. } => {
                 let mut lower = before.unwrap();
                 let unread = case.end() == Outcome::Dropped;
-                prop_assert!(unread || case.live.unwrap().hold == Hold::Lost);
+                prop_assert!(unread || !case.live.unwrap().opens());
                 lower.elevation = None;
                 prop_assert_eq!(state.authentication, Some(lower));
             }
@@ -177,12 +177,12 @@ proptest! {
     #[test]
     fn a_token_has_one_successor(case in case()) {
         let settled = case.settle();
-        let hold = case.live.as_ref().map(|live| live.hold);
+        let live = case.live.as_ref();
         match settled.plan {
             Plan::Rotate { how: Rotation::Renewed, .. } | Plan::Save { resign: true, .. } => {
-                prop_assert_eq!(hold, Some(Hold::Current));
+                prop_assert!(live.is_some_and(Live::is_current));
             }
-            Plan::Rotate { .. } => prop_assert!(hold != Some(Hold::Lost)),
+            Plan::Rotate { .. } => prop_assert!(live.is_some_and(Live::opens)),
             _ => {}
         }
         prop_assert_eq!(settled.verdict == Verdict::Refused, case.is_refused());

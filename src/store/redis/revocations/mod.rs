@@ -14,7 +14,7 @@ use crate::{
     session::{authentication::Subject, id::SessionId, time::Timestamp},
     store::{
         StoreError, StoreErrorKind, StoreFuture,
-        revocation::{IssuedToken, Retirement, RevocationList, Status},
+        revocation::{IssuedToken, Retirement, RevocationList, Standing},
     },
 };
 
@@ -110,15 +110,15 @@ impl Call {
 }
 
 impl RevocationList for RedisRevocations {
-    fn status<'a>(&'a self, token: IssuedToken<'a>, now: Timestamp) -> StoreFuture<'a, Status> {
+    fn standing<'a>(&'a self, token: IssuedToken<'a>, now: Timestamp) -> StoreFuture<'a, Standing> {
         let call = self.call(&STATUS).token(token).arg(moment(now));
         Box::pin(async {
             match self.ask(call).await? {
-                0 => Ok(Status::Good),
-                1 => Ok(Status::Grace),
-                2 => Ok(Status::Superseded),
-                3 => Ok(Status::Reused),
-                4 => Ok(Status::Ended),
+                0 => Ok(Standing::Current),
+                1 => Ok(Standing::Grace),
+                2 => Ok(Standing::Superseded),
+                3 => Ok(Standing::Reused),
+                4 => Ok(Standing::Ended),
                 _ => Err(StoreError::new(StoreErrorKind::Corrupt)),
             }
         })

@@ -11,8 +11,8 @@ use super::{
     replay::{Replay, Who},
 };
 use crate::{
-    proof::world::GRACE,
     session::id::{SecretDigest, SessionId},
+    simulation::world::GRACE,
 };
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -173,17 +173,17 @@ fn records(replay: &Replay, ids: &[[u8; 16]]) -> Vec<String> {
         .collect();
     let secret = |digest: &SecretDigest| digests.iter().position(|own| own == digest);
     let text = |(id, (revision, record)): (&SessionId, &(u64, crate::session::record::Record))| {
-        let proof = &record.fields.secrets;
-        let grace = proof
+        let secrets = &record.fields.secrets;
+        let grace = secrets
             .grace
             .map(|(digest, until)| (secret(&digest), now < until));
-        let superseded: Vec<_> = proof.superseded.iter().map(secret).collect();
+        let superseded: Vec<_> = secrets.superseded.iter().map(secret).collect();
         let name = ids.iter().position(|own| own == id.as_bytes());
         format!(
             "{name:?} r{revision} {:?} {:?} {grace:?} {superseded:?} {} {} {:?}",
             record.subject(),
-            secret(&proof.current),
-            proof.renewed,
+            secret(&secrets.current),
+            secrets.renewed,
             record.level(now).map_or(0, crate::AssuranceLevel::get),
             record.fields.state.entries.as_bytes(),
         )

@@ -7,13 +7,13 @@ use std::{
 };
 
 use crate::{
-    proof::world::GRACE,
     session::{
         authentication::Subject,
         id::{Claim, SessionId},
         record::Record,
         time::Timestamp,
     },
+    simulation::world::GRACE,
     store::{Created, Removed, Replaced, Revision, SessionStore, StoreFuture, Stored},
 };
 

@@ -3,7 +3,7 @@
 use stateright::Property;
 
 use super::{Scenario, State, replay::Who};
-use crate::proof::faults::level;
+use crate::simulation::faults::level;
 
 pub(super) fn all() -> Vec<Property<Scenario>> {
     vec![

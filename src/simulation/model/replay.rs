@@ -7,11 +7,11 @@ use super::{
     plain::{Mutant, Plain},
 };
 use crate::{
-    proof::{
+    session::time::Timestamp,
+    simulation::{
         store::Fault,
         world::{Answer, Cookies, Flight, GRACE, Op, World},
     },
-    session::time::Timestamp,
 };
 
 /// Who sends a request.

@@ -1,7 +1,7 @@
 //! Who may do what, and how much of it.
 
 use super::{Act, Action, Budget, Scenario};
-use crate::proof::world::{ELEVATE, LOGIN, LOGIN_BOB, LOGOUT, PLANT, READ, RENEW, WRITE};
+use crate::simulation::world::{ELEVATE, LOGIN, LOGIN_BOB, LOGOUT, PLANT, READ, RENEW, WRITE};
 
 const NOTHING: Budget = Budget {
     victim: 0,
