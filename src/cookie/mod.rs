@@ -26,6 +26,17 @@ pub(crate) enum CookieKind {
     Session,
 }
 
+impl CookieKind {
+    /// The cookie that holds a session of somebody logged in, or a guest's.
+    pub(crate) const fn of_session(authenticated: bool) -> Self {
+        if authenticated {
+            Self::Session
+        } else {
+            Self::Guest
+        }
+    }
+}
+
 /// One of something for each of the two cookies.
 #[derive(Clone, Debug)]
 struct ByKind<T> {

@@ -12,7 +12,7 @@ use std::{
 
 use tokio::task::JoinSet;
 
-use super::StoreUnderTest;
+use super::under_test::StoreUnderTest;
 use crate::{
     session::{
         authentication::Subject,

@@ -1,8 +1,7 @@
-//! [`Writes`]: the cookies that a response is to write.
+//! [`SetCookies`]: the cookies that a response is to write.
 
 use http::HeaderValue;
 
-use super::kind_of;
 use crate::{
     cookie::{CookieKind, response::CookieWriter, token::Token},
     session::{state::State, time::Timestamp},
@@ -10,9 +9,9 @@ use crate::{
 
 /// The cookies that a response is to write, at most one of each name: the last word counts.
 #[derive(Debug, Default)]
-pub(crate) struct Writes(Vec<(CookieKind, HeaderValue)>);
+pub(crate) struct SetCookies(Vec<(CookieKind, HeaderValue)>);
 
-impl Writes {
+impl SetCookies {
     /// Hands out a session's token, to be kept as long as the session if it is to outlive the browser.
     pub(super) fn hand_out(
         &mut self,
@@ -21,7 +20,7 @@ impl Writes {
         state: &State,
         now: Timestamp,
     ) {
-        let kind = kind_of(state.authentication.is_some());
+        let kind = CookieKind::of_session(state.authentication.is_some());
         let max_age = state.persistent.then(|| state.absolute_expiry.since(now));
         self.put(kind, writer.set(kind, token, max_age));
     }
