@@ -11,6 +11,7 @@ pub mod process;
 pub mod proxy;
 pub mod redis;
 pub mod scratch;
+pub mod server;
 
 pub use common::{
     Answer, Client, Events, GUEST, Parameters, SESSION, Stop, app, apply, clock, collect, keys,

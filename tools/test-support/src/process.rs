@@ -7,12 +7,14 @@ use std::{
     time::{Duration, Instant},
 };
 
+use crate::server::PATIENCE;
+
 /// Stops these processes, and returns once every thread of them stands still.
 pub fn pause(pids: &[u32]) {
     signal("-STOP", pids);
     let began = Instant::now();
     while pids.iter().any(|pid| still_runs(*pid)) {
-        assert!(began.elapsed() < Duration::from_secs(5), "{pids:?} go on");
+        assert!(began.elapsed() < PATIENCE, "{pids:?} go on");
         thread::sleep(Duration::from_millis(5));
     }
 }

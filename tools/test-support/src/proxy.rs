@@ -6,12 +6,16 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering::SeqCst},
     },
+    time::{Duration, Instant},
 };
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
+    time::sleep,
 };
+
+use crate::server::PATIENCE;
 
 #[derive(Clone, Debug)]
 pub struct Proxy {
@@ -22,8 +26,10 @@ pub struct Proxy {
 #[derive(Debug, Default)]
 struct Shared {
     turns: AtomicU64,
-    cuts: AtomicU64,
-    requests: AtomicU64,
+    /// How many of the next requests, and of the next answers, are thrown away.
+    cut_requests: AtomicU64,
+    cut_answers: AtomicU64,
+    http2_requests: AtomicU64,
 }
 
 impl Proxy {
@@ -49,14 +55,38 @@ impl Proxy {
         self.shared.turns.swap(0, SeqCst)
     }
 
+    /// The same, once there were `expected` of them: for a client that goes on in the background after it
+    /// has answered.
+    pub async fn round_trips_of(&self, expected: u64) -> u64 {
+        let began = Instant::now();
+        while self.shared.turns.load(SeqCst) < expected && began.elapsed() < PATIENCE {
+            sleep(Duration::from_millis(5)).await;
+        }
+        // One too many is not far behind.
+        sleep(Duration::from_millis(20)).await;
+        self.round_trips()
+    }
+
+    /// How many round trips `operation` took, and what it came to.
+    pub async fn count<T>(&self, operation: impl Future<Output = T>) -> (u64, T) {
+        let before = self.shared.turns.load(SeqCst);
+        let result = operation.await;
+        (self.shared.turns.load(SeqCst) - before, result)
+    }
+
     /// How many requests came over HTTP/2, since this was asked last.
     pub fn http2_requests(&self) -> u64 {
-        self.shared.requests.swap(0, SeqCst)
+        self.shared.http2_requests.swap(0, SeqCst)
+    }
+
+    /// The next `requests` are thrown away with their connections, before the server sees them.
+    pub fn cut_requests(&self, requests: u64) {
+        self.shared.cut_requests.store(requests, SeqCst);
     }
 
     /// The next `answers` are thrown away with their connections, after the command reached the server.
     pub fn cut_answers(&self, answers: u64) {
-        self.shared.cuts.store(answers, SeqCst);
+        self.shared.cut_answers.store(answers, SeqCst);
     }
 }
 
@@ -77,7 +107,10 @@ async fn carry(mut client: TcpStream, server: SocketAddr, shared: Arc<Shared>) {
                     shared.turns.fetch_add(1, SeqCst);
                 }
                 let requests = frames.headers_in(&asked[..length]);
-                shared.requests.fetch_add(requests, SeqCst);
+                shared.http2_requests.fetch_add(requests, SeqCst);
+                if takes_one(&shared.cut_requests) {
+                    return;
+                }
                 if server.write_all(&asked[..length]).await.is_err() {
                     return;
                 }
@@ -85,8 +118,7 @@ async fn carry(mut client: TcpStream, server: SocketAddr, shared: Arc<Shared>) {
             read = server.read(&mut answer) => {
                 let Ok(length @ 1..) = read else { return };
                 clients_turn = false;
-                let cut = |cuts: u64| cuts.checked_sub(1);
-                if shared.cuts.fetch_update(SeqCst, SeqCst, cut).is_ok() {
+                if takes_one(&shared.cut_answers) {
                     return;
                 }
                 if client.write_all(&answer[..length]).await.is_err() {
@@ -95,6 +127,11 @@ async fn carry(mut client: TcpStream, server: SocketAddr, shared: Arc<Shared>) {
             }
         }
     }
+}
+
+fn takes_one(cuts: &AtomicU64) -> bool {
+    let cut = |cuts: u64| cuts.checked_sub(1);
+    cuts.fetch_update(SeqCst, SeqCst, cut).is_ok()
 }
 
 const PREFACE: usize = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".len();

@@ -3,18 +3,19 @@
 use std::{
     env, fs,
     io::{Read, Write},
-    net::{Shutdown, TcpListener, TcpStream},
+    net::{Shutdown, SocketAddr, TcpListener, TcpStream},
     path::PathBuf,
     process::{Child, Command, Stdio},
-    sync::{
-        Mutex,
-        atomic::{AtomicU64, Ordering::Relaxed},
-    },
+    sync::Mutex,
     thread,
     time::{Duration, Instant},
 };
 
-const START_WITHIN: Duration = Duration::from_secs(20);
+use crate::{
+    process,
+    scratch::Scratch,
+    server::{PATIENCE, StoreServer},
+};
 
 /// The program that a variable names, or one in `PATH`; says that the test is skipped if there is none.
 pub fn program(variable: &str, name: &str) -> Option<PathBuf> {
@@ -34,30 +35,10 @@ pub fn redis() -> Option<PathBuf> {
     program("REDIS_SERVER", "redis-server")
 }
 
-/// A directory that is removed at the end.
-pub struct Directory(pub PathBuf);
-
-impl Directory {
-    pub fn new() -> Self {
-        static NUMBER: AtomicU64 = AtomicU64::new(0);
-        let number = NUMBER.fetch_add(1, Relaxed);
-        let name = format!("session-guard-{}-{number}", std::process::id());
-        let path = env::temp_dir().join(name);
-        fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-}
-
-impl Drop for Directory {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
-
 /// A server process; it is killed when this is dropped.
 pub struct Server {
     pub port: u16,
-    pub directory: Directory,
+    pub directory: Scratch,
     program: PathBuf,
     arguments: Vec<String>,
     child: Mutex<Child>,
@@ -67,9 +48,9 @@ impl Server {
     /// A server that keeps what it acknowledged.
     pub fn start(program: &PathBuf, more: &[&str]) -> Self {
         let port = free_port();
-        let directory = Directory::new();
+        let directory = Scratch::new("redis");
         let port_text = port.to_string();
-        let place = directory.0.display().to_string();
+        let place = directory.path().display().to_string();
         let mut arguments = vec!["--bind", "127.0.0.1", "--protected-mode", "yes"];
         arguments.extend(["--port", &port_text, "--dir", &place, "--save", ""]);
         arguments.extend(["--appendonly", "yes", "--appendfsync", "always"]);
@@ -79,7 +60,7 @@ impl Server {
         Self::run(program, arguments, port, directory)
     }
 
-    pub fn run(program: &PathBuf, arguments: Vec<String>, port: u16, directory: Directory) -> Self {
+    pub fn run(program: &PathBuf, arguments: Vec<String>, port: u16, directory: Scratch) -> Self {
         let child = spawn(program, &arguments, &directory);
         let server = Self {
             port,
@@ -94,34 +75,6 @@ impl Server {
 
     pub fn url(&self) -> String {
         format!("redis://127.0.0.1:{}/0", self.port)
-    }
-
-    /// Kills the server as a power cut would.
-    pub fn kill(&self) {
-        let mut child = self.child.lock().unwrap();
-        child.kill().unwrap();
-        child.wait().unwrap();
-    }
-
-    /// Starts a killed server on the same port and data.
-    pub fn start_again(&self) {
-        *self.child.lock().unwrap() = spawn(&self.program, &self.arguments, &self.directory);
-        self.wait_until_ready();
-    }
-
-    /// Stops the process, with its connections open.
-    pub fn pause(&self) {
-        self.signal("-STOP");
-    }
-
-    pub fn resume(&self) {
-        self.signal("-CONT");
-    }
-
-    fn signal(&self, signal: &str) {
-        let pid = self.child.lock().unwrap().id().to_string();
-        let done = Command::new("kill").args([signal, &pid]).status().unwrap();
-        assert!(done.success());
     }
 
     /// What the server says to a command in its inline form.
@@ -142,8 +95,8 @@ impl Server {
             if answer.as_ref().is_ok_and(|answer| answer.contains(wanted)) {
                 return;
             }
-            let log = fs::read_to_string(self.directory.0.join("log"));
-            assert!(begin.elapsed() < START_WITHIN, "{answer:?}\n{log:?}");
+            let log = fs::read_to_string(self.directory.path().join("log"));
+            assert!(begin.elapsed() < PATIENCE, "{answer:?}\n{log:?}");
             thread::sleep(Duration::from_millis(20));
         }
     }
@@ -159,6 +112,32 @@ impl Server {
     }
 }
 
+impl StoreServer for Server {
+    fn address(&self) -> SocketAddr {
+        ([127, 0, 0, 1], self.port).into()
+    }
+
+    fn pause(&self) {
+        process::pause(&[self.child.lock().unwrap().id()]);
+    }
+
+    fn go_on(&self) {
+        process::go_on(&[self.child.lock().unwrap().id()]);
+    }
+
+    fn kill(&self) {
+        let mut child = self.child.lock().unwrap();
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+
+    /// On the same data.
+    fn start_again(&self) {
+        *self.child.lock().unwrap() = spawn(&self.program, &self.arguments, &self.directory);
+        self.wait_until_ready();
+    }
+}
+
 impl Drop for Server {
     fn drop(&mut self) {
         let mut child = self.child.lock().unwrap();
@@ -167,16 +146,16 @@ impl Drop for Server {
     }
 }
 
-fn spawn(program: &PathBuf, arguments: &[String], directory: &Directory) -> Child {
+fn spawn(program: &PathBuf, arguments: &[String], directory: &Scratch) -> Child {
     let log = fs::File::options()
         .create(true)
         .append(true)
-        .open(directory.0.join("log"));
+        .open(directory.path().join("log"));
     let log = log.unwrap();
     let mut command = Command::new(program);
     command
         .args(arguments)
-        .current_dir(&directory.0)
+        .current_dir(directory.path())
         .stdin(Stdio::null());
     command
         .stdout(log.try_clone().unwrap())
@@ -185,7 +164,7 @@ fn spawn(program: &PathBuf, arguments: &[String], directory: &Directory) -> Chil
         .unwrap()
 }
 
-/// A port that nobody has, and whose neighbour 10,000 further, a cluster's bus, nobody has either.
+/// A port that is free, and whose neighbour 10,000 further, a cluster's bus, is free too.
 pub fn free_port() -> u16 {
     loop {
         let port = TcpListener::bind("127.0.0.1:0")
@@ -250,13 +229,13 @@ impl Watched {
         let of = format!("127.0.0.1 {}", primary.port);
         let replica = Server::start(program, &["--replicaof", &of]);
         replica.wait_for("INFO replication", "master_link_status:up");
-        let directory = Directory::new();
+        let directory = Scratch::new("redis");
         let port = free_port();
-        let file = directory.0.join("sentinel.conf");
+        let file = directory.path().join("sentinel.conf");
         let settings = format!(
             "bind 127.0.0.1\nport {port}\ndir {}\nsentinel monitor sessions {of} 1\n\
              sentinel down-after-milliseconds sessions 1000\nsentinel failover-timeout sessions 3000\n",
-            directory.0.display()
+            directory.path().display()
         );
         fs::write(&file, settings).unwrap();
         let arguments = vec![file.display().to_string(), "--sentinel".to_owned()];

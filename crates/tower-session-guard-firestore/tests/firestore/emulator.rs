@@ -3,14 +3,17 @@
 use std::{
     env, fs,
     io::{Read, Write},
-    net::{SocketAddr, TcpListener, TcpStream},
+    net::{SocketAddr, TcpStream},
     path::PathBuf,
     process::{Child, Command, Stdio},
     sync::Mutex,
     thread,
     time::{Duration, Instant},
 };
-use test_support::process;
+use test_support::{
+    process,
+    server::{PATIENCE, StoreServer, free_port},
+};
 
 pub(crate) struct Emulator {
     jar: PathBuf,
@@ -36,37 +39,37 @@ impl Emulator {
             println!("skipped: there is no Java for the Firestore emulator");
             return None;
         }
-        let free = TcpListener::bind(("127.0.0.1", 0)).unwrap();
-        let port = free.local_addr().unwrap().port();
-        drop(free);
+        let port = free_port();
         let child = Mutex::new(spawn(&jar, port));
         Some(Self { jar, port, child })
-    }
-
-    pub(crate) fn start_again(&self) {
-        *self.child.lock().unwrap() = spawn(&self.jar, self.port);
-    }
-
-    pub(crate) fn address(&self) -> SocketAddr {
-        ([127, 0, 0, 1], self.port).into()
     }
 
     pub(crate) fn host(&self) -> String {
         self.address().to_string()
     }
+}
 
-    pub(crate) fn kill(&self) {
+impl StoreServer for Emulator {
+    fn address(&self) -> SocketAddr {
+        ([127, 0, 0, 1], self.port).into()
+    }
+
+    fn kill(&self) {
         let mut child = self.child.lock().unwrap();
         child.kill().unwrap();
         child.wait().unwrap();
     }
 
-    pub(crate) fn pause(&self) {
+    fn pause(&self) {
         process::pause(&[self.child.lock().unwrap().id()]);
     }
 
-    pub(crate) fn go_on(&self) {
+    fn go_on(&self) {
         process::go_on(&[self.child.lock().unwrap().id()]);
+    }
+
+    fn start_again(&self) {
+        *self.child.lock().unwrap() = spawn(&self.jar, self.port);
     }
 }
 
@@ -99,7 +102,7 @@ fn spawn(jar: &PathBuf, port: u16) -> Child {
     let began = Instant::now();
     while !is_ready(port) {
         assert!(child.try_wait().unwrap().is_none(), "the emulator ended");
-        assert!(began.elapsed() < Duration::from_secs(60), "no emulator");
+        assert!(began.elapsed() < PATIENCE, "no emulator");
         thread::sleep(Duration::from_millis(100));
     }
     child

@@ -13,9 +13,14 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use test_support::{outage::Outage, proxy::Proxy};
+use test_support::{
+    keys,
+    outage::{AfterDeath, Outage},
+    proxy::Proxy,
+    server::StoreServer,
+};
 use tower_session_guard::{
-    SessionId, SessionStore, Subject, Timestamp,
+    SessionId, SessionLayer, SessionStore, Subject, Timestamp,
     store::{Created, Removed, Replaced, StoreErrorKind},
     testing::{
         RecordBuilder, claim_for,
@@ -81,24 +86,10 @@ async fn a_stopped_killed_or_cut_off_firestore_costs_503_and_nothing_else() {
     let warm = store.clone().with_time_limit(Duration::from_secs(20));
     let record = RecordBuilder::new(now()).build();
     let _ = warm.create(&id(1), &record, now()).await.unwrap();
-    let mut outage = Outage::prepare(Arc::new(store.with_time_limit(LIMIT)), LIMIT).await;
-
-    emulator.pause();
-    outage.expect_503("firestore paused").await;
-    emulator.go_on();
-    outage.recovers("firestore goes on").await;
-
-    proxy.cut_answers(u64::MAX);
-    outage
-        .expect_503("firestore cut off after each command")
-        .await;
-    proxy.cut_answers(0);
-    outage.recovers("firestore reachable again").await;
-
-    emulator.kill();
-    outage.expect_503("firestore killed").await;
-    emulator.start_again();
-    outage.recovers_empty("firestore started again").await;
+    let layer = SessionLayer::new(keys()).with_store(store.with_time_limit(LIMIT));
+    let mut outage = Outage::prepare(layer, LIMIT).await;
+    let after = AfterDeath::SessionsAreLost;
+    outage.hold("firestore", &emulator, &proxy, after).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

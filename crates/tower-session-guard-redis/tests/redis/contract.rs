@@ -9,7 +9,10 @@ use std::{
     time::SystemTime,
 };
 
-use test_support::redis::{Cluster, Server, Watched, program, redis};
+use test_support::{
+    redis::{Cluster, Server, Watched, program, redis},
+    server::StoreServer,
+};
 use tower_session_guard::testing::store_contract::{ContractReport, StoreContract, StoreUnderTest};
 use tower_session_guard_redis::RedisStore;
 

@@ -2,7 +2,11 @@
 
 use std::time::{Duration, SystemTime};
 
-use test_support::redis::{Server, redis};
+use test_support::{
+    proxy::Proxy,
+    redis::{Server, redis},
+    server::StoreServer,
+};
 use tower_session_guard::{
     SessionId, SessionStore, Timestamp,
     store::{
@@ -13,10 +17,13 @@ use tower_session_guard::{
 };
 use tower_session_guard_redis::{RedisRevocations, RedisStore};
 
-use crate::proxy::Proxy;
-
 fn now() -> Timestamp {
     SystemTime::now().into()
+}
+
+/// The server behind the proxy.
+fn url(proxy: &Proxy) -> String {
+    format!("redis://{}/0", proxy.address())
 }
 
 fn id(number: u8) -> SessionId {
@@ -37,8 +44,8 @@ async fn warm(store: &RedisStore) -> Result<(), StoreError> {
 async fn a_load_and_a_rotation_take_one_round_trip_and_a_login_two() {
     let Some(program) = redis() else { return };
     let server = Server::start(&program, &[]);
-    let proxy = Proxy::start(server.port).await;
-    let store = RedisStore::connect(proxy.url()).await.unwrap();
+    let proxy = Proxy::to(server.address()).await;
+    let store = RedisStore::connect(url(&proxy)).await.unwrap();
     warm(&store).await.unwrap();
 
     let guest = RecordBuilder::new(now()).build();
@@ -103,8 +110,8 @@ async fn a_load_and_a_rotation_take_one_round_trip_and_a_login_two() {
 async fn every_question_to_the_revocation_list_takes_one_round_trip() {
     let Some(program) = redis() else { return };
     let server = Server::start(&program, &[]);
-    let proxy = Proxy::start(server.port).await;
-    let list = RedisRevocations::over(RedisStore::connect(proxy.url()).await.unwrap());
+    let proxy = Proxy::to(server.address()).await;
+    let list = RedisRevocations::over(RedisStore::connect(url(&proxy)).await.unwrap());
     let alice = "alice".into();
     let (now, until) = (now(), now().after(Duration::from_secs(3600)));
     let (first, second) = (id(1), id(2));

@@ -2,7 +2,11 @@
 
 use std::{sync::Arc, time::SystemTime};
 
-use test_support::redis::{Cluster, Server, redis};
+use test_support::{
+    redis::{Cluster, Server, free_port, redis},
+    scratch::Scratch,
+    server::StoreServer,
+};
 use tower_session_guard::{SessionStore, testing::store_contract::StoreContract};
 use tower_session_guard_redis::{
     RedisStore,
@@ -82,15 +86,15 @@ async fn a_server_behind_tls_holds_the_contract() {
 
     let Some(program) = redis() else { return };
     let certified = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-    let directory = test_support::redis::Directory::new();
+    let directory = Scratch::new("redis-tls");
     let file = |name: &str, text: String| {
-        let path = directory.0.join(name);
+        let path = directory.path().join(name);
         fs::write(&path, text).unwrap();
         path.display().to_string()
     };
     let certificate = file("cert.pem", certified.cert.pem());
     let key = file("key.pem", certified.signing_key.serialize_pem());
-    let tls_port = test_support::redis::free_port().to_string();
+    let tls_port = free_port().to_string();
     let tls = [
         "--tls-port",
         &tls_port,

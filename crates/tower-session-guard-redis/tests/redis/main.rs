@@ -8,6 +8,5 @@ mod contract;
 mod costs;
 mod links;
 mod outages;
-mod proxy;
 mod revocations;
 mod upkeep;

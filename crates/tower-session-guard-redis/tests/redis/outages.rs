@@ -6,7 +6,10 @@ use std::time::{Duration, Instant};
 use axum::http::StatusCode;
 use test_support::{
     Answer, Client, SESSION, keys,
+    outage::Outage,
+    proxy::Proxy,
     redis::{Server, Watched, redis},
+    server::{PATIENCE, StoreServer},
 };
 use tower_session_guard::{
     SessionId, SessionLayer, SessionStore, Timestamp,
@@ -15,12 +18,7 @@ use tower_session_guard::{
 };
 use tower_session_guard_redis::{RedisRevocations, RedisStore};
 
-use crate::proxy::{Cut, Proxy};
-
 const LIMIT: Duration = Duration::from_millis(700);
-
-/// What is over the limit for certain: the limit once more, and a busy machine.
-const TOO_LATE: Duration = Duration::from_millis(2500);
 
 /// The two ways in which the middleware depends on Redis.
 #[derive(Clone, Copy, Debug)]
@@ -32,38 +30,37 @@ enum Keeping {
 const BOTH: [Keeping; 2] = [Keeping::Store, Keeping::Revocations];
 
 impl Keeping {
-    async fn client(self, url: &str) -> Client {
-        let redis = RedisStore::connect(url)
-            .await
-            .unwrap()
-            .with_time_limit(LIMIT);
+    async fn layer(self, url: &str) -> SessionLayer {
+        let redis = RedisStore::connect(url).await.unwrap();
+        let redis = redis.with_time_limit(LIMIT);
         let layer = SessionLayer::new(keys());
-        Client::of(match self {
+        match self {
             Self::Store => layer.with_store(redis),
             Self::Revocations => layer.with_revocations(RedisRevocations::over(redis)),
-        })
+        }
+    }
+
+    async fn client(self, url: &str) -> Client {
+        Client::of(self.layer(url).await)
     }
 }
 
-/// Every kind of request with a token fails in time, without a cookie and before its handler.
-async fn expect_503(client: &Client, token: &str, why: &str) {
-    let cookies = [(SESSION, token)];
-    let begin = Instant::now();
-    let requests = (0..16).map(|_| client.get("/whoami", &cookies));
-    let answers = futures_util::future::join_all(requests).await;
-    let took = begin.elapsed();
-    println!("{why}: 16 requests answered 503 after {took:?}");
-    for answer in answers {
-        assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE, "{why}");
-        assert!(answer.sets_nothing(), "{why}");
-        assert_eq!(answer.body, "", "{why}");
+/// When a proxy cuts the connection of the next request.
+#[derive(Clone, Copy, Debug)]
+enum Cut {
+    /// Before the server sees the request.
+    Before,
+    /// When the server has carried it out, before its answer leaves.
+    After,
+}
+
+impl Cut {
+    fn next(self, proxy: &Proxy) {
+        match self {
+            Self::Before => proxy.cut_requests(1),
+            Self::After => proxy.cut_answers(1),
+        }
     }
-    assert!(took < TOO_LATE, "{why}: {took:?}");
-    let login = client.mark("login:mallory", &[]).await;
-    assert_eq!(login.status, StatusCode::SERVICE_UNAVAILABLE, "{why}");
-    assert!(login.sets_nothing(), "{why}");
-    // Who has no token needs no Redis.
-    assert_eq!(client.get("/public", &[]).await.status, StatusCode::OK);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -71,23 +68,16 @@ async fn a_killed_server_fails_requests_in_time_and_the_next_works_once_it_is_ba
     let Some(program) = redis() else { return };
     for keeping in BOTH {
         let server = Server::start(&program, &[]);
-        let client = keeping.client(&server.url()).await;
-        let token = client.login("alice").await;
-        let ended = client.login("alice").await;
-        client.mark("logout", &[(SESSION, &ended)]).await;
+        let outage = Outage::prepare(keeping.layer(&server.url()).await, LIMIT).await;
+        let ended = outage.client().login("alice").await;
+        let ended = [(SESSION, ended.as_str())];
+        outage.client().mark("logout", &ended).await;
+        let what = format!("{keeping:?}, killed");
         server.kill();
-        expect_503(&client, &token, &format!("{keeping:?}, killed")).await;
+        outage.expect_503(&what).await;
         server.start_again();
-        assert_eq!(
-            client.whoami(&[(SESSION, &token)]).await,
-            "alice@1",
-            "{keeping:?}"
-        );
-        assert_eq!(
-            client.whoami(&[(SESSION, &ended)]).await,
-            "nobody",
-            "{keeping:?}"
-        );
+        assert_eq!(outage.recovers(&what).await, 0, "{what}");
+        assert_eq!(outage.client().whoami(&ended).await, "nobody", "{what}");
     }
 }
 
@@ -96,28 +86,16 @@ async fn a_paused_server_fails_requests_in_time_and_the_next_works_once_it_goes_
     let Some(program) = redis() else { return };
     for keeping in BOTH {
         let server = Server::start(&program, &[]);
-        let client = keeping.client(&server.url()).await;
-        let token = client.login("alice").await;
+        let outage = Outage::prepare(keeping.layer(&server.url()).await, LIMIT).await;
+        let other = outage.client().login("alice").await;
+        let other = [(SESSION, other.as_str())];
+        let what = format!("{keeping:?}, paused");
         server.pause();
-        expect_503(&client, &token, &format!("{keeping:?}, paused")).await;
-        let logout = client.mark("logout", &[(SESSION, &token)]).await;
-        assert_eq!(
-            logout.status,
-            StatusCode::SERVICE_UNAVAILABLE,
-            "{keeping:?}"
-        );
-        server.resume();
-        assert_eq!(
-            client.whoami(&[(SESSION, &token)]).await,
-            "alice@1",
-            "{keeping:?}"
-        );
-        let fresh = client.login("bob").await;
-        assert_eq!(
-            client.whoami(&[(SESSION, &fresh)]).await,
-            "bob@1",
-            "{keeping:?}"
-        );
+        outage.expect_503(&what).await;
+        let logout = outage.client().mark("logout", &other).await;
+        assert_eq!(logout.status, StatusCode::SERVICE_UNAVAILABLE, "{what}");
+        server.go_on();
+        assert_eq!(outage.recovers(&what).await, 0, "{what}");
     }
 }
 
@@ -127,17 +105,19 @@ async fn a_connection_that_breaks_in_the_middle_of_a_command_costs_no_request() 
     let server = Server::start(&program, &[]);
     for keeping in BOTH {
         for cut in [Cut::Before, Cut::After] {
-            let proxy = Proxy::start(server.port).await;
-            let client = keeping.client(&proxy.url()).await;
+            let proxy = Proxy::to(server.address()).await;
+            let client = keeping
+                .client(&format!("redis://{}/0", proxy.address()))
+                .await;
             // The scripts are there; an answer that says they are missing would be another one to lose.
             client
                 .mark("elevate", &[(SESSION, &client.login("alice").await)])
                 .await;
             let what = format!("{keeping:?}, {cut:?}");
 
-            proxy.cut_next(cut);
+            cut.next(&proxy);
             let token = client.login("alice").await;
-            proxy.cut_next(cut);
+            cut.next(&proxy);
             assert_eq!(
                 client.whoami(&[(SESSION, &token)]).await,
                 "alice@1",
@@ -187,7 +167,7 @@ async fn cut_at_write(
     let (path, token) = (format!("/do?marks={marks}&stop=after"), token.to_owned());
     let request = tokio::spawn(async move { client.post(&path, &[(SESSION, &token)]).await });
     stop.reached.notified().await;
-    proxy.cut_next(cut);
+    cut.next(proxy);
     stop.go_on.notify_one();
     request.await.unwrap()
 }
@@ -258,7 +238,7 @@ async fn sessions_go_on_after_a_failover() {
             break;
         }
         assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
-        assert!(begin.elapsed() < Duration::from_secs(30), "no failover");
+        assert!(begin.elapsed() < PATIENCE, "no failover");
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     println!("the failover took {:?}", begin.elapsed());

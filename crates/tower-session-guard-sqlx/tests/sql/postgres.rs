@@ -9,9 +9,14 @@ use std::{
 };
 
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
-use test_support::{outage::Outage, proxy::Proxy};
+use test_support::{
+    keys,
+    outage::{AfterDeath, Outage},
+    proxy::Proxy,
+    server::StoreServer,
+};
 use tower_session_guard::{
-    SessionId, SessionStore, Subject, Timestamp,
+    SessionId, SessionLayer, SessionStore, Subject, Timestamp,
     store::{Created, Removed, Replaced, Revision, StoreErrorKind},
     testing::{
         RecordBuilder, claim_for,
@@ -98,24 +103,10 @@ async fn a_stopped_killed_or_cut_off_postgres_costs_503_and_nothing_else() {
     let (_, options) = fresh(&server).await;
     let options = options.port(proxy.address().port());
     let store = PostgresStore::new(pool(options)).with_time_limit(LIMIT);
-    let outage = Outage::prepare(Arc::new(store), LIMIT).await;
-
-    server.pause();
-    outage.expect_503("postgres paused").await;
-    server.go_on();
-    outage.recovers("postgres goes on").await;
-
-    proxy.cut_answers(u64::MAX);
-    outage
-        .expect_503("postgres cut off after each command")
-        .await;
-    proxy.cut_answers(0);
-    outage.recovers("postgres reachable again").await;
-
-    server.kill();
-    outage.expect_503("postgres killed").await;
-    server.start_again();
-    outage.recovers("postgres started again").await;
+    let layer = SessionLayer::new(keys()).with_store(store);
+    let mut outage = Outage::prepare(layer, LIMIT).await;
+    let after = AfterDeath::SessionsAreThere;
+    outage.hold("postgres", &server, &proxy, after).await;
 }
 
 /// What a request waits for is one statement. The pool asks each connection whether it lives when it comes
@@ -140,8 +131,7 @@ async fn an_operation_on_postgres_is_one_statement() {
         // The first time, each statement is prepared on its connection.
         for counted in [false, true] {
             let count = async |what: &str, statements: u64| {
-                tokio::time::sleep(Duration::from_millis(100)).await;
-                let trips = proxy.round_trips();
+                let trips = proxy.round_trips_of(statements * each).await;
                 if counted {
                     println!("postgres, test_before_acquire {tests_first}: {what}: {trips}");
                     assert_eq!(trips, statements * each, "{what}");

@@ -2,7 +2,7 @@
 
 use std::{
     env, fs,
-    net::{SocketAddr, TcpListener},
+    net::SocketAddr,
     path::PathBuf,
     process::{Command, Stdio},
     thread,
@@ -10,7 +10,11 @@ use std::{
 };
 
 use sqlx::postgres::PgConnectOptions;
-use test_support::{process, scratch::Scratch};
+use test_support::{
+    process,
+    scratch::Scratch,
+    server::{PATIENCE, StoreServer, free_port},
+};
 
 #[derive(Debug)]
 pub(crate) struct Server {
@@ -32,9 +36,7 @@ impl Server {
             chown.arg("postgres").arg(scratch.path());
             assert!(succeeds(&mut chown), "there is no user postgres");
         }
-        let free = TcpListener::bind(("127.0.0.1", 0)).unwrap();
-        let port = free.local_addr().unwrap().port();
-        drop(free);
+        let port = free_port();
         let server = Self {
             scratch,
             programs,
@@ -50,48 +52,12 @@ impl Server {
         Some(server)
     }
 
-    pub(crate) fn start_again(&self) {
-        let directory = self.scratch.path().display();
-        let options = format!(
-            "-c listen_addresses=127.0.0.1 -p {} -k {directory} -c fsync=off",
-            self.port
-        );
-        let (data, log) = (self.data(), format!("{directory}/log"));
-        let began = Instant::now();
-        // Processes of a killed server hold its memory for a moment.
-        while !self.try_run(
-            "pg_ctl",
-            &["-D", &data, "-w", "-s", "-l", &log, "-o", &options, "start"],
-        ) {
-            assert!(began.elapsed() < Duration::from_secs(20), "{}", self.log());
-            thread::sleep(Duration::from_millis(100));
-        }
-    }
-
-    pub(crate) fn address(&self) -> SocketAddr {
-        ([127, 0, 0, 1], self.port).into()
-    }
-
     pub(crate) fn options(&self) -> PgConnectOptions {
         PgConnectOptions::new()
             .host("127.0.0.1")
             .port(self.port)
             .username("postgres")
             .database("postgres")
-    }
-
-    /// Kills the server and every process of its, as a machine that dies would.
-    pub(crate) fn kill(&self) {
-        process::kill(&self.pids());
-        let _ = fs::remove_file(self.pid_file());
-    }
-
-    pub(crate) fn pause(&self) {
-        process::pause(&self.pids());
-    }
-
-    pub(crate) fn go_on(&self) {
-        process::go_on(&self.pids());
     }
 
     /// The server's main process first, so that it starts no more of them when the others are signalled.
@@ -137,6 +103,44 @@ impl Server {
             .env("HOME", self.scratch.path())
             .env("LC_ALL", "C");
         succeeds(&mut command)
+    }
+}
+
+impl StoreServer for Server {
+    fn address(&self) -> SocketAddr {
+        ([127, 0, 0, 1], self.port).into()
+    }
+
+    fn start_again(&self) {
+        let directory = self.scratch.path().display();
+        let options = format!(
+            "-c listen_addresses=127.0.0.1 -p {} -k {directory} -c fsync=off",
+            self.port
+        );
+        let (data, log) = (self.data(), format!("{directory}/log"));
+        let began = Instant::now();
+        // Processes of a killed server hold its memory for a moment.
+        while !self.try_run(
+            "pg_ctl",
+            &["-D", &data, "-w", "-s", "-l", &log, "-o", &options, "start"],
+        ) {
+            assert!(began.elapsed() < PATIENCE, "{}", self.log());
+            thread::sleep(Duration::from_millis(100));
+        }
+    }
+
+    /// Kills the server and every process of its, as a machine that dies would.
+    fn kill(&self) {
+        process::kill(&self.pids());
+        let _ = fs::remove_file(self.pid_file());
+    }
+
+    fn pause(&self) {
+        process::pause(&self.pids());
+    }
+
+    fn go_on(&self) {
+        process::go_on(&self.pids());
     }
 }
 

@@ -23,7 +23,10 @@ use std::{
 use tokio::{task::JoinSet, time::sleep};
 
 use self::{browser::Browser, lag::Lag, ledger::Tally, process::Testbed};
-use test_support::redis::{Server, redis};
+use test_support::{
+    redis::{Server, redis},
+    server::StoreServer,
+};
 
 const BROWSERS: u64 = 32;
 

@@ -2,7 +2,7 @@
 
 use std::{
     env,
-    net::{SocketAddr, TcpListener, TcpStream},
+    net::{SocketAddr, TcpStream},
     path::PathBuf,
     process::{Child, Command, Stdio, id},
     sync::{
@@ -17,7 +17,10 @@ use aws_sdk_dynamodb::{
     Client, Config,
     config::{BehaviorVersion, Credentials, Region, retry::RetryConfig},
 };
-use test_support::process;
+use test_support::{
+    process,
+    server::{PATIENCE, StoreServer, free_port},
+};
 
 const PORT: &str = "SESSION_GUARD_TEST_PORT";
 const FILE: &str = "SESSION_GUARD_TEST_FILE";
@@ -74,9 +77,7 @@ pub(crate) struct ChildProcess {
 
 impl ChildProcess {
     pub(crate) fn start() -> Self {
-        let free = TcpListener::bind(("127.0.0.1", 0)).unwrap();
-        let port = free.local_addr().unwrap().port();
-        drop(free);
+        let port = free_port();
         let number = NUMBER.fetch_add(1, Relaxed);
         let name = format!("session-guard-dynamodb-{}-{number}.db", id());
         let file = env::temp_dir().join(name);
@@ -84,34 +85,36 @@ impl ChildProcess {
         Self { port, file, child }
     }
 
-    pub(crate) fn start_again(&self) {
-        *self.child.lock().unwrap() = spawn(self.port, &self.file);
-    }
-
-    pub(crate) fn address(&self) -> SocketAddr {
-        ([127, 0, 0, 1], self.port).into()
-    }
-
     pub(crate) fn endpoint(&self) -> String {
         format!("http://{}", self.address())
     }
 
-    pub(crate) fn kill(&self) {
+    fn pid(&self) -> u32 {
+        self.child.lock().unwrap().id()
+    }
+}
+
+impl StoreServer for ChildProcess {
+    fn address(&self) -> SocketAddr {
+        ([127, 0, 0, 1], self.port).into()
+    }
+
+    fn kill(&self) {
         let mut child = self.child.lock().unwrap();
         child.kill().unwrap();
         child.wait().unwrap();
     }
 
-    pub(crate) fn pause(&self) {
+    fn pause(&self) {
         process::pause(&[self.pid()]);
     }
 
-    pub(crate) fn go_on(&self) {
+    fn go_on(&self) {
         process::go_on(&[self.pid()]);
     }
 
-    fn pid(&self) -> u32 {
-        self.child.lock().unwrap().id()
+    fn start_again(&self) {
+        *self.child.lock().unwrap() = spawn(self.port, &self.file);
     }
 }
 
@@ -136,7 +139,7 @@ fn spawn(port: u16, file: &PathBuf) -> Child {
         .unwrap();
     let began = Instant::now();
     while TcpStream::connect(("127.0.0.1", port)).is_err() {
-        assert!(began.elapsed() < Duration::from_secs(20), "no emulator");
+        assert!(began.elapsed() < PATIENCE, "no emulator");
         thread::sleep(Duration::from_millis(20));
     }
     child

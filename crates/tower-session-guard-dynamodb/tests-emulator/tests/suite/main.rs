@@ -9,9 +9,14 @@ use std::{
 };
 
 use aws_sdk_dynamodb::types::AttributeValue::{N, S};
-use test_support::{outage::Outage, proxy::Proxy};
+use test_support::{
+    keys,
+    outage::{AfterDeath, Outage},
+    proxy::Proxy,
+    server::StoreServer,
+};
 use tower_session_guard::{
-    SessionId, SessionStore, Subject, Timestamp,
+    SessionId, SessionLayer, SessionStore, Subject, Timestamp,
     store::{Created, Removed, Replaced, StoreErrorKind},
     testing::{
         RecordBuilder, claim_for,
@@ -99,24 +104,10 @@ async fn a_stopped_killed_or_cut_off_dynamodb_costs_503_and_nothing_else() {
     let server = ChildProcess::start();
     let proxy = Proxy::to(server.address()).await;
     let store = store_at(&format!("http://{}", proxy.address())).await;
-    let outage = Outage::prepare(Arc::new(store.with_time_limit(LIMIT)), LIMIT).await;
-
-    server.pause();
-    outage.expect_503("dynamodb paused").await;
-    server.go_on();
-    outage.recovers("dynamodb goes on").await;
-
-    proxy.cut_answers(u64::MAX);
-    outage
-        .expect_503("dynamodb cut off after each command")
-        .await;
-    proxy.cut_answers(0);
-    outage.recovers("dynamodb reachable again").await;
-
-    server.kill();
-    outage.expect_503("dynamodb killed").await;
-    server.start_again();
-    outage.recovers("dynamodb started again").await;
+    let layer = SessionLayer::new(keys()).with_store(store.with_time_limit(LIMIT));
+    let mut outage = Outage::prepare(layer, LIMIT).await;
+    let after = AfterDeath::SessionsAreThere;
+    outage.hold("dynamodb", &server, &proxy, after).await;
 }
 
 /// The client sends a write again whose answer was lost. It may not take its own work for another's.

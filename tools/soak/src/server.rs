@@ -1,16 +1,13 @@
 //! The testbed as a process of its own.
 
 use std::{
-    error::Error,
     fs,
     io::{BufRead, BufReader},
     net::SocketAddr,
     process::{Child, Command, Stdio},
 };
 
-use crate::client::Client;
-
-pub(crate) type Failure = Box<dyn Error + Send + Sync>;
+use crate::client::{Client, Failure};
 
 pub(crate) struct Server {
     process: Child,

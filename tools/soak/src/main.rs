@@ -1,7 +1,7 @@
 //! A bounded soak of the testbed over loopback: clients that use every route and know what to expect, and
 //! beside them a flood of forged cookies and of long headers.
 //!
-//! Run with `soak/run.sh`; `soak/run.sh smoke` takes seconds.
+//! Run with `tools/soak/run.sh`; `tools/soak/run.sh smoke` takes seconds.
 
 mod client;
 mod server;
@@ -9,7 +9,8 @@ mod traffic;
 
 use std::time::{Duration, Instant};
 
-use server::{Failure, Server};
+use client::Failure;
+use server::Server;
 use traffic::Totals;
 
 /// By how much resident memory may exceed the most that it was in the first half of the mixed requests. A leak

@@ -4,16 +4,17 @@ use std::io::{Write, stdout};
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 
+use browsers::driver::{Browser, Engine};
+
 use crate::{
     ATTACKS,
     attacks::FIXATED,
-    driver::{Browser, Engine},
     site::{Guarded, Site, Target},
     stage::{Outcome, Stage},
 };
 
 const PATH: &str = "docs/browsers.md";
-const PAGE: &str = include_str!("../../docs/browsers.md");
+const PAGE: &str = include_str!("../../../../docs/browsers.md");
 
 /// Browsers are heavy: this many at once.
 static SLOTS: Semaphore = Semaphore::const_new(2);

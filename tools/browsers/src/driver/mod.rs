@@ -53,6 +53,10 @@ user_pref("dom.ipc.processPrelaunch.enabled", false);
 user_pref("browser.cache.disk.enable", false);
 "#;
 
+/// How long a test waits for something that must happen. It goes on as soon as that happened, so only a hang
+/// takes this long, on a busy machine too.
+pub const PATIENCE: Duration = Duration::from_secs(120);
+
 /// One of the browser's tabs.
 #[derive(Debug)]
 pub struct Tab(String);
@@ -160,7 +164,7 @@ impl Browser {
 
     /// Waits until the page's title begins with `beginning`, and tells the title.
     pub async fn title(&mut self, beginning: &str) -> String {
-        let deadline = Instant::now() + Duration::from_secs(20);
+        let deadline = Instant::now() + PATIENCE;
         loop {
             let title = self.run("return document.title").await;
             let title = title.as_str().unwrap();
@@ -215,6 +219,6 @@ fn version(granted: &Value) -> String {
 
 /// No wait for a browser lasts longer than this.
 async fn within<T>(work: impl Future<Output = T>) -> T {
-    let done = timeout(Duration::from_secs(40), work).await;
+    let done = timeout(PATIENCE, work).await;
     done.expect("the browser answers in time")
 }

@@ -2,19 +2,14 @@
 
 use std::time::Duration;
 
+use browsers::driver::{Browser, PATIENCE, Tab};
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, StatusCode, header};
 use http_body_util::{BodyExt, Empty};
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use tokio::time::{Instant, sleep};
 
-use crate::{
-    driver::{Browser, Tab},
-    site::{ATTACKER, Seen, Site, Target, WHO, encode, text, value},
-};
-
-/// Nothing on one machine takes longer.
-const PATIENCE: Duration = Duration::from_secs(20);
+use crate::site::{ATTACKER, Seen, Site, Target, WHO, encode, text, value};
 
 #[derive(Debug)]
 pub struct Stage {

@@ -11,6 +11,8 @@ use std::{
 
 use tokio::time::{Instant, sleep};
 
+use super::PATIENCE;
+
 /// A browser's or a driver's process with a folder of its own.
 ///
 /// Dropping it ends the process, and the browser that a driver started, by their ids.
@@ -57,7 +59,7 @@ impl Process {
 
     /// Waits until `read` finds what it looks for in a file of the folder.
     pub async fn find<T>(&mut self, file: &str, read: impl Fn(&str) -> Option<T>) -> T {
-        let deadline = Instant::now() + Duration::from_secs(30);
+        let deadline = Instant::now() + PATIENCE;
         loop {
             let text = fs::read(self.folder.join(file)).unwrap_or_default();
             if let Some(found) = read(&String::from_utf8_lossy(&text)) {
@@ -106,7 +108,7 @@ impl Drop for Process {
                 .status();
         }
         // A dying browser may still write into its profile for a moment.
-        for _ in 0..50 {
+        for _ in 0..1500 {
             if fs::remove_dir_all(&self.folder).is_ok() || !self.folder.exists() {
                 break;
             }

@@ -3,14 +3,12 @@
 #![allow(unreachable_pub, reason = "a test binary has no outside")]
 
 mod attacks;
-mod driver;
-#[cfg(feature = "axum")]
 mod example;
 mod report;
 mod site;
 mod stage;
 
-use driver::{Browser, Engine};
+use browsers::driver::{Browser, Engine};
 
 /// An attack, and the tests that play it in each browser.
 macro_rules! attacks {

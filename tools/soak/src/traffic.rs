@@ -13,8 +13,8 @@ use tokio::{
 };
 
 use crate::{
-    client::Client,
-    server::{Failure, Server},
+    client::{Client, Failure},
+    server::Server,
 };
 
 /// What came back.

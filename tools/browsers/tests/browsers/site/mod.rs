@@ -154,7 +154,6 @@ impl Site {
                 (UNPREFIXED.host, ours::app(bare, gate.clone())),
                 (STORED.host, ours::app(stored, gate.clone())),
                 (SEALED.host, ours::app(layer(), gate.clone())),
-                #[cfg(feature = "axum")]
                 (crate::example::HOST, crate::example::app()),
             ]),
             hostile: hostile::app(),

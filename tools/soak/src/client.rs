@@ -1,13 +1,13 @@
 //! The least of an HTTP/1.1 client: one connection, one request at a time, two cookies.
 
-use std::net::SocketAddr;
+use std::{error::Error, net::SocketAddr};
 
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
     net::TcpStream,
 };
 
-use crate::server::Failure;
+pub(crate) type Failure = Box<dyn Error + Send + Sync>;
 
 const NAMES: [&str; 2] = ["__Host-Http-session", "__Host-Http-session-guest"];
 

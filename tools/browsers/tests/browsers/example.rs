@@ -6,14 +6,15 @@ use axum::Router;
 use http::Method;
 use tower_session_guard::{KeyRing, MemoryStore, SessionLayer, SystemClock};
 
+use browsers::driver::Engine;
+
 use crate::{
-    driver::Engine,
     report::Trial,
     site::{STORED, Target},
     stage::Stage,
 };
 
-#[path = "../../examples/axum_login/app.rs"]
+#[path = "../../../../examples/axum_login/app.rs"]
 mod site;
 
 pub const HOST: &str = "bank.localhost";
