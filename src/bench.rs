@@ -11,12 +11,16 @@ use crate::{
     },
     key::KeyRing,
     session::{
+        admit,
         authentication::{AssuranceLevel, Authentication, Subject},
-        decide::{self, Hold, Live, Outcome, Settlement},
+        came::Came,
         id::{Claim, Secret, SessionId},
+        live::Live,
         mark::{Login, Mark},
         policy::SessionPolicy,
-        record::{Standing, State},
+        settle::{self, Outcome, Settlement},
+        standing::Standing,
+        state::State,
         time::Timestamp,
     },
 };
@@ -60,7 +64,7 @@ impl Parts {
             live: Live {
                 id,
                 state,
-                hold: Hold::Current,
+                standing: Some(Standing::Current),
                 stale_key: false,
                 lineage: id.lineage(),
                 suspended: false,
@@ -121,25 +125,24 @@ impl Parts {
     #[must_use]
     pub fn admit(&self) -> bool {
         let state = &self.live.state;
-        decide::admit(state, Standing::Current, true, self.now, &self.policy).is_ok()
+        admit::admit(state, Standing::Current, true, self.now, &self.policy).is_ok()
     }
 
     /// Decides that a session that nobody marked stays as it is.
     #[must_use]
     pub fn is_due(&self) -> bool {
-        decide::is_due(&self.live, self.now, &self.policy)
+        settle::is_due(&self.live, self.now, &self.policy)
     }
 
     /// Decides what a login of another subject comes to.
     #[must_use]
     pub fn settle_login(&self) -> usize {
         let marks = [(self.now, Mark::Login(Login::new("somebody else")))];
-        let settled = decide::settle(&Settlement {
+        let settled = settle::settle(&Settlement {
             live: Some(&self.live),
-            barred: false,
+            came: &Came::default(),
             marks: &marks,
             outcome: Outcome::Answered,
-            binding: &[],
             now: self.now,
             policy: &self.policy,
         });

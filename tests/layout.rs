@@ -20,7 +20,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("bench", &["key", "session", "cookie"]),
     ("fuzzing", &["key", "session", "cookie"]),
     (
-        "proof",
+        "simulation",
         &["error", "key", "session", "cookie", "store", "middleware"],
     ),
 ];

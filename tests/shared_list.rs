@@ -17,7 +17,7 @@ use tower_session_guard::{
     SessionId, SessionLayer, Subject, Timestamp,
     store::{
         StoreError, StoreFuture,
-        revocation::{IssuedToken, MemoryRevocations, Retirement, RevocationList, Status},
+        revocation::{IssuedToken, MemoryRevocations, Retirement, RevocationList, Standing},
     },
 };
 
@@ -88,8 +88,8 @@ impl Far {
 }
 
 impl RevocationList for Far {
-    fn status<'a>(&'a self, token: IssuedToken<'a>, now: Timestamp) -> StoreFuture<'a, Status> {
-        self.answer(self.list.status(token, now))
+    fn standing<'a>(&'a self, token: IssuedToken<'a>, now: Timestamp) -> StoreFuture<'a, Standing> {
+        self.answer(self.list.standing(token, now))
     }
 
     fn may_reissue<'a>(&'a self, token: IssuedToken<'a>, now: Timestamp) -> StoreFuture<'a, bool> {

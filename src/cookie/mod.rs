@@ -19,11 +19,22 @@ pub use self::{
 /// (draft-ietf-httpbis-rfc6265bis, section 5.6).
 const MAX_NAME_AND_VALUE: usize = 4096;
 
-/// Which of the two cookies: that of a visitor's session with data, or that of a logged-in one.
+/// Which of the two cookies: that of a guest session, or that of a logged-in one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum CookieKind {
     Guest,
     Session,
+}
+
+impl CookieKind {
+    /// The cookie that holds a session of somebody logged in, or a guest's.
+    pub(crate) const fn of_session(authenticated: bool) -> Self {
+        if authenticated {
+            Self::Session
+        } else {
+            Self::Guest
+        }
+    }
 }
 
 /// One of something for each of the two cookies.

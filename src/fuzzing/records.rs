@@ -1,7 +1,4 @@
-use crate::session::{
-    record::{Record, State},
-    time::Timestamp,
-};
+use crate::session::{record::Record, state::State, time::Timestamp};
 
 /// Bytes are a record or an error, never a panic; and a record has one spelling.
 pub fn record_bytes(input: &[u8]) {

@@ -8,7 +8,7 @@ use crate::{
     key::KeyRing,
     session::{
         id::{Secret, SessionId},
-        record::State,
+        state::State,
         time::Timestamp,
     },
 };

@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc};
 
 use arc_swap::{ArcSwap, Guard};
 
-use super::{KeyId, KeyRing, Mac};
+use super::{KeyId, KeyRing, LABEL, Mac};
 
 /// What was computed from every key of a ring; computed again once the ring was replaced.
 ///
@@ -35,6 +35,26 @@ impl<T> Derived<T> {
         let fresh = Arc::new(DerivedSet::new(&self.ring, &self.from));
         self.cached.store(Arc::clone(&fresh));
         Guard::from_inner(fresh)
+    }
+}
+
+impl KeyRing {
+    /// The keys for one purpose in one context, which follow the ring when it is replaced.
+    ///
+    /// Each is the HMAC-SHA-256, under the ring's key, of the crate's label, the purpose and the context,
+    /// each part with its length before it; no other purpose or context gives the same key. The purpose
+    /// `key id` is taken.
+    pub(crate) fn derive(&self, purpose: &'static str, context: &[&[u8]]) -> Derived<Mac> {
+        debug_assert_ne!(purpose.as_bytes(), KeyId::PURPOSE);
+        let context: Vec<Vec<u8>> = context.iter().map(|part| part.to_vec()).collect();
+        Derived::new(self.clone(), move |key| {
+            let context = context.iter().map(Vec::as_slice);
+            let parts: Vec<&[u8]> = [LABEL, purpose.as_bytes()]
+                .into_iter()
+                .chain(context)
+                .collect();
+            key.derive(&parts)
+        })
     }
 }
 

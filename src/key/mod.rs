@@ -114,24 +114,6 @@ impl KeyRing {
         self.keys().iter().map(|key| key.id).collect()
     }
 
-    /// The keys for one purpose in one context, which follow the ring when it is replaced.
-    ///
-    /// Each is the HMAC-SHA-256, under the ring's key, of the crate's label, the purpose and the context,
-    /// each part with its length before it; no other purpose or context gives the same key. The purpose
-    /// `key id` is taken.
-    pub(crate) fn derive(&self, purpose: &'static str, context: &[&[u8]]) -> Derived<Mac> {
-        debug_assert_ne!(purpose.as_bytes(), KeyId::PURPOSE);
-        let context: Vec<Vec<u8>> = context.iter().map(|part| part.to_vec()).collect();
-        Derived::new(self.clone(), move |key| {
-            let context = context.iter().map(Vec::as_slice);
-            let parts: Vec<&[u8]> = [LABEL, purpose.as_bytes()]
-                .into_iter()
-                .chain(context)
-                .collect();
-            key.derive(&parts)
-        })
-    }
-
     fn generation(&self) -> u64 {
         self.0.generation.load(Ordering::Acquire)
     }

@@ -1,15 +1,18 @@
 //! [`SessionLayer`](layer::SessionLayer) and what it is made of.
 
+mod admission;
+mod arrival;
+pub(crate) mod backend;
 pub(crate) mod client;
 pub(crate) mod clock;
-mod context;
 pub(crate) mod control;
 mod csrf;
 pub(crate) mod failure;
 pub(crate) mod future;
-pub(crate) mod keeper;
 pub(crate) mod layer;
 pub(crate) mod observe;
 mod random;
+mod request;
 pub(crate) mod service;
-pub(crate) mod shared;
+pub(crate) mod settings;
+mod settlement;

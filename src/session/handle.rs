@@ -1,7 +1,6 @@
 //! [`Session`]: what a handler holds.
 
 use std::{
-    any::Any,
     fmt,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -14,21 +13,20 @@ use serde::{Serialize, de::DeserializeOwned};
 use smol_str::SmolStr;
 
 use super::{
-    authenticated::AuthenticatedSession,
     authentication::{AssuranceLevel, Authentication, Subject},
     csrf::{CsrfRejected, CsrfToken},
     data::{DataError, DataKey},
-    decide::Live,
     draft::Draft,
     entries::{Entries, Entry},
     event::{EventKind, SessionEvent},
     id::{Lineage, SessionId},
+    live::Live,
     mark::{Login, Mark},
     time::Timestamp,
 };
 
-/// What a session needs from the layer around it, which knows itself again in it.
-pub(crate) trait Environment: Any + Send + Sync {
+/// What a session needs from the layer around it.
+pub(crate) trait Environment: Send + Sync {
     fn now(&self) -> Timestamp;
     fn observe(&self, event: &SessionEvent);
     /// How many bytes of entries a session may hold.
@@ -70,7 +68,7 @@ struct Inner<L: ?Sized> {
     admitted_at: Timestamp,
     read: AtomicBool,
     pending: Mutex<Pending>,
-    /// What the request holds, or nothing: one or none, so that nobody's session takes no room for it.
+    /// What the request holds: one or none, so that an anonymous request takes no room for it.
     live: L,
 }
 
@@ -95,15 +93,12 @@ struct Pending {
     closed: bool,
 }
 
-impl Session {
-    /// Nobody's session.
-    pub(crate) fn new(environment: Arc<dyn Environment>, admitted_at: Timestamp) -> Self {
-        Self(Inner::make(environment, admitted_at, []))
-    }
+/// A session whose token is not admitted yet: no handler has it, so it may still change.
+pub(crate) struct Unadmitted(Arc<Inner<[Live; 1]>>);
 
-    /// The session that a request holds.
+impl Unadmitted {
     #[inline]
-    pub(crate) fn holding(
+    pub(crate) fn new(
         live: Live,
         environment: Arc<dyn Environment>,
         admitted_at: Timestamp,
@@ -111,19 +106,43 @@ impl Session {
         Self(Inner::make(environment, admitted_at, [live]))
     }
 
-    /// What the request holds, for as long as nobody else has the handle.
-    pub(crate) fn live_mut(&mut self) -> Option<&mut Live> {
-        Arc::get_mut(&mut self.0)?.live.first_mut()
+    pub(crate) fn live(&self) -> &Live {
+        let [live] = &self.0.live;
+        live
     }
 
-    pub(crate) fn environment(&self) -> &Arc<dyn Environment> {
-        &self.0.environment
+    pub(crate) fn live_mut(&mut self) -> &mut Live {
+        match Arc::get_mut(&mut self.0) {
+            Some(Inner { live: [live], .. }) => live,
+            // No stable type of the standard library says that an `Arc` has one owner.
+            None => unreachable!("it has no clone"),
+        }
+    }
+
+    /// The session, now that its token is admitted.
+    pub(crate) fn admitted(self) -> Session {
+        Session(self.0)
+    }
+}
+
+impl fmt::Debug for Unadmitted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Unadmitted")
+            .field("id", &self.live().id)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Session {
+    /// The handle of an anonymous request.
+    pub(crate) fn new(environment: Arc<dyn Environment>, admitted_at: Timestamp) -> Self {
+        Self(Inner::make(environment, admitted_at, []))
     }
 
     /// Says that a user proved who they are.
     ///
     /// A new session with a new token begins and the one that the request came with ends, at once and
-    /// everywhere. Both timers restart. A visitor's data is dropped unless its key is
+    /// everywhere. Both timers restart. A guest's data is dropped unless its key is
     /// [carried](DataKey::carried); the same subject's data is kept; another subject's never is.
     pub fn login(&self, login: impl Into<Login>) {
         self.mark(Mark::Login(login.into()));
@@ -131,9 +150,10 @@ impl Session {
 
     /// Says that the logged-in user proved themselves at `level`, until the session ends.
     ///
-    /// The token is replaced, the time of authentication moves to now, the absolute limit stays. The level
-    /// never falls by it, and a proof weaker than the level that holds moves no time. Of nobody logged in, it changes nothing and leaves an event. If the session
-    /// ended or its token was replaced while the handler ran, the response becomes 401.
+    /// The token is replaced, the time of authentication moves to now, and the absolute limit stays. The level
+    /// never falls, and a proof weaker than the level that holds does not move the time of authentication. If
+    /// nobody is logged in, nothing changes and an event is emitted. If the session ended or its token was
+    /// replaced while the handler ran, the response becomes 401.
     pub fn elevate(&self, level: AssuranceLevel) {
         self.mark(Mark::Elevate {
             level,
@@ -150,23 +170,27 @@ impl Session {
     }
 
     /// Gives up every elevation: the level falls back to the login's, and the token is replaced.
+    ///
+    /// If nobody is logged in, nothing changes and an event is emitted.
     pub fn step_down(&self) {
         self.mark(Mark::StepDown);
     }
 
     /// Replaces the token; its predecessor works for the policy's grace time.
+    ///
+    /// If there is no session, nothing changes and an event is emitted.
     pub fn renew(&self) {
         self.mark(Mark::Renew);
     }
 
     /// Ends the session and whatever else of ours came with the request, and removes the cookies.
     ///
-    /// Data put in afterwards begins a visitor's session.
+    /// Data put in afterwards begins a guest session.
     pub fn logout(&self) {
         self.mark(Mark::Logout);
     }
 
-    /// Puts a value under `key`; a visitor's session begins if there is none.
+    /// Puts a value under `key`; a guest session begins if there is none.
     ///
     /// # Errors
     ///
@@ -239,27 +263,20 @@ impl Session {
         self.look(|who, _| who.map(|who| who.authenticated_at))
     }
 
-    /// Whether anybody is logged in.
+    /// Whether a user is logged in.
     #[must_use]
     pub fn is_authenticated(&self) -> bool {
         self.look(|who, _| who.is_some())
     }
 
-    /// The id of the session that the request came with, a visitor's or a user's.
+    /// The id of the session that the request came with, a guest session or a user's.
     #[must_use]
     pub fn id(&self) -> Option<SessionId> {
         self.touch_read();
         self.live().map(|live| live.id)
     }
 
-    /// The logged-in session as it was when the request came, if anybody was logged in.
-    #[must_use]
-    pub fn authenticated(&self) -> Option<AuthenticatedSession> {
-        self.touch_read();
-        AuthenticatedSession::of(self)
-    }
-
-    /// Whether the session counts as nobody's because another client uses it, as
+    /// Whether the request counts as anonymous because another client uses its session, as
     /// [`OnChange::Ask`](crate::OnChange::Ask) wants it: its user should be asked to log in again.
     ///
     /// What the handler puts into a suspended session is dropped, and a renewal is skipped. A login and a
@@ -272,7 +289,7 @@ impl Session {
 
     /// A CSRF token for a form or a script of this response.
     ///
-    /// `None` where there is no session, a visitor without data for one: then there is nothing to ride
+    /// `None` if there is no session, as for an anonymous request: then there is nothing to ride
     /// on. `None` too where the handler marked what changes the session's privilege, since the token would
     /// not hold for the next request: redirect, and let the next page carry it. And `None` if the
     /// operating system gives no random bytes.

@@ -1,4 +1,4 @@
-//! [`Mark`]: what a handler says happened; [`Login`]: the facts of a login.
+//! [`Mark`]: what a handler says happened, and when it counts; [`Login`]: the facts of a login.
 
 use smol_str::SmolStr;
 
@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::{
     authentication::{AssuranceLevel, Subject},
+    event::EventKind,
     time::Timestamp,
 };
 
@@ -112,9 +113,103 @@ pub(crate) enum Mark {
     },
 }
 
+/// What a mark does to a session's privilege, which decides when it counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Effect {
+    /// It gives privilege or changes data: it counts if the handler succeeded.
+    Raises,
+    /// It changes neither: it counts if the handler answered.
+    Keeps,
+    /// It takes privilege away: it counts whatever becomes of the handler.
+    Lowers,
+}
+
 impl Mark {
-    /// Whether it takes privilege away: carried out whatever becomes of the response.
-    pub(crate) const fn lowers(&self) -> bool {
-        matches!(self, Self::StepDown | Self::Logout)
+    pub(crate) const fn effect(&self) -> Effect {
+        match self {
+            Self::Login(_) | Self::Elevate { .. } | Self::Insert { .. } | Self::Remove { .. } => {
+                Effect::Raises
+            }
+            Self::Renew => Effect::Keeps,
+            Self::StepDown | Self::Logout => Effect::Lowers,
+        }
+    }
+
+    /// What to tell where it does not count; `None` for what always counts.
+    pub(crate) const fn dropped(&self) -> Option<EventKind> {
+        match self {
+            Self::Login(_) => Some(EventKind::LoginDropped),
+            Self::Elevate { .. } => Some(EventKind::ElevationDropped),
+            Self::Renew => Some(EventKind::RenewalDropped),
+            Self::Insert { .. } | Self::Remove { .. } => Some(EventKind::DataDropped),
+            Self::StepDown | Self::Logout => None,
+        }
+    }
+
+    /// Whether it raises the level of the session as it is, so that the answer claims too much where the
+    /// session or its token is gone by then.
+    pub(crate) const fn elevates(&self) -> bool {
+        match self {
+            Self::Elevate { .. } => true,
+            Self::Login(_)
+            | Self::StepDown
+            | Self::Renew
+            | Self::Logout
+            | Self::Insert { .. }
+            | Self::Remove { .. } => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use smol_str::SmolStr;
+
+    use super::{Effect, Login, Mark};
+    use crate::session::{authentication::AssuranceLevel, event::EventKind};
+
+    /// R10: what always counts is never told as dropped, and all else is.
+    #[test]
+    fn every_mark_that_may_not_count_is_told_by_a_name_of_its_own_kind() {
+        let name = SmolStr::new("k");
+        let value = Box::default();
+        for (mark, effect, dropped) in [
+            (
+                Mark::Login(Login::new("alice")),
+                Effect::Raises,
+                Some(EventKind::LoginDropped),
+            ),
+            (
+                Mark::Elevate {
+                    level: AssuranceLevel::AAL2,
+                    lasting: None,
+                },
+                Effect::Raises,
+                Some(EventKind::ElevationDropped),
+            ),
+            (
+                Mark::Insert {
+                    name: name.clone(),
+                    value,
+                    carried: false,
+                },
+                Effect::Raises,
+                Some(EventKind::DataDropped),
+            ),
+            (
+                Mark::Remove { name },
+                Effect::Raises,
+                Some(EventKind::DataDropped),
+            ),
+            (Mark::Renew, Effect::Keeps, Some(EventKind::RenewalDropped)),
+            (Mark::StepDown, Effect::Lowers, None),
+            (Mark::Logout, Effect::Lowers, None),
+        ] {
+            assert_eq!(
+                (mark.effect(), mark.dropped()),
+                (effect, dropped),
+                "{mark:?}"
+            );
+        }
     }
 }

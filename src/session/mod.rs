@@ -1,20 +1,27 @@
 //! [`Session`]: the handle that collects what a handler says happened.
 
+pub(crate) mod admit;
 pub(crate) mod authenticated;
 pub(crate) mod authentication;
 pub(crate) mod binding;
+pub(crate) mod came;
 pub(crate) mod codec;
 pub(crate) mod csrf;
 pub(crate) mod data;
-pub(crate) mod decide;
 pub(crate) mod draft;
 pub(crate) mod entries;
 pub(crate) mod event;
 pub(crate) mod handle;
 pub(crate) mod id;
+pub(crate) mod live;
 pub(crate) mod mark;
+pub(crate) mod plan;
 pub(crate) mod policy;
 pub(crate) mod record;
+pub(crate) mod secrets;
+pub(crate) mod settle;
+pub(crate) mod standing;
+pub(crate) mod state;
 #[cfg(test)]
 pub(crate) mod tests;
 pub(crate) mod time;

@@ -2,226 +2,17 @@
 
 use std::{error::Error, fmt};
 
-use smol_str::SmolStr;
-
 use super::{
-    authentication::{AssuranceLevel, Authentication, Elevation, Subject},
-    codec::{Malformed, Reader, put_bytes, put_offset, put_varint},
-    entries::Entries,
-    id::{Lineage, Secret, SecretDigest},
+    authentication::{AssuranceLevel, Subject},
+    codec::{Malformed, Reader, put_varint},
+    id::{Lineage, SecretDigest},
     policy::SessionPolicy,
+    secrets::Secrets,
+    state::State,
     time::Timestamp,
 };
 
 const SCHEMA: u8 = 1;
-
-const AUTHENTICATED: u8 = 1;
-const ELEVATED: u8 = 1 << 1;
-const ELEVATED_UNTIL: u8 = 1 << 2;
-const PERSISTENT: u8 = 1 << 3;
-const LABELLED: u8 = 1 << 4;
-const BOUND: u8 = 1 << 5;
-const KNOWN: u8 = AUTHENTICATED | ELEVATED | ELEVATED_UNTIL | PERSISTENT | LABELLED | BOUND;
-
-/// The session itself, apart from how it is proved: the same in a store and in a self-contained token.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct State {
-    pub(crate) authentication: Option<Authentication>,
-    pub(crate) created_at: Timestamp,
-    pub(crate) last_seen_at: Timestamp,
-    /// When the present token was issued: a periodic renewal counts from here.
-    pub(crate) rotated_at: Timestamp,
-    pub(crate) absolute_expiry: Timestamp,
-    /// Whether the browser was asked to keep the cookie when it closes.
-    pub(crate) persistent: bool,
-    /// What a person recognises the session by.
-    pub(crate) label: Option<SmolStr>,
-    /// Digests of the client's properties, as `binding.rs` encodes them; empty when unbound.
-    pub(crate) binding: Box<[u8]>,
-    pub(crate) entries: Entries,
-}
-
-impl State {
-    /// Appends the state; times are distances from `last_seen_at`, which is not written.
-    pub(crate) fn encode_into(&self, out: &mut Vec<u8>) {
-        let base = self.last_seen_at.as_unix_millis();
-        let authentication = self.authentication.as_ref();
-        let elevation = authentication.and_then(|who| who.elevation);
-        let mut flags = 0;
-        for (holds, flag) in [
-            (authentication.is_some(), AUTHENTICATED),
-            (elevation.is_some(), ELEVATED),
-            (
-                elevation.is_some_and(|up| up.until.is_some()),
-                ELEVATED_UNTIL,
-            ),
-            (self.persistent, PERSISTENT),
-            (self.label.is_some(), LABELLED),
-            (!self.binding.is_empty(), BOUND),
-        ] {
-            flags |= if holds { flag } else { 0 };
-        }
-        out.push(flags);
-        for time in [self.absolute_expiry, self.created_at, self.rotated_at] {
-            put_offset(out, base, time.as_unix_millis());
-        }
-        if let Some(who) = authentication {
-            out.push(who.level.get());
-            put_offset(out, base, who.authenticated_at.as_unix_millis());
-            put_bytes(out, who.subject.as_str().as_bytes());
-        }
-        if let Some(up) = elevation {
-            out.push(up.level.get());
-            if let Some(until) = up.until {
-                put_offset(out, base, until.as_unix_millis());
-            }
-        }
-        if let Some(label) = &self.label {
-            put_bytes(out, label.as_bytes());
-        }
-        if !self.binding.is_empty() {
-            put_bytes(out, &self.binding);
-        }
-        out.extend_from_slice(self.entries.as_bytes());
-    }
-
-    /// Reads a state from all of `bytes`.
-    #[cfg(any(test, fuzzing))]
-    pub(crate) fn decode(bytes: &[u8], last_seen_at: Timestamp) -> Result<Self, Malformed> {
-        let mut state = Self::default();
-        state.read(bytes, last_seen_at)?;
-        Ok(state)
-    }
-
-    /// Reads a state from all of `bytes` to where it is to stay, since it is large to move: in place of the
-    /// default one. What an error leaves is worth nothing.
-    pub(crate) fn read(&mut self, bytes: &[u8], last_seen_at: Timestamp) -> Result<(), Malformed> {
-        let base = last_seen_at.as_unix_millis();
-        let reader = &mut Reader::new(bytes);
-        let flags = reader.byte()?;
-        let has = |flag| flags & flag != 0;
-        if flags & !KNOWN != 0
-            || has(ELEVATED) && !has(AUTHENTICATED)
-            || has(ELEVATED_UNTIL) && !has(ELEVATED)
-        {
-            return Err(Malformed);
-        }
-        let time = |reader: &mut Reader<'_>| reader.offset(base).map(Timestamp::from_unix_millis);
-        let level = |reader: &mut Reader<'_>| AssuranceLevel::new(reader.byte()?).ok_or(Malformed);
-        self.persistent = has(PERSISTENT);
-        self.last_seen_at = last_seen_at;
-        self.absolute_expiry = time(reader)?;
-        self.created_at = time(reader)?;
-        self.rotated_at = time(reader)?;
-        if has(AUTHENTICATED) {
-            self.authentication = Some(Authentication {
-                level: level(reader)?,
-                authenticated_at: time(reader)?,
-                subject: Subject::from(reader.text()?),
-                elevation: None,
-            });
-        }
-        if let (Some(who), true) = (&mut self.authentication, has(ELEVATED)) {
-            who.elevation = Some(Elevation {
-                level: level(reader)?,
-                until: has(ELEVATED_UNTIL).then(|| time(reader)).transpose()?,
-            });
-        }
-        if has(LABELLED) {
-            self.label = Some(SmolStr::new(reader.text()?));
-        }
-        if has(BOUND) {
-            self.binding = reader.bytes()?.into();
-            if self.binding.is_empty() {
-                return Err(Malformed);
-            }
-        }
-        self.entries = Entries::decode(reader.rest())?;
-        Ok(())
-    }
-}
-
-/// Which secrets open a session, and which did before.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Proof {
-    pub(crate) current: SecretDigest,
-    /// The secret that a renewal replaced, and when it stops working.
-    pub(crate) grace: Option<(SecretDigest, Timestamp)>,
-    /// Secrets that an honest request may still carry: a change of privilege replaced them.
-    pub(crate) superseded: Vec<SecretDigest>,
-    /// Whether a renewal ever replaced a secret of this session.
-    pub(crate) renewed: bool,
-}
-
-/// What presenting a secret means.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Standing {
-    /// It is the session's secret.
-    Current,
-    /// A renewal replaced it moments ago; it still opens the session.
-    Grace,
-    /// A change of privilege replaced it.
-    Superseded,
-    /// A renewal replaced it, and its grace time is over.
-    Reused,
-}
-
-impl Proof {
-    /// How many replaced secrets a record remembers.
-    const REMEMBERED: usize = 4;
-
-    pub(crate) const fn new(current: SecretDigest) -> Self {
-        Self {
-            current,
-            grace: None,
-            superseded: Vec::new(),
-            renewed: false,
-        }
-    }
-
-    pub(crate) fn standing(&self, secret: &Secret, now: Timestamp) -> Standing {
-        let presented = secret.digest();
-        if presented == self.current {
-            return Standing::Current;
-        }
-        match self.grace {
-            Some((digest, until)) if digest == presented && now < until => Standing::Grace,
-            _ if self.superseded.contains(&presented) || !self.renewed => Standing::Superseded,
-            _ => Standing::Reused,
-        }
-    }
-
-    /// A new secret after a change of privilege: nothing older works, without grace.
-    pub(crate) fn supersede(&mut self, new: SecretDigest, now: Timestamp) {
-        if let Some((digest, until)) = self.grace.take()
-            && now < until
-        {
-            self.remember(digest);
-        }
-        self.remember(self.current);
-        self.current = new;
-    }
-
-    /// A new secret after a renewal: the present one works until `grace_until`.
-    pub(crate) fn renew(&mut self, new: SecretDigest, now: Timestamp, grace_until: Timestamp) {
-        if let Some((digest, until)) = self.grace.take()
-            && now < until
-        {
-            // Its grace is cut short, so a request under way may carry it honestly.
-            self.remember(digest);
-        }
-        self.grace = Some((self.current, grace_until));
-        self.current = new;
-        self.renewed = true;
-    }
-
-    fn remember(&mut self, digest: SecretDigest) {
-        if self.superseded.len() == Self::REMEMBERED {
-            self.superseded.remove(0);
-        }
-        self.superseded.push(digest);
-    }
-}
 
 /// What a store keeps for one session.
 ///
@@ -248,7 +39,7 @@ pub struct Record {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Fields {
     pub(crate) state: State,
-    pub(crate) proof: Proof,
+    pub(crate) secrets: Secrets,
     pub(crate) lineage: Lineage,
     pub(crate) expires_at: Timestamp,
 }
@@ -262,12 +53,17 @@ impl From<Fields> for Record {
 
 impl Record {
     /// The record of a session that goes on with `state` under `policy`.
-    pub(crate) fn of(state: State, proof: Proof, lineage: Lineage, policy: &SessionPolicy) -> Self {
+    pub(crate) fn of(
+        state: State,
+        secrets: Secrets,
+        lineage: Lineage,
+        policy: &SessionPolicy,
+    ) -> Self {
         let idle = policy.idle_expiry(state.last_seen_at, state.persistent);
         let expires_at = idle.map_or(state.absolute_expiry, |end| end.min(state.absolute_expiry));
         Self::from(Fields {
             state,
-            proof,
+            secrets,
             lineage,
             expires_at,
         })
@@ -308,7 +104,7 @@ impl Record {
         now >= self.fields.expires_at
     }
 
-    /// Who is logged in, or `None` for a visitor's session.
+    /// Who is logged in, or `None` for a guest session.
     #[must_use]
     pub fn subject(&self) -> Option<&Subject> {
         self.fields
@@ -318,7 +114,7 @@ impl Record {
             .map(|who| &who.subject)
     }
 
-    /// When the session began: at its login, or at a visitor's first data.
+    /// When the session began: at its login, or at a guest's first data.
     #[must_use]
     pub const fn created_at(&self) -> Timestamp {
         self.fields.state.created_at
@@ -330,7 +126,7 @@ impl Record {
         self.fields.state.last_seen_at
     }
 
-    /// The assurance level that holds at `now`; `None` for a visitor's session.
+    /// The assurance level that holds at `now`; `None` for a guest session.
     #[must_use]
     pub fn level(&self, now: Timestamp) -> Option<AssuranceLevel> {
         let who = self.fields.state.authentication.as_ref()?;
@@ -358,16 +154,17 @@ impl Record {
         );
         out.extend_from_slice(&self.fields.expires_at.as_unix_millis().to_be_bytes());
         out.extend_from_slice(&self.fields.lineage.0);
-        out.extend_from_slice(&self.fields.proof.current.0);
+        out.extend_from_slice(&self.fields.secrets.current.0);
         out.push(
-            u8::from(self.fields.proof.grace.is_some()) | u8::from(self.fields.proof.renewed) << 1,
+            u8::from(self.fields.secrets.grace.is_some())
+                | u8::from(self.fields.secrets.renewed) << 1,
         );
-        if let Some((digest, until)) = self.fields.proof.grace {
+        if let Some((digest, until)) = self.fields.secrets.grace {
             out.extend_from_slice(&digest.0);
             out.extend_from_slice(&until.as_unix_millis().to_be_bytes());
         }
-        put_varint(&mut out, self.fields.proof.superseded.len() as u64);
-        for digest in &self.fields.proof.superseded {
+        put_varint(&mut out, self.fields.secrets.superseded.len() as u64);
+        for digest in &self.fields.secrets.superseded {
             out.extend_from_slice(&digest.0);
         }
         self.fields.state.encode_into(&mut out);
@@ -411,7 +208,7 @@ impl Record {
             grace = Some((SecretDigest(reader.array()?), time(reader)?));
         }
         let count = reader.varint()?;
-        if count > Proof::REMEMBERED as u64 {
+        if count > Secrets::REMEMBERED as u64 {
             return Err(Malformed);
         }
         let mut superseded = Vec::new();
@@ -420,7 +217,7 @@ impl Record {
         }
         let mut record = Self::from(Fields {
             state: State::default(),
-            proof: Proof {
+            secrets: Secrets {
                 current,
                 grace,
                 superseded,
@@ -457,55 +254,13 @@ impl Error for RecordError {}
 
 #[cfg(test)]
 mod tests {
-    use super::{AUTHENTICATED, ELEVATED, Proof, Record, Standing, State};
+    use super::Record;
     use crate::session::{
-        authentication::{AssuranceLevel, Authentication, Elevation},
-        entries::{Entries, Entry},
-        id::{Lineage, Secret, SecretDigest},
-        policy::SessionPolicy,
-        time::Timestamp,
+        id::{Secret, SecretDigest},
+        secrets::Secrets,
+        standing::Standing,
+        tests::full::{SECRETS, at, record as full},
     };
-
-    const SECRETS: [Secret; 4] = [
-        Secret::from_bytes([1; 16]),
-        Secret::from_bytes([2; 16]),
-        Secret::from_bytes([3; 16]),
-        Secret::from_bytes([4; 16]),
-    ];
-
-    const fn at(second: u64) -> Timestamp {
-        Timestamp::from_unix_seconds(1_800_000_000 + second)
-    }
-
-    fn full() -> Record {
-        let mut proof = Proof::new(SECRETS[0].digest());
-        proof.supersede(SECRETS[1].digest(), at(1));
-        proof.renew(SECRETS[2].digest(), at(2), at(12));
-        let state = State {
-            authentication: Some(Authentication {
-                subject: "alice".into(),
-                level: AssuranceLevel::AAL1,
-                authenticated_at: at(1),
-                elevation: Some(Elevation {
-                    level: AssuranceLevel::AAL3,
-                    until: Some(at(300)),
-                }),
-            }),
-            created_at: at(0),
-            last_seen_at: at(9),
-            rotated_at: at(2),
-            absolute_expiry: at(86_400),
-            persistent: true,
-            label: Some("Firefox on Linux".into()),
-            binding: [7; 32].into(),
-            entries: Entries::default().with(Entry {
-                name: "k",
-                value: b"\"v\"",
-                carried: true,
-            }),
-        };
-        Record::of(state, proof, Lineage([9; 8]), &SessionPolicy::aal2())
-    }
 
     #[test]
     fn a_record_is_read_back_from_its_bytes() {
@@ -529,30 +284,14 @@ mod tests {
         assert!(Record::decode(&longer).is_err());
     }
 
-    /// What a later version may write is not half understood.
-    #[test]
-    fn a_state_with_flags_that_make_no_sense_is_malformed() {
-        let mut bytes = Vec::new();
-        full().fields.state.encode_into(&mut bytes);
-        assert!(State::decode(&bytes, at(9)).is_ok());
-        for flags in [
-            bytes[0] | 1 << 6,
-            bytes[0] | 1 << 7,
-            bytes[0] & !AUTHENTICATED,
-            bytes[0] & !ELEVATED,
-        ] {
-            bytes[0] = flags;
-            assert!(State::decode(&bytes, at(9)).is_err(), "{flags:b}");
-        }
-    }
-
     #[test]
     fn as_many_replaced_secrets_as_a_record_remembers_are_read_back_and_no_more() {
         let mut record = full();
-        record.fields.proof.superseded = vec![SECRETS[1].digest(); Proof::REMEMBERED];
+        record.fields.secrets.superseded = vec![SECRETS[1].digest(); Secrets::REMEMBERED];
         assert_eq!(Record::decode(&record.encode()).unwrap(), record);
         for more in [1, 2] {
-            record.fields.proof.superseded = vec![SECRETS[1].digest(); Proof::REMEMBERED + more];
+            record.fields.secrets.superseded =
+                vec![SECRETS[1].digest(); Secrets::REMEMBERED + more];
             assert!(Record::decode(&record.encode()).is_err());
         }
     }
@@ -563,26 +302,6 @@ mod tests {
         let record = full();
         for (second, ended) in [(3608, false), (3609, true), (3610, true)] {
             assert_eq!(record.is_expired(at(second)), ended, "{second}");
-        }
-    }
-
-    /// R12: what cuts a grace time short makes nobody a thief; one that is over by then still counts.
-    #[test]
-    fn a_grace_time_cut_short_is_no_theft_and_one_that_ran_out_is() {
-        for (now, standing) in [
-            (5, Standing::Superseded),
-            (11, Standing::Superseded),
-            (12, Standing::Reused),
-            (13, Standing::Reused),
-        ] {
-            let mut renewed = Proof::new(SECRETS[0].digest());
-            renewed.renew(SECRETS[1].digest(), at(2), at(12));
-            let mut elevated = renewed.clone();
-            renewed.renew(SECRETS[2].digest(), at(now), at(now + 10));
-            elevated.supersede(SECRETS[2].digest(), at(now));
-            for proof in [renewed, elevated] {
-                assert_eq!(proof.standing(&SECRETS[0], at(now)), standing, "{now}");
-            }
         }
     }
 
@@ -599,32 +318,8 @@ mod tests {
         presented.copy_from_slice(&stored[..16]);
         let presented = Secret::from_bytes(presented);
         assert_eq!(
-            full().fields.proof.standing(&presented, at(9)),
+            full().fields.secrets.standing(&presented, at(9)),
             Standing::Reused
         );
-    }
-
-    /// R12: what each secret of a session's past is worth.
-    #[test]
-    fn a_secret_is_worth_what_replaced_it() {
-        let proof = full().fields.proof;
-        for (secret, now, standing) in [
-            (2, 9, Standing::Current),
-            (1, 11, Standing::Grace),
-            (1, 12, Standing::Reused),
-            (0, 9, Standing::Superseded),
-            (3, 9, Standing::Reused),
-        ] {
-            assert_eq!(
-                proof.standing(&SECRETS[secret], at(now)),
-                standing,
-                "{secret} {now}"
-            );
-        }
-        let mut elevated = proof.clone();
-        elevated.supersede(SECRETS[3].digest(), at(5));
-        for old in &SECRETS[..3] {
-            assert_eq!(elevated.standing(old, at(6)), Standing::Superseded);
-        }
     }
 }

@@ -8,7 +8,9 @@ use crate::session::{
     authentication::{AssuranceLevel, Authentication, Elevation, Subject},
     entries::{Entries, Entry},
     id::{Claim, Secret, SessionId},
-    record::{Fields, Proof, Record, State},
+    record::{Fields, Record},
+    secrets::Secrets,
+    state::State,
     time::Timestamp,
 };
 
@@ -37,7 +39,7 @@ pub fn claim_for(id: &SessionId, secret: [u8; 16]) -> Claim {
 pub struct RecordBuilder(Record);
 
 impl RecordBuilder {
-    /// A visitor's session that begins at `now`, is empty and expires an hour later.
+    /// A guest session that begins at `now`, is empty and expires an hour later.
     pub fn new(now: Timestamp) -> Self {
         let expires_at = now.after(Duration::from_secs(3600));
         Self(Record::from(Fields {
@@ -52,7 +54,7 @@ impl RecordBuilder {
                 binding: Box::default(),
                 entries: Entries::default(),
             },
-            proof: Proof::new(Secret::from_bytes([0; 16]).digest()),
+            secrets: Secrets::new(Secret::from_bytes([0; 16]).digest()),
             lineage: SessionId::from_bytes([0; 16]).lineage(),
             expires_at,
         }))
@@ -74,7 +76,7 @@ impl RecordBuilder {
         self
     }
 
-    /// Elevates the session to this level until `until`; does nothing to a visitor's.
+    /// Elevates the session to this level until `until`; does nothing to a guest's.
     pub fn elevated(mut self, level: AssuranceLevel, until: Option<Timestamp>) -> Self {
         if let Some(who) = &mut self.0.fields.state.authentication {
             who.elevation = Some(Elevation { level, until });
@@ -91,7 +93,7 @@ impl RecordBuilder {
 
     /// Sets the session's secret.
     pub fn secret(mut self, secret: [u8; 16]) -> Self {
-        self.0.fields.proof = Proof::new(Secret::from_bytes(secret).digest());
+        self.0.fields.secrets = Secrets::new(Secret::from_bytes(secret).digest());
         self
     }
 
@@ -99,14 +101,14 @@ impl RecordBuilder {
     pub fn renewed(mut self, secret: [u8; 16], now: Timestamp) -> Self {
         let digest = Secret::from_bytes(secret).digest();
         let grace_until = now.after(Duration::from_secs(10));
-        self.0.fields.proof.renew(digest, now, grace_until);
+        self.0.fields.secrets.renew(digest, now, grace_until);
         self
     }
 
     /// Replaces the session's secret at `now`, as an elevation does.
     pub fn rotated(mut self, secret: [u8; 16], now: Timestamp) -> Self {
         let digest = Secret::from_bytes(secret).digest();
-        self.0.fields.proof.supersede(digest, now);
+        self.0.fields.secrets.supersede(digest, now);
         self
     }
 

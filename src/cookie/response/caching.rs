@@ -5,7 +5,7 @@ use http::{
     header::{CACHE_CONTROL, Entry, HeaderName, VARY},
 };
 
-use super::{header_value, trim};
+use super::value::{header_value, trim};
 
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 const COOKIE: HeaderValue = HeaderValue::from_static("Cookie");

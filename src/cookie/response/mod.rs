@@ -4,16 +4,17 @@ mod caching;
 mod site_data;
 #[cfg(test)]
 mod tests;
+mod value;
 
 use std::{io::Write as _, time::Duration};
 
-use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, header::SET_COOKIE};
 use memchr::memchr;
 
 use self::{
     caching::{forbid_storing, vary_by_cookie},
     site_data::{clear, spare_cookies},
+    value::{header_value, trim},
 };
 use super::{ByKind, CookieKind, CookiePolicy, token::Token};
 use crate::session::policy::SessionPolicy;
@@ -142,21 +143,5 @@ impl CookieWriter {
         [&self.prefix.session, &self.prefix.guest]
             .into_iter()
             .any(|own| own.as_bytes().strip_suffix(b"=") == Some(name))
-    }
-}
-
-/// Without the spaces and tabs around it.
-fn trim(mut bytes: &[u8]) -> &[u8] {
-    while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = bytes {
-        bytes = rest;
-    }
-    bytes
-}
-
-/// The value of bytes that are of header fields or were checked when the policy was built.
-fn header_value(bytes: Vec<u8>) -> HeaderValue {
-    match HeaderValue::from_maybe_shared(Bytes::from(bytes)) {
-        Ok(value) => value,
-        Err(_) => unreachable!("only bytes that a field may hold were put together"),
     }
 }

@@ -2,7 +2,7 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use super::{header_value, trim};
+use super::value::{header_value, trim};
 
 const CLEAR_SITE_DATA: HeaderName = HeaderName::from_static("clear-site-data");
 /// Without `"cookies"`: browsers would delete the cookies that the same response sets.

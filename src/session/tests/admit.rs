@@ -2,17 +2,14 @@
 
 use super::notation::{NOW, live};
 use crate::session::{
-    decide::{Dead, Hold, admit},
-    policy::SessionPolicy,
-    record::Standing,
-    time::Timestamp,
+    admit::admit, live::Dead, policy::SessionPolicy, standing::Standing, time::Timestamp,
 };
 use std::time::Duration;
 
 const CURRENT: Standing = Standing::Current;
 
 #[track_caller]
-fn check(who: &str, standing: Standing, under_session_name: bool, expected: Result<Hold, Dead>) {
+fn check(who: &str, standing: Standing, under_session_name: bool, expected: Result<(), Dead>) {
     let state = live(who).unwrap().state;
     let policy = SessionPolicy::default();
     assert_eq!(
@@ -23,11 +20,12 @@ fn check(who: &str, standing: Standing, under_session_name: bool, expected: Resu
 
 #[test]
 fn only_the_secret_of_now_or_of_a_grace_time_opens_a_session() {
-    check("alice@1", Standing::Current, true, Ok(Hold::Current));
-    check("alice@1", Standing::Grace, true, Ok(Hold::Grace));
+    check("alice@1", Standing::Current, true, Ok(()));
+    check("alice@1", Standing::Grace, true, Ok(()));
     check("alice@1", Standing::Superseded, true, Err(Dead::Superseded));
     check("alice@1", Standing::Reused, true, Err(Dead::Reused));
-    check("guest", Standing::Current, false, Ok(Hold::Current));
+    check("alice@1", Standing::Ended, true, Err(Dead::Revoked));
+    check("guest", Standing::Current, false, Ok(()));
     check("guest", Standing::Reused, false, Err(Dead::Reused));
 }
 
@@ -41,7 +39,7 @@ fn a_session_opens_only_under_its_own_kind_of_cookie() {
 }
 
 #[track_caller]
-fn check_at(now: Timestamp, policy: &SessionPolicy, expected: Result<Hold, Dead>) {
+fn check_at(now: Timestamp, policy: &SessionPolicy, expected: Result<(), Dead>) {
     let state = live("alice@1").unwrap().state;
     assert_eq!(admit(&state, CURRENT, true, now, policy), expected);
 }
@@ -55,12 +53,12 @@ fn limits_end_a_session_at_their_moment_and_the_absolute_one_first() {
     let seen = live("alice@1").unwrap().state.last_seen_at;
     let last = |end: Timestamp| Timestamp::from_unix_millis(end.as_unix_millis() - 1);
     let idle_end = seen.after(Duration::from_secs(60));
-    check_at(last(idle_end), &idle, Ok(Hold::Current));
+    check_at(last(idle_end), &idle, Ok(()));
     check_at(idle_end, &idle, Err(Dead::ExpiredIdle));
 
     let never_idle = SessionPolicy::default().without_idle();
     let end = live("alice@1").unwrap().state.absolute_expiry;
-    check_at(last(end), &never_idle, Ok(Hold::Current));
+    check_at(last(end), &never_idle, Ok(()));
     check_at(end, &never_idle, Err(Dead::ExpiredAbsolute));
     check_at(end, &idle, Err(Dead::ExpiredAbsolute));
 }

@@ -4,6 +4,7 @@ mod admit;
 // A row is one line.
 #[rustfmt::skip]
 mod draft;
+pub(super) mod full;
 mod notation;
 mod random;
 #[rustfmt::skip]

@@ -6,11 +6,15 @@ use smol_str::SmolStr;
 
 use crate::session::{
     authentication::{AssuranceLevel, Authentication, Elevation, Subject},
-    decide::{Hold, Live, Plan, Settled, Verdict},
+    binding::Client,
+    came::Came,
     entries::{Entries, Entry},
     id::SessionId,
+    live::Live,
     mark::{Login, Mark},
-    record::State,
+    plan::{Plan, Settled, Verdict},
+    standing::Standing,
+    state::State,
     time::Timestamp,
 };
 
@@ -20,9 +24,9 @@ pub(super) fn seconds_ago(seconds: u64) -> Timestamp {
     Timestamp::from_unix_seconds(NOW.as_unix_seconds() - seconds)
 }
 
-/// `nobody`, `guest` or `alice@2`, each perhaps with ` in grace`, ` lost`, ` stale` (signed under an older
+/// `anonymous`, `guest` or `alice@2`, each perhaps with ` grace`, ` lost`, ` unadmitted`, ` stale` (signed under an older
 /// key), ` suspended` (for this client), ` moved` (its client is to be taken for its own) or ` idle` (last seen
-/// long enough ago for a touch). `retired` is nobody, and ` retired` a guest, beside a retired token. Everybody has
+/// long enough ago for a touch). `retired` is anonymous, and ` retired` a guest, beside a retired token. Everybody has
 /// the data `k=1` and `c=2`, the latter carried.
 pub(super) fn live(text: &str) -> Option<Live> {
     let mut words = text.split(' ');
@@ -52,13 +56,23 @@ pub(super) fn live(text: &str) -> Option<Live> {
             binding: Box::default(),
             entries: entries(&[("k", "1", false), ("c", "2", true)]),
         },
-        hold: match () {
-            () if has("grace") => Hold::Grace,
-            () if has("lost") => Hold::Lost,
-            () => Hold::Current,
+        standing: match () {
+            () if has("grace") => Some(Standing::Grace),
+            () if has("lost") => Some(Standing::Superseded),
+            () if has("unadmitted") => None,
+            () => Some(Standing::Current),
         },
         stale_key: has("stale"),
     })
+}
+
+/// What came with a request of a client of this digest, perhaps with a retired token.
+pub(super) fn came(retired_token: bool, client: &[u8]) -> Came {
+    Came {
+        retired_token,
+        guest_token: false,
+        client: Client::new([client.into()].into(), Default::default()),
+    }
 }
 
 /// Logged in at level 1, elevated if `level` is higher.
@@ -124,11 +138,15 @@ fn mark(text: &str) -> Mark {
 /// the answer stands.
 pub(super) fn show(settled: &Settled) -> String {
     let plan = match &settled.plan {
-        Plan::Keep => "keep".to_owned(),
+        Plan::Nothing => "keep".to_owned(),
         Plan::End => "end".to_owned(),
-        Plan::Save { state, why, resign } => {
-            let resign = if *resign { " resign" } else { "" };
-            format!("save {why:?}{resign} {}", state_text(state))
+        Plan::Save {
+            state,
+            why,
+            re_sign,
+        } => {
+            let re_sign = if *re_sign { " re-sign" } else { "" };
+            format!("save {why:?}{re_sign} {}", state_text(state))
         }
         Plan::Rotate { state, how } => format!("rotate {how:?} {}", state_text(state)),
         Plan::Start { state, end_first } => {

@@ -7,7 +7,9 @@ use crate::session::{
     authentication::{AssuranceLevel, Authentication, Elevation, Subject},
     entries::{Entries, Entry},
     id::{Lineage, Secret, SecretDigest},
-    record::{Fields, Proof, Record, State},
+    record::{Fields, Record},
+    secrets::Secrets,
+    state::State,
     time::Timestamp,
 };
 
@@ -131,7 +133,7 @@ impl RecordCase {
         let proof = &self.proof;
         Record::from(Fields {
             state: self.state.state(),
-            proof: Proof {
+            secrets: Secrets {
                 current: digest(&proof.current),
                 grace: proof
                     .grace

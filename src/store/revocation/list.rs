@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use super::{Retirement, Status};
+use super::{Retirement, Standing};
 use crate::{
-    session::{authentication::Subject, id::SessionId, time::Timestamp},
+    session::{authentication::Subject, id::SessionId, live::Live, time::Timestamp},
     store::StoreFuture,
 };
 
@@ -33,10 +33,10 @@ pub trait RevocationList: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     ///
     /// If the list cannot say so.
-    fn status<'a>(&'a self, token: IssuedToken<'a>, now: Timestamp) -> StoreFuture<'a, Status>;
+    fn standing<'a>(&'a self, token: IssuedToken<'a>, now: Timestamp) -> StoreFuture<'a, Standing>;
 
     /// Whether a token may leave again under the same id, issued at `now`: only while it is
-    /// [`Good`](Status::Good).
+    /// [`Good`](Standing::Current).
     ///
     /// # Errors
     ///
@@ -98,7 +98,7 @@ pub trait RevocationList: fmt::Debug + Send + Sync + 'static {
     ) -> StoreFuture<'a, ()>;
 
     /// The same, but for the session of this token; false, and nothing changes, if the token no longer
-    /// holds or is nobody's.
+    /// holds or belongs to no subject.
     ///
     /// # Errors
     ///
@@ -125,7 +125,7 @@ pub trait RevocationList: fmt::Debug + Send + Sync + 'static {
 pub struct IssuedToken<'a> {
     /// Its id, which no other token has, unless it was issued anew.
     pub id: &'a SessionId,
-    /// Whose it is, unless it is a visitor's.
+    /// Whose it is; `None` for a guest session.
     pub subject: Option<&'a Subject>,
     /// When it was issued.
     pub issued_at: Timestamp,
@@ -144,5 +144,10 @@ impl<'a> IssuedToken<'a> {
             subject,
             issued_at,
         }
+    }
+
+    /// The token that opened a session.
+    pub(crate) fn of(live: &'a Live) -> Self {
+        Self::new(&live.id, live.subject(), live.state.last_seen_at)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{IssuedToken, Retirement, RevocationList, Revocations, Status};
+use super::{IssuedToken, Retirement, RevocationList, Revocations, Standing};
 use crate::{
     session::{authentication::Subject, id::SessionId, time::Timestamp},
     store::StoreFuture,
@@ -30,8 +30,12 @@ impl Default for MemoryRevocations {
 }
 
 impl RevocationList for MemoryRevocations {
-    fn status<'a>(&'a self, token: IssuedToken<'a>, now: Timestamp) -> StoreFuture<'a, Status> {
-        Box::pin(async move { Ok(self.0.status(token.id, token.subject, token.issued_at, now)) })
+    fn standing<'a>(&'a self, token: IssuedToken<'a>, now: Timestamp) -> StoreFuture<'a, Standing> {
+        Box::pin(async move {
+            Ok(self
+                .0
+                .standing(token.id, token.subject, token.issued_at, now))
+        })
     }
 
     fn may_reissue<'a>(&'a self, token: IssuedToken<'a>, now: Timestamp) -> StoreFuture<'a, bool> {

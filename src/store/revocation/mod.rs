@@ -23,6 +23,7 @@ pub use self::{
     list::{IssuedToken, RevocationList},
     memory::MemoryRevocations,
 };
+pub use crate::session::standing::Standing;
 use crate::session::{authentication::Subject, id::SessionId, time::Timestamp};
 
 /// For how long after its token's expiry an entry stays, so that a clock set back by less revives none.
@@ -43,22 +44,6 @@ pub(crate) struct Revocations {
 struct Writer {
     /// The latest moment at which a token was replaced or issued anew, so that one was issued then.
     latest: Timestamp,
-}
-
-/// What a token is worth that this server issued and that has not expired.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Status {
-    /// It is its session's token.
-    Good,
-    /// A renewal replaced it moments ago; it still opens the session.
-    Grace,
-    /// A login or a change of level replaced it: a request under way carries it honestly.
-    Superseded,
-    /// A renewal replaced it, and its grace time is over.
-    Reused,
-    /// Its session was logged out or revoked.
-    Ended,
 }
 
 /// Why a token no longer holds.
@@ -96,17 +81,17 @@ impl Revocations {
     }
 
     /// What the token of this id is worth, which was issued to `subject` at `issued_at`.
-    pub(crate) fn status(
+    pub(crate) fn standing(
         &self,
         id: &SessionId,
         subject: Option<&Subject>,
         issued_at: Timestamp,
         now: Timestamp,
-    ) -> Status {
+    ) -> Standing {
         if self.is_cut_off(subject, id, issued_at) {
-            return Status::Ended;
+            return Standing::Ended;
         }
-        self.retired.status(id, now)
+        self.retired.standing(id, now)
     }
 
     /// Retires the token of this id, if its standing allows that, and says whether it did.
@@ -165,7 +150,7 @@ impl Revocations {
         now: Timestamp,
     ) -> bool {
         let mut writer = self.writing();
-        let may = self.status(id, subject, issued_at, now) == Status::Good;
+        let may = self.standing(id, subject, issued_at, now) == Standing::Current;
         if may {
             writer.latest = writer.latest.max(now);
         }
@@ -229,8 +214,8 @@ impl Revocations {
         until: Timestamp,
     ) -> bool {
         let writer = self.writing();
-        let standing = self.status(id, Some(subject), issued_at, now);
-        if !matches!(standing, Status::Good | Status::Grace) {
+        let standing = self.standing(id, Some(subject), issued_at, now);
+        if !standing.opens() {
             return false;
         }
         let spared = self.retired.last_of(id);

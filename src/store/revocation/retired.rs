@@ -8,7 +8,7 @@ use std::{
     },
 };
 
-use super::{Retirement, Status, expiry::Expiry};
+use super::{Retirement, Standing, expiry::Expiry};
 use crate::{
     session::{id::SessionId, time::Timestamp},
     store::shards::{BuildIdHasher, Shards, hash_of},
@@ -47,22 +47,22 @@ impl Retired {
         self.len.load(Acquire)
     }
 
-    pub(super) fn status(&self, id: &SessionId, now: Timestamp) -> Status {
+    pub(super) fn standing(&self, id: &SessionId, now: Timestamp) -> Standing {
         let Some(entry) = self.find(id) else {
-            return Status::Good;
+            return Standing::Current;
         };
         match entry.how {
-            Retirement::Ended => Status::Ended,
-            Retirement::Superseded | Retirement::Elevated { .. } => Status::Superseded,
+            Retirement::Ended => Standing::Ended,
+            Retirement::Superseded | Retirement::Elevated { .. } => Standing::Superseded,
             Retirement::Renewed {
                 successor,
                 grace_until,
             } => match self.find(&successor) {
-                Some(next) if next.how == Retirement::Ended => Status::Ended,
+                Some(next) if next.how == Retirement::Ended => Standing::Ended,
                 // The successor's own end cut the grace time short.
-                Some(next) if next.at < grace_until => Status::Superseded,
-                None if now < grace_until => Status::Grace,
-                _ => Status::Reused,
+                Some(next) if next.at < grace_until => Standing::Superseded,
+                None if now < grace_until => Standing::Grace,
+                _ => Standing::Reused,
             },
         }
     }
@@ -117,7 +117,7 @@ impl Retired {
             None => {}
             Some(Retirement::Renewed {
                 successor: renewed, ..
-            }) if self.status(id, now) == Status::Grace => {
+            }) if self.standing(id, now) == Standing::Grace => {
                 // First the one that a browser may hold by now: there are never two live tokens.
                 self.put(&renewed, how, until, now);
             }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Retirement, Revocations, Status};
+use super::{Retirement, Revocations, Standing};
 use crate::session::{authentication::Subject, id::SessionId, time::Timestamp};
 
 const A: SessionId = SessionId::from_bytes([0xA; 16]);
@@ -38,31 +38,31 @@ fn after(acts: &[(u64, SessionId, Retirement)]) -> Revocations {
 }
 
 #[track_caller]
-fn check(list: &Revocations, second: u64, expected: &[(SessionId, Status)]) {
+fn check(list: &Revocations, second: u64, expected: &[(SessionId, Standing)]) {
     for &(id, status) in expected {
-        assert_eq!(list.status(&id, None, at(0), at(second)), status, "{id}");
+        assert_eq!(list.standing(&id, None, at(0), at(second)), status, "{id}");
     }
 }
 
 #[test]
 fn a_token_that_nobody_retired_is_good() {
-    check(&Revocations::new(), 0, &[(A, Status::Good)]);
+    check(&Revocations::new(), 0, &[(A, Standing::Current)]);
     check(
         &after(&[(1, B, Retirement::Ended)]),
         2,
-        &[(A, Status::Good)],
+        &[(A, Standing::Current)],
     );
 }
 
 #[test]
 fn a_logged_out_token_has_ended() {
     let list = after(&[(1, A, Retirement::Ended)]);
-    check(&list, 2, &[(A, Status::Ended)]);
+    check(&list, 2, &[(A, Standing::Ended)]);
     assert!(!list.retire(&A, Retirement::Ended, at(10_000), at(2)));
     assert!(!list.retire(&A, Retirement::Superseded, at(10_000), at(2)));
     assert!(!list.retire(&A, elevated(B), at(10_000), at(2)));
     assert!(!list.retire(&A, renewed(B, 12), at(10_000), at(2)));
-    check(&list, 3, &[(A, Status::Ended), (B, Status::Good)]);
+    check(&list, 3, &[(A, Standing::Ended), (B, Standing::Current)]);
 }
 
 #[test]
@@ -70,27 +70,27 @@ fn a_change_of_privilege_has_no_grace() {
     check(
         &after(&[(1, A, elevated(B))]),
         1,
-        &[(A, Status::Superseded), (B, Status::Good)],
+        &[(A, Standing::Superseded), (B, Standing::Current)],
     );
     check(
         &after(&[(1, A, Retirement::Superseded)]),
         1,
-        &[(A, Status::Superseded)],
+        &[(A, Standing::Superseded)],
     );
 }
 
 #[test]
 fn a_renewed_token_works_for_its_grace_time_and_never_again() {
     let list = after(&[(0, A, renewed(B, 10))]);
-    check(&list, 9, &[(A, Status::Grace), (B, Status::Good)]);
-    check(&list, 10, &[(A, Status::Reused), (B, Status::Good)]);
+    check(&list, 9, &[(A, Standing::Grace), (B, Standing::Current)]);
+    check(&list, 10, &[(A, Standing::Reused), (B, Standing::Current)]);
 }
 
 #[test]
 fn a_token_in_its_grace_time_is_not_renewed_again() {
     let list = after(&[(0, A, renewed(B, 10))]);
     assert!(!list.retire(&A, renewed(C, 15), at(10_000), at(5)));
-    check(&list, 5, &[(A, Status::Grace), (B, Status::Good)]);
+    check(&list, 5, &[(A, Standing::Grace), (B, Standing::Current)]);
 }
 
 #[test]
@@ -100,9 +100,9 @@ fn a_second_renewal_cuts_the_first_grace_time_short() {
         &list,
         6,
         &[
-            (A, Status::Superseded),
-            (B, Status::Grace),
-            (C, Status::Good),
+            (A, Standing::Superseded),
+            (B, Standing::Grace),
+            (C, Standing::Current),
         ],
     );
     assert!(!list.retire(&A, elevated(D), at(10_000), at(6)));
@@ -115,9 +115,9 @@ fn an_elevation_in_the_grace_time_leaves_one_live_token() {
         &list,
         6,
         &[
-            (A, Status::Superseded),
-            (B, Status::Superseded),
-            (C, Status::Good),
+            (A, Standing::Superseded),
+            (B, Standing::Superseded),
+            (C, Standing::Current),
         ],
     );
 }
@@ -130,12 +130,12 @@ fn an_elevation_of_the_successor_ends_the_grace_time() {
         &list,
         6,
         &[
-            (A, Status::Superseded),
-            (B, Status::Superseded),
-            (C, Status::Good),
+            (A, Standing::Superseded),
+            (B, Standing::Superseded),
+            (C, Standing::Current),
         ],
     );
-    check(&list, 60, &[(A, Status::Superseded)]);
+    check(&list, 60, &[(A, Standing::Superseded)]);
     assert!(!list.retire(&A, elevated(D), at(10_000), at(6)));
 }
 
@@ -143,7 +143,7 @@ fn an_elevation_of_the_successor_ends_the_grace_time() {
 fn a_token_whose_grace_time_is_over_raises_nothing() {
     let list = after(&[(0, A, renewed(B, 10))]);
     assert!(!list.retire(&A, elevated(C), at(10_000), at(10)));
-    check(&list, 10, &[(A, Status::Reused), (B, Status::Good)]);
+    check(&list, 10, &[(A, Standing::Reused), (B, Standing::Current)]);
 }
 
 #[test]
@@ -158,10 +158,10 @@ fn a_logout_ends_the_session_whatever_its_token_is_by_now() {
             (2, A, Retirement::Ended),
         ],
     ] {
-        check(&after(acts), 61, &[(B, Status::Ended)]);
+        check(&after(acts), 61, &[(B, Standing::Ended)]);
     }
     let list = after(&[(0, A, renewed(B, 10)), (1, B, Retirement::Ended)]);
-    check(&list, 2, &[(A, Status::Ended), (B, Status::Ended)]);
+    check(&list, 2, &[(A, Standing::Ended), (B, Standing::Ended)]);
 }
 
 #[test]
@@ -170,10 +170,10 @@ fn a_login_ends_the_session_that_it_came_with() {
     check(
         &list,
         2,
-        &[(A, Status::Superseded), (B, Status::Superseded)],
+        &[(A, Standing::Superseded), (B, Standing::Superseded)],
     );
     let list = after(&[(0, A, elevated(B)), (1, A, Retirement::Superseded)]);
-    check(&list, 2, &[(B, Status::Superseded)]);
+    check(&list, 2, &[(B, Standing::Superseded)]);
 }
 
 #[test]
@@ -186,10 +186,14 @@ fn a_reused_token_ends_its_whole_family() {
     check(
         &list,
         50,
-        &[(A, Status::Reused), (B, Status::Reused), (D, Status::Good)],
+        &[
+            (A, Standing::Reused),
+            (B, Standing::Reused),
+            (D, Standing::Current),
+        ],
     );
     list.end_family(&A, at(10_000), at(50));
-    check(&list, 50, &[A, B, C, D].map(|id| (id, Status::Ended)));
+    check(&list, 50, &[A, B, C, D].map(|id| (id, Standing::Ended)));
 }
 
 #[test]
@@ -200,9 +204,9 @@ fn the_session_of_a_later_login_is_another_family() {
         &list,
         30,
         &[
-            (A, Status::Ended),
-            (B, Status::Superseded),
-            (C, Status::Good),
+            (A, Standing::Ended),
+            (B, Standing::Superseded),
+            (C, Standing::Current),
         ],
     );
 }
@@ -244,17 +248,17 @@ fn a_revoked_subject_keeps_no_token_that_was_issued_until_then() {
     assert_eq!(list.cutoff(&alice), Some(at(10)));
     assert_eq!(list.cutoff(&bob), None);
     for (subject, issued_at, expected) in [
-        (Some(&alice), at(9), Status::Ended),
-        (Some(&alice), at(10), Status::Ended),
+        (Some(&alice), at(9), Standing::Ended),
+        (Some(&alice), at(10), Standing::Ended),
         (
             Some(&alice),
             at(10).after(Duration::from_millis(1)),
-            Status::Good,
+            Standing::Current,
         ),
-        (Some(&bob), at(9), Status::Good),
-        (None, at(9), Status::Good),
+        (Some(&bob), at(9), Standing::Current),
+        (None, at(9), Standing::Current),
     ] {
-        assert_eq!(list.status(&A, subject, issued_at, at(20)), expected);
+        assert_eq!(list.standing(&A, subject, issued_at, at(20)), expected);
     }
     list.end_subject(&alice, at(5), at(100));
     assert_eq!(
@@ -278,8 +282,8 @@ fn an_elevation_does_not_slip_past_a_revocation() {
     let first_elevated = Revocations::new();
     assert_eq!(retire(&first_elevated), Some(at(20)));
     first_elevated.end_subject(&alice, at(10), at(100));
-    let successor = first_elevated.status(&B, Some(&alice), at(20), at(21));
-    assert_eq!(successor, Status::Ended);
+    let successor = first_elevated.standing(&B, Some(&alice), at(20), at(21));
+    assert_eq!(successor, Standing::Ended);
 }
 
 #[test]
@@ -289,8 +293,8 @@ fn a_token_issued_anew_does_not_slip_past_a_revocation() {
     assert!(list.may_reissue(&A, Some(&alice), at(0), at(20)));
     // The revocation was asked for at second 10, and comes when the token has left again.
     list.end_subject(&alice, at(10), at(100));
-    let status = list.status(&A, Some(&alice), at(20), at(21));
-    assert_eq!(status, Status::Ended);
+    let status = list.standing(&A, Some(&alice), at(20), at(21));
+    assert_eq!(status, Standing::Ended);
     assert!(!list.may_reissue(&A, Some(&alice), at(0), at(30)));
 
     let renewed = after(&[(0, A, renewed(B, 10))]);
@@ -322,7 +326,7 @@ fn entries_are_dropped_once_their_tokens_have_expired() {
     check(
         &list,
         161,
-        &[(SessionId::from_bytes([200; 16]), Status::Ended)],
+        &[(SessionId::from_bytes([200; 16]), Standing::Ended)],
     );
 }
 
@@ -335,7 +339,7 @@ fn an_entry_lasts_as_long_as_its_longest_token() {
         let id = SessionId::from_bytes([byte; 16]);
         let _ = list.retire(&id, Retirement::Ended, at(900), at(300));
     }
-    check(&list, 301, &[(A, Status::Ended)]);
+    check(&list, 301, &[(A, Standing::Ended)]);
 }
 
 /// R67, R69.
@@ -343,23 +347,23 @@ fn an_entry_lasts_as_long_as_its_longest_token() {
 fn the_session_that_ends_the_others_is_spared() {
     let alice = Subject::from("alice");
     let status =
-        |list: &Revocations, id, issued| list.status(&id, Some(&alice), at(issued), at(50));
+        |list: &Revocations, id, issued| list.standing(&id, Some(&alice), at(issued), at(50));
     let list = Revocations::new();
     assert!(list.end_others(&alice, &A, at(1), at(10), at(100)));
-    assert_eq!(status(&list, A, 1), Status::Good);
-    assert_eq!(status(&list, B, 10), Status::Ended);
-    assert_eq!(status(&list, B, 11), Status::Good);
+    assert_eq!(status(&list, A, 1), Standing::Current);
+    assert_eq!(status(&list, B, 10), Standing::Ended);
+    assert_eq!(status(&list, B, 11), Standing::Current);
 
     // Its next token is issued after the cut-off, also within the same moment, and lives.
     let issue = list.retire_of(&A, Some(&alice), at(1), elevated(C), at(100), at(10));
     let issue = issue.unwrap();
     assert!(issue > at(10));
-    let successor = |list: &Revocations| list.status(&C, Some(&alice), issue, at(50));
-    assert_eq!(successor(&list), Status::Good);
+    let successor = |list: &Revocations| list.standing(&C, Some(&alice), issue, at(50));
+    assert_eq!(successor(&list), Standing::Current);
 
     // And everything ends that token too.
     list.end_subject(&alice, at(10), at(100));
-    assert_eq!(successor(&list), Status::Ended);
+    assert_eq!(successor(&list), Standing::Ended);
 }
 
 /// A24, R16.
@@ -370,16 +374,16 @@ fn nothing_that_ended_comes_back_by_ending_the_others() {
     revoked.end_subject(&alice, at(10), at(100));
     assert!(!revoked.end_others(&alice, &A, at(1), at(20), at(100)));
     assert_eq!(
-        revoked.status(&A, Some(&alice), at(1), at(21)),
-        Status::Ended
+        revoked.standing(&A, Some(&alice), at(1), at(21)),
+        Standing::Ended
     );
     assert_eq!(revoked.cutoff(&alice), Some(at(10)));
 
     let logged_out = after(&[(1, A, Retirement::Ended)]);
     assert!(!logged_out.end_others(&alice, &A, at(0), at(20), at(100)));
     assert_eq!(
-        logged_out.status(&B, Some(&alice), at(0), at(21)),
-        Status::Good
+        logged_out.standing(&B, Some(&alice), at(0), at(21)),
+        Standing::Current
     );
 }
 
@@ -388,9 +392,9 @@ fn a_request_in_its_grace_time_spares_the_token_that_followed() {
     let alice = Subject::from("alice");
     let list = after(&[(1, A, renewed(B, 11))]);
     assert!(list.end_others(&alice, &A, at(0), at(5), at(100)));
-    let status = |id| list.status(&id, Some(&alice), at(1), at(50));
-    assert_eq!(status(B), Status::Good);
-    assert_eq!(status(A), Status::Ended);
+    let status = |id| list.standing(&id, Some(&alice), at(1), at(50));
+    assert_eq!(status(B), Standing::Current);
+    assert_eq!(status(A), Standing::Ended);
 }
 
 /// A24: the clock is set back between a login and the revocation.
@@ -400,7 +404,7 @@ fn a_login_does_not_slip_past_a_revocation() {
     let list = Revocations::new();
     assert_eq!(list.issue_time(&alice, at(20)), at(20));
     list.end_subject(&alice, at(10), at(100));
-    let status = list.status(&A, Some(&alice), at(20), at(21));
-    assert_eq!(status, Status::Ended);
+    let status = list.standing(&A, Some(&alice), at(20), at(21));
+    assert_eq!(status, Standing::Ended);
     assert!(list.issue_time(&alice, at(10)) > at(20));
 }

@@ -47,12 +47,16 @@ mod replacement;
 mod report;
 mod revocation;
 mod subjects;
+mod under_test;
 
-use std::{fmt, pin::Pin, sync::Arc, time::Instant};
+use std::{fmt, pin::Pin, time::Instant};
 
 use self::context::{Clock, Context, Failure};
-pub use self::report::{CheckReport, CheckResult, ContractReport};
-use crate::{session::time::Timestamp, store::SessionStore};
+pub use self::{
+    report::{CheckReport, CheckResult, ContractReport},
+    under_test::StoreUnderTest,
+};
+use crate::session::time::Timestamp;
 
 type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
@@ -61,15 +65,6 @@ type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 pub struct StoreContract<M> {
     make: M,
     clock: Clock,
-}
-
-/// An empty store, and what else of its engine the suite may use.
-#[derive(Clone)]
-#[must_use]
-pub struct StoreUnderTest {
-    store: Arc<dyn SessionStore>,
-    second_node: Option<Arc<dyn SessionStore>>,
-    restart: Option<Arc<dyn Fn() -> Boxed<()> + Send + Sync>>,
 }
 
 struct Check {
@@ -197,50 +192,5 @@ where
 impl<M> fmt::Debug for StoreContract<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("StoreContract").finish_non_exhaustive()
-    }
-}
-
-impl StoreUnderTest {
-    /// A store with one node that cannot be restarted: the checks that need more are skipped.
-    pub fn new(store: impl SessionStore) -> Self {
-        Self {
-            store: Arc::new(store),
-            second_node: None,
-            restart: None,
-        }
-    }
-
-    /// Adds another handle to the same sessions, as another server process would have it.
-    pub fn with_second_node(mut self, store: impl SessionStore) -> Self {
-        self.second_node = Some(Arc::new(store));
-        self
-    }
-
-    /// Adds a way to kill the engine and start it again on the same data, which returns once it is up.
-    pub fn with_restart<F>(mut self, restart: impl Fn() -> F + Send + Sync + 'static) -> Self
-    where
-        F: Future<Output = ()> + Send + 'static,
-    {
-        self.restart = Some(Arc::new(move || Box::pin(restart())));
-        self
-    }
-}
-
-impl<S> From<S> for StoreUnderTest
-where
-    S: SessionStore,
-{
-    fn from(store: S) -> Self {
-        Self::new(store)
-    }
-}
-
-impl fmt::Debug for StoreUnderTest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("StoreUnderTest")
-            .field("store", &self.store)
-            .field("second_node", &self.second_node)
-            .field("restart", &self.restart.is_some())
-            .finish()
     }
 }

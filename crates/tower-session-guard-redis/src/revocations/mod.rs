@@ -7,7 +7,7 @@ use tower_session_guard::{
     SessionId, Subject, Timestamp,
     store::{
         StoreError, StoreErrorKind, StoreFuture,
-        revocation::{IssuedToken, Retirement, RevocationList, Status},
+        revocation::{IssuedToken, Retirement, RevocationList, Standing},
     },
 };
 
@@ -78,7 +78,7 @@ impl RedisRevocations {
 const UNKNOWN: &str =
     "this release of tower-session-guard-redis does not know that kind of retirement: update it";
 
-/// The name of a subject in the list; none for a visitor.
+/// The name of a subject in the list; none for a guest.
 fn owner(subject: Option<&Subject>) -> String {
     subject.map_or_else(String::new, |subject| Owner::of(subject).to_text())
 }
@@ -126,15 +126,15 @@ impl Call {
 }
 
 impl RevocationList for RedisRevocations {
-    fn status<'a>(&'a self, token: IssuedToken<'a>, now: Timestamp) -> StoreFuture<'a, Status> {
+    fn standing<'a>(&'a self, token: IssuedToken<'a>, now: Timestamp) -> StoreFuture<'a, Standing> {
         let call = self.call(&STATUS).token(token).arg(moment(now));
         Box::pin(async {
             match self.ask(call).await? {
-                0 => Ok(Status::Good),
-                1 => Ok(Status::Grace),
-                2 => Ok(Status::Superseded),
-                3 => Ok(Status::Reused),
-                4 => Ok(Status::Ended),
+                0 => Ok(Standing::Current),
+                1 => Ok(Standing::Grace),
+                2 => Ok(Standing::Superseded),
+                3 => Ok(Standing::Reused),
+                4 => Ok(Standing::Ended),
                 _ => Err(StoreError::new(StoreErrorKind::Corrupt)),
             }
         })

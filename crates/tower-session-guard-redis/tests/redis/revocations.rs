@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use test_support::redis::{Cluster, Server, redis};
 use tower_session_guard::{
     SessionId, Subject, Timestamp,
-    store::revocation::{IssuedToken, MemoryRevocations, Retirement, RevocationList, Status},
+    store::revocation::{IssuedToken, MemoryRevocations, Retirement, RevocationList, Standing},
 };
 use tower_session_guard_redis::RedisRevocations;
 
@@ -99,8 +99,8 @@ async fn compare(redis: &RedisRevocations, seed: u64, begin: Timestamp) {
         }
         for (number, (id, subject, issued_at)) in tokens.iter().enumerate() {
             let token = IssuedToken::new(id, subject.as_ref(), *issued_at);
-            let expected = memory.status(token, now).await.unwrap();
-            let found = redis.status(token, now).await.unwrap();
+            let expected = memory.standing(token, now).await.unwrap();
+            let found = redis.standing(token, now).await.unwrap();
             assert_eq!(found, expected, "seed {seed} step {step}: token {number}");
         }
     }
@@ -165,8 +165,8 @@ async fn one_of_16_renewals_on_two_nodes_wins() {
     assert_eq!(winners, 1);
     let first = id(0);
     let status = nodes[0]
-        .status(IssuedToken::new(&first, None, now), now)
+        .standing(IssuedToken::new(&first, None, now), now)
         .await
         .unwrap();
-    assert_eq!(status, Status::Superseded);
+    assert_eq!(status, Standing::Superseded);
 }

@@ -5,7 +5,8 @@ use std::time::Duration;
 use proptest::{prop_assert, prop_assert_eq, proptest};
 
 use super::{Case, NOW, case, cases};
-use crate::session::decide::{Hold, Outcome, Plan, Save, Verdict, is_due};
+use crate::session::plan::{Plan, Save, Verdict};
+use crate::session::settle::{Outcome, is_due};
 
 impl Case {
     /// Whether the token is old enough to be renewed.
@@ -23,7 +24,7 @@ impl Case {
             .is_some_and(|(age, idle)| age >= idle / 16 || age >= Duration::from_secs(60))
     }
 
-    fn age(&self, of: fn(&crate::session::record::State) -> crate::Timestamp) -> Option<Duration> {
+    fn age(&self, of: fn(&crate::session::state::State) -> crate::Timestamp) -> Option<Duration> {
         let since = of(&self.live.as_ref()?.state);
         let millis = NOW.as_unix_millis().checked_sub(since.as_unix_millis());
         Some(Duration::from_millis(millis.unwrap_or(0)))
@@ -47,7 +48,7 @@ proptest! {
         prop_assert_eq!(asked, case.is_due_in_words());
         let settled = case.settle();
         if !asked || case.outcome == Outcome::Dropped {
-            prop_assert_eq!(settled.plan, Plan::Keep);
+            prop_assert_eq!(settled.plan, Plan::Nothing);
             prop_assert!(settled.events.is_empty());
             prop_assert_eq!(settled.verdict, Verdict::Stands);
         }
@@ -60,23 +61,23 @@ proptest! {
         let settled = case.settle();
         prop_assert_eq!(settled.verdict, Verdict::Stands);
         let Some(live) = case.live.as_ref().filter(|live| {
-            let serves = live.hold != Hold::Lost && !live.suspended && !case.barred;
+            let serves = live.opens() && !live.suspended && !case.retired_token;
             serves && case.outcome != Outcome::Dropped
         }) else {
-            prop_assert_eq!(settled.plan, Plan::Keep);
+            prop_assert_eq!(settled.plan, Plan::Nothing);
             return Ok(());
         };
-        let current = live.hold == Hold::Current;
+        let current = live.is_current();
         match settled.plan {
-            Plan::Keep => {
+            Plan::Nothing => {
                 prop_assert!(!case.touch_is_due() && !live.rebind);
                 prop_assert!(!current || !case.renewal_is_due() && !live.stale_key);
             }
             Plan::Rotate { .. } => prop_assert!(current && case.renewal_is_due()),
-            Plan::Save { why, resign, state } => {
+            Plan::Save { why, re_sign, state } => {
                 prop_assert_eq!(why, Save::Touch);
-                prop_assert!(case.touch_is_due() || live.rebind || resign);
-                prop_assert_eq!(resign, current && live.stale_key);
+                prop_assert!(case.touch_is_due() || live.rebind || re_sign);
+                prop_assert_eq!(re_sign, current && live.stale_key);
                 prop_assert_eq!(state.entries, live.state.entries.clone());
             }
             other => prop_assert!(false, "{:?}", other),

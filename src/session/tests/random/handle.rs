@@ -15,12 +15,13 @@ use crate::session::{
     authentication::{AssuranceLevel, Subject},
     csrf::CsrfToken,
     data::DataKey,
-    decide::{Hold, Outcome, Plan, Verdict},
     event::SessionEvent,
-    handle::{Environment, Session},
+    handle::{Environment, Session, Unadmitted},
     id::Lineage,
     mark::Mark,
-    record::State,
+    plan::{Plan, Verdict},
+    settle::Outcome,
+    state::State,
     time::Timestamp,
 };
 
@@ -49,7 +50,7 @@ fn perform(case: &Case) -> Session {
     let layer = Arc::new(Layer::default());
     let environment = Arc::clone(&layer) as _;
     let session = match &case.live {
-        Some(live) => Session::holding(live.clone(), environment, NOW),
+        Some(live) => Unadmitted::new(live.clone(), environment, NOW).admitted(),
         None => Session::new(environment, NOW),
     };
     let key = |name: &str| DataKey::<String>::named(name).unwrap();
@@ -133,25 +134,25 @@ proptest! {
         let sees = seen(&session);
         prop_assert_eq!(session.close(), case.marks.clone());
         let settled = case.settle();
-        let lost = case.live.as_ref().is_some_and(|live| live.hold == Hold::Lost);
+        let lost = case.live.as_ref().is_some_and(|live| !live.opens());
         // An unanswered, refused, barred or suspended request is told so, and keeps what was there.
         if case.outcome != Outcome::Answered
             || settled.verdict != Verdict::Stands
-            || case.barred
+            || case.retired_token
             || case.is_suspended() && case.last_stretch().0.is_none()
             || lost
         {
             return Ok(());
         }
         let after = match &settled.plan {
-            Plan::Keep => case.live.as_ref().map(|live| &live.state),
+            Plan::Nothing => case.live.as_ref().map(|live| &live.state),
             Plan::End => None,
             Plan::Save { state, .. } | Plan::Rotate { state, .. } | Plan::Start { state, .. } => Some(state),
         };
         prop_assert_eq!(sees, is(after));
     }
 
-    /// The same subject, or the same visitor, keeps what it had and has what it put in, last word last.
+    /// The same subject, or the same guest, keeps what it had and has what it put in, last word last.
     #[test]
     fn where_nobody_else_comes_between_no_data_is_lost(case in case()) {
         let settled = case.settle();
@@ -160,7 +161,7 @@ proptest! {
         if case.outcome != Outcome::Answered
             || settled.verdict != Verdict::Stands
             || case.logs_out()
-            || case.barred
+            || case.retired_token
             || case.is_suspended()
             || !alone
         {

@@ -20,15 +20,19 @@ use proptest::{
 };
 use smol_str::SmolStr;
 
-use super::notation::NOW;
+use super::notation::{NOW, came};
 use crate::session::{
+    admit::lower_remembered,
     authentication::{AssuranceLevel, Authentication, Elevation, Subject},
-    decide::{Hold, Live, Outcome, Settled, Settlement, lower_remembered, settle},
     entries::{Entries, Entry},
     id::{Lineage, SessionId},
+    live::Live,
     mark::{Login, Mark},
+    plan::Settled,
     policy::SessionPolicy,
-    record::State,
+    settle::{Outcome, Settlement, settle},
+    standing::Standing,
+    state::State,
     time::Timestamp,
 };
 
@@ -49,10 +53,10 @@ fn cases() -> Config {
 #[derive(Clone, Debug)]
 struct Case {
     live: Option<Live>,
-    barred: bool,
+    retired_token: bool,
     marks: Vec<(Timestamp, Mark)>,
     outcome: Outcome,
-    binding: Box<[u8]>,
+    client: Box<[u8]>,
     policy: SessionPolicy,
 }
 
@@ -60,10 +64,9 @@ impl Case {
     fn settle(&self) -> Settled {
         settle(&Settlement {
             live: self.live.as_ref(),
-            barred: self.barred,
+            came: &came(self.retired_token, &self.client),
             marks: &self.marks,
             outcome: self.outcome,
-            binding: &self.binding,
             now: NOW,
             policy: &self.policy,
         })
@@ -83,21 +86,21 @@ fn case() -> impl Strategy<Value = Case> {
     let request = (policy(), vec((0..MINUTE, mark()), 0..9), outcome());
     let held = option::weighted(0.85, session());
     (request, held, any::<bool>(), vec(any::<u8>(), 0..3)).prop_map(
-        |((policy, mut marks, outcome), live, retired_came, binding)| {
+        |((policy, mut marks, outcome), live, retired_came, client)| {
             marks.sort_by_key(|(age, _)| std::cmp::Reverse(*age));
             let live = live.map(|live| admitted(live, &policy));
-            let visitor = live.as_ref().is_none_or(|live| live.subject().is_none());
+            let guest = live.as_ref().is_none_or(|live| live.subject().is_none());
             Case {
                 live,
                 // Who is logged in came with a token that is not retired.
-                barred: retired_came && visitor,
+                retired_token: retired_came && guest,
                 marks: marks
                     .into_iter()
                     .enumerate()
                     .map(|(at, (age, mark))| (ago(age), signed(mark, at)))
                     .collect(),
                 outcome,
-                binding: binding.into(),
+                client: client.into(),
                 policy,
             }
         },
@@ -207,19 +210,29 @@ fn session() -> impl Strategy<Value = Live> {
             })
     });
     let ages = (0..48 * HOUR, 0..3 * HOUR, 1..72 * HOUR);
-    let hold = select(vec![Hold::Current, Hold::Current, Hold::Grace, Hold::Lost]);
+    // A request comes with a token that opens its session, and may lose it to another request meanwhile.
+    let standing = select(vec![
+        Standing::Current,
+        Standing::Current,
+        Standing::Current,
+        Standing::Current,
+        Standing::Grace,
+        Standing::Grace,
+        Standing::Superseded,
+        Standing::Reused,
+    ]);
     // Two flags that are seldom set, so that they do not hide the rest.
     let rare = || (0..4_u8).prop_map(|one| one == 0);
     let flags = (rare(), rare(), rare(), any::<bool>());
-    let live = (who, entries, ages, hold, flags);
-    live.prop_map(|(authentication, entries, ages, hold, flags)| {
+    let live = (who, entries, ages, standing, flags);
+    live.prop_map(|(authentication, entries, ages, standing, flags)| {
         let (created, seen, left) = ages;
         let (stale_key, rebind, suspended, persistent) = flags;
         let known = authentication.is_some();
         Live {
             id: SessionId::from_bytes([1; SessionId::LEN]),
             lineage: Lineage([2; Lineage::LEN]),
-            hold,
+            standing: Some(standing),
             stale_key,
             // Only a user's session remembers a client.
             suspended: suspended && known,

@@ -10,7 +10,8 @@ use proptest::{
 use super::{cases, session};
 use crate::session::{
     id::{Lineage, SecretDigest},
-    record::{Fields, Proof, Record},
+    record::{Fields, Record},
+    secrets::Secrets,
     time::Timestamp,
 };
 
@@ -18,10 +19,10 @@ fn digest() -> impl Strategy<Value = SecretDigest> {
     any::<[u8; 32]>().prop_map(SecretDigest)
 }
 
-fn proof() -> impl Strategy<Value = Proof> {
+fn secrets() -> impl Strategy<Value = Secrets> {
     let grace = option::of((digest(), any::<u64>()));
     let replaced = (grace, vec(digest(), 0..=4), any::<bool>());
-    (digest(), replaced).prop_map(|(current, (grace, superseded, renewed))| Proof {
+    (digest(), replaced).prop_map(|(current, (grace, superseded, renewed))| Secrets {
         current,
         grace: grace.map(|(digest, until)| (digest, Timestamp::from_unix_millis(until))),
         superseded,
@@ -37,14 +38,14 @@ fn record() -> impl Strategy<Value = Record> {
         any::<u64>(),
         any::<[u8; 8]>(),
     );
-    (session(), proof(), rest).prop_map(|(live, proof, rest)| {
+    (session(), secrets(), rest).prop_map(|(live, secrets, rest)| {
         let (label, binding, expires_at, lineage) = rest;
         let mut state = live.state;
         state.label = label.map(Into::into);
         state.binding = binding.into();
         Record::from(Fields {
             state,
-            proof,
+            secrets,
             lineage: Lineage(lineage),
             expires_at: Timestamp::from_unix_millis(expires_at),
         })

@@ -8,9 +8,12 @@ use super::{
     policy, session,
 };
 use crate::session::{
-    decide::{Hold, Outcome, Plan, Save, Verdict, lower_remembered},
+    admit::lower_remembered,
     draft::Rotation,
+    live::Live,
     mark::Mark,
+    plan::{Plan, Save, Verdict},
+    settle::Outcome,
     time::Timestamp,
 };
 
@@ -41,7 +44,7 @@ proptest! {
                 prop_assert_eq!(user.map(|who| &who.subject), before.map(|who| &who.subject));
                 prop_assert_eq!(user.map(|who| who.level), before.map(|who| who.level));
             }
-            (Plan::Keep | Plan::End, _, _) => {}
+            (Plan::Nothing | Plan::End, _, _) => {}
         }
     }
 
@@ -61,7 +64,7 @@ proptest! {
                 let is = level_at(state.authentication.as_ref(), moment);
                 prop_assert!(is <= level_at(case.user(), moment));
             }
-            let proved = |state: &crate::session::record::State| {
+            let proved = |state: &crate::session::state::State| {
                 state.authentication.as_ref().map(|who| who.authenticated_at)
             };
             prop_assert_eq!(proved(state), proved(before));
@@ -151,18 +154,18 @@ proptest! {
         let settled = case.settle();
         let before = case.live.as_ref().and_then(|live| live.state.authentication.clone());
         match settled.plan {
-            Plan::Keep | Plan::End | Plan::Start { .. } => {}
+            Plan::Nothing | Plan::End | Plan::Start { .. } => {}
             Plan::Rotate { how: Rotation::Renewed, state } => {
                 prop_assert_eq!(state.authentication, before);
             }
             Plan::Rotate { .. } => {
                 prop_assert!(case.outcome != Outcome::Dropped);
-                prop_assert!(case.live.unwrap().hold != Hold::Lost);
+                prop_assert!(case.live.unwrap().opens());
             }
             Plan::Save { why: Save::Lower, state, .. } => {
                 let mut lower = before.unwrap();
                 let unread = case.end() == Outcome::Dropped;
-                prop_assert!(unread || case.live.unwrap().hold == Hold::Lost);
+                prop_assert!(unread || !case.live.unwrap().opens());
                 lower.elevation = None;
                 prop_assert_eq!(state.authentication, Some(lower));
             }
@@ -174,19 +177,19 @@ proptest! {
     #[test]
     fn a_token_has_one_successor(case in case()) {
         let settled = case.settle();
-        let hold = case.live.as_ref().map(|live| live.hold);
+        let live = case.live.as_ref();
         match settled.plan {
-            Plan::Rotate { how: Rotation::Renewed, .. } | Plan::Save { resign: true, .. } => {
-                prop_assert_eq!(hold, Some(Hold::Current));
+            Plan::Rotate { how: Rotation::Renewed, .. } | Plan::Save { re_sign: true, .. } => {
+                prop_assert!(live.is_some_and(Live::is_current));
             }
-            Plan::Rotate { .. } => prop_assert!(hold != Some(Hold::Lost)),
+            Plan::Rotate { .. } => prop_assert!(live.is_some_and(Live::opens)),
             _ => {}
         }
         prop_assert_eq!(settled.verdict == Verdict::Refused, case.is_refused());
         prop_assert_eq!(settled.verdict == Verdict::Unusable, case.is_unusable());
     }
 
-    /// R61, R62: what goes on keeps its limits; what begins has those of its login, or of a visitor.
+    /// R61, R62: what goes on keeps its limits; what begins has those of its login, or of a guest.
     #[test]
     fn the_absolute_limit_moves_by_a_new_session_only(case in case()) {
         let settled = case.settle();
@@ -215,7 +218,7 @@ proptest! {
     #[test]
     fn a_request_with_a_retired_token_writes_nothing_but_a_login(mut case in case()) {
         let visits = case.live.as_ref().is_none_or(|live| live.subject().is_none());
-        case.barred = visits;
+        case.retired_token = visits;
         let settled = case.settle();
         let user = written(&settled.plan).and_then(|state| state.authentication.as_ref());
         let writes = matches!(settled.plan, Plan::Save { .. } | Plan::Rotate { .. } | Plan::Start { .. });

@@ -4,14 +4,14 @@ use proptest::{prop_assert, prop_assert_eq, proptest};
 
 use super::{case, cases, plain::counts};
 use crate::session::{
-    decide::{Plan, Save, Verdict},
     draft::Rotation,
     event::EventKind::{
         Created, DataDropped, Elevated, ElevationDropped, ElevationRefused, LoggedIn, LoggedOut,
-        LoginDropped, LoginRefused, Reauthenticated, Renewed, RenewedByPolicy, Resigned,
-        SteppedDown, SubjectSwitched,
+        LoginDropped, LoginRefused, Reauthenticated, RenewalDropped, Renewed, RenewedByPolicy,
+        SteppedDown, SubjectSwitched, TokenReSigned,
     },
     mark::Mark,
+    plan::{Plan, Save, Verdict},
 };
 
 proptest! {
@@ -35,8 +35,8 @@ proptest! {
                 Rotation::Renewed => told(&[Renewed, RenewedByPolicy]),
             },
             Plan::Save { why: Save::Lower, .. } => told(&[SteppedDown]),
-            Plan::Save { resign, .. } => !resign || told(&[Resigned]),
-            Plan::Keep => true,
+            Plan::Save { re_sign, .. } => !re_sign || told(&[TokenReSigned]),
+            Plan::Nothing => true,
         };
         prop_assert!(is_told, "{:?} and {:?}", settled.plan, settled.events);
         let afterwards = matches!(settled.plan, Plan::Start { end_first: true, .. });
@@ -53,11 +53,12 @@ proptest! {
         if settled.verdict != Verdict::Stands {
             return Ok(());
         }
-        let mut dropped = case.marks.iter().map(|(_, mark)| mark).filter(|mark| !counts(mark, case.outcome));
+        let dropped = case.marks.iter().map(|(_, mark)| mark).filter(|mark| !counts(mark, case.outcome));
         let any = |test: fn(&Mark) -> bool| usize::from(dropped.clone().any(test));
         prop_assert_eq!(times(LoginDropped), any(|mark| matches!(mark, Mark::Login(_))));
         prop_assert_eq!(times(ElevationDropped), any(|mark| matches!(mark, Mark::Elevate { .. })));
-        let data = |mark: &Mark| !matches!(mark, Mark::Login(_) | Mark::Elevate { .. });
-        prop_assert_eq!(times(DataDropped), usize::from(dropped.any(data)));
+        prop_assert_eq!(times(RenewalDropped), any(|mark| matches!(mark, Mark::Renew)));
+        let data = |mark: &Mark| matches!(mark, Mark::Insert { .. } | Mark::Remove { .. });
+        prop_assert_eq!(times(DataDropped), any(data));
     }
 }

@@ -1,0 +1,102 @@
+//! Finds out of the list of ended tokens what a token is worth.
+
+use std::sync::Arc;
+
+use super::{Admission, Candidates, Consequence, later};
+use crate::{
+    middleware::{
+        backend::{EndedTokens, Loaded},
+        request::RequestContext,
+        settings::Shared,
+    },
+    session::handle::Unadmitted,
+    store::{
+        StoreError,
+        revocation::{IssuedToken, Retirement, RevocationList, Revocations},
+    },
+};
+
+type Sessions = Candidates<Unadmitted>;
+
+/// Asks the list of this process, which answers at once and never fails.
+pub(super) fn admit_now(
+    shared: &Arc<Shared>,
+    list: &Arc<Revocations>,
+    mut candidates: Sessions,
+) -> RequestContext {
+    let now = candidates.now;
+    let ended = EndedTokens::Local(Arc::clone(list));
+    while let Some((kind, session)) = candidates.next() {
+        let token = IssuedToken::of(session.live());
+        let standing = list.standing(token.id, token.subject, token.issued_at, now);
+        match candidates.judge(shared, session, standing, kind) {
+            Ok(session) => {
+                let loaded = loaded(ended, candidates.guest.take());
+                return candidates.admitted(shared, session, loaded);
+            }
+            Err(refused) => {
+                match refused.consequence {
+                    Consequence::Nothing => {}
+                    Consequence::EndSession => {
+                        let _: bool =
+                            list.retire(&refused.id, Retirement::Ended, refused.until, now);
+                    }
+                    Consequence::EndFamily => list.end_family(&refused.id, refused.until, now),
+                }
+                candidates.refuse(shared, refused);
+            }
+        }
+    }
+    candidates.anonymous(shared, loaded(ended, None))
+}
+
+/// The same with a distributed list, which has to be waited for if there is a token.
+pub(super) fn admit(
+    shared: &Arc<Shared>,
+    list: &Arc<dyn RevocationList>,
+    candidates: Sessions,
+) -> Admission {
+    if candidates.is_empty() {
+        let ended = EndedTokens::Distributed(Arc::clone(list));
+        return Admission::Now(candidates.anonymous(shared, loaded(ended, None)));
+    }
+    let (shared, list, now) = (Arc::clone(shared), Arc::clone(list), candidates.now);
+    later(Arc::clone(&shared), now, load(shared, list, candidates))
+}
+
+async fn load(
+    shared: Arc<Shared>,
+    list: Arc<dyn RevocationList>,
+    mut candidates: Sessions,
+) -> Result<RequestContext, StoreError> {
+    let now = candidates.now;
+    while let Some((kind, session)) = candidates.next() {
+        let standing = list.standing(IssuedToken::of(session.live()), now).await?;
+        match candidates.judge(&shared, session, standing, kind) {
+            Ok(session) => {
+                let loaded = loaded(EndedTokens::Distributed(list), candidates.guest.take());
+                return Ok(candidates.admitted(&shared, session, loaded));
+            }
+            Err(refused) => {
+                let (id, until) = (&refused.id, refused.until);
+                match refused.consequence {
+                    Consequence::Nothing => {}
+                    Consequence::EndSession => {
+                        let _: bool = list.retire(id, Retirement::Ended, until, now).await?;
+                    }
+                    Consequence::EndFamily => list.end_family(id, until, now).await?,
+                }
+                candidates.refuse(&shared, refused);
+            }
+        }
+    }
+    let loaded = loaded(EndedTokens::Distributed(list), None);
+    Ok(candidates.anonymous(&shared, loaded))
+}
+
+const fn loaded(ended: EndedTokens, guest_beside: Option<Unadmitted>) -> Loaded {
+    Loaded::SelfContained {
+        ended,
+        guest_beside,
+    }
+}

@@ -1,0 +1,141 @@
+//! Finds out of a store what a token is worth.
+
+use std::{mem, sync::Arc};
+
+use super::{Admission, Candidates, Consequence, Refused, later};
+use crate::{
+    cookie::{CookieKind, token::Opened},
+    middleware::{
+        backend::{Loaded, LoadedRecord},
+        request::RequestContext,
+        settings::Shared,
+    },
+    session::{
+        handle::{Session, Unadmitted},
+        id::Claim,
+        live::{Dead, Live},
+        time::Timestamp,
+    },
+    store::{Removed, SessionStore, StoreError, Stored},
+};
+
+type References = Candidates<Opened<Claim>>;
+
+pub(super) fn admit(
+    shared: &Arc<Shared>,
+    store: &Arc<dyn SessionStore>,
+    mut candidates: References,
+) -> Admission {
+    if candidates.is_empty() {
+        let loaded = loaded(Arc::clone(store), None, None);
+        return Admission::Now(candidates.anonymous(shared, loaded));
+    }
+    if let Some((session, record)) = try_load(shared, &**store, &candidates) {
+        let _opened = candidates.next();
+        let loaded = loaded(Arc::clone(store), Some(record), candidates.guest.take());
+        return Admission::Now(candidates.admitted(shared, session, loaded));
+    }
+    let (shared, store, now) = (Arc::clone(shared), Arc::clone(store), candidates.now);
+    later(Arc::clone(&shared), now, load(shared, store, candidates))
+}
+
+/// The session that the first token opens, where the store need not wait for it and nothing has to be
+/// ended or told. Everything else is [`load`]'s to find out.
+fn try_load(
+    shared: &Arc<Shared>,
+    store: &dyn SessionStore,
+    candidates: &References,
+) -> Option<(Session, LoadedRecord)> {
+    if shared.client.is_some() {
+        return None;
+    }
+    let (kind, token) = candidates.peek()?;
+    let stored = store.try_load(&token.value, candidates.now)?;
+    open(shared, candidates, kind, token, stored).ok()
+}
+
+async fn load(
+    shared: Arc<Shared>,
+    store: Arc<dyn SessionStore>,
+    mut candidates: References,
+) -> Result<RequestContext, StoreError> {
+    let now = candidates.now;
+    while let Some((kind, token)) = candidates.next() {
+        let opened = match store.load(&token.value, now).await? {
+            Some(stored) => open(&shared, &candidates, kind, &token, stored),
+            None => Err(unknown(&token.value, now)),
+        };
+        match opened {
+            Ok((session, record)) => {
+                let loaded = loaded(store, Some(record), candidates.guest.take());
+                return Ok(candidates.admitted(&shared, session, loaded));
+            }
+            Err(refused) => {
+                if refused.consequence != Consequence::Nothing {
+                    let _: Removed = store.remove(&refused.id).await?;
+                }
+                candidates.refuse(&shared, refused);
+            }
+        }
+    }
+    Ok(candidates.anonymous(&shared, loaded(store, None, None)))
+}
+
+/// The session of a record, if it opens for the bearer of this token.
+fn open(
+    shared: &Arc<Shared>,
+    candidates: &References,
+    kind: CookieKind,
+    token: &Opened<Claim>,
+    stored: Stored,
+) -> Result<(Session, LoadedRecord), Refused> {
+    let Stored {
+        mut record,
+        revision,
+    } = stored;
+    let claim = token.value.clone();
+    let standing = record
+        .fields
+        .secrets
+        .standing(claim.secret(), candidates.now);
+    let live = Live {
+        id: *claim.id(),
+        state: mem::take(&mut record.fields.state),
+        standing: None,
+        stale_key: token.stale_key,
+        lineage: record.fields.lineage,
+        suspended: false,
+        rebind: false,
+    };
+    let session = Unadmitted::new(live, Arc::clone(shared) as _, candidates.now);
+    let session = candidates.judge(shared, session, standing, kind)?;
+    let record = LoadedRecord {
+        claim,
+        revision,
+        record,
+    };
+    Ok((session, record))
+}
+
+/// Of a token whose session the store does not have.
+const fn unknown(claim: &Claim, now: Timestamp) -> Refused {
+    Refused {
+        dead: Dead::Unknown,
+        id: *claim.id(),
+        until: now,
+        subject: None,
+        consequence: Consequence::Nothing,
+    }
+}
+
+fn loaded(
+    store: Arc<dyn SessionStore>,
+    record: Option<LoadedRecord>,
+    guest_beside: Option<Opened<Claim>>,
+) -> Loaded {
+    Loaded::Stored {
+        store,
+        record,
+        guest_beside: guest_beside.map(|guest| Box::new(guest.value)),
+    }
+}

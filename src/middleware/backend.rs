@@ -1,0 +1,54 @@
+//! [`Backend`]: where sessions are kept; [`Loaded`]: what a request has of it. Data only.
+
+use std::sync::Arc;
+
+use crate::{
+    session::{handle::Unadmitted, id::Claim, record::Record},
+    store::{
+        Revision, SessionStore,
+        revocation::{RevocationList, Revocations},
+    },
+};
+
+/// Where sessions are kept.
+#[derive(Clone, Debug)]
+pub(crate) enum Backend {
+    /// In the tokens themselves: the server keeps nothing but the tokens that ended before their time.
+    SelfContained(EndedTokens),
+    /// In a store: the token is a reference, and the record is the authority.
+    Stored(Arc<dyn SessionStore>),
+}
+
+/// The list of self-contained tokens that ended before their time.
+#[derive(Clone, Debug)]
+pub(crate) enum EndedTokens {
+    /// In this process: it answers at once and never fails.
+    Local(Arc<Revocations>),
+    /// Shared with other processes.
+    Distributed(Arc<dyn RevocationList>),
+}
+
+/// What a request has of the backend, besides its session, and where it goes back to.
+#[derive(Debug)]
+pub(crate) enum Loaded {
+    SelfContained {
+        ended: EndedTokens,
+        /// The guest's session whose token came with a logged-in session's.
+        guest_beside: Option<Unadmitted>,
+    },
+    Stored {
+        store: Arc<dyn SessionStore>,
+        /// None if the request has no session.
+        record: Option<LoadedRecord>,
+        /// The guest token that came with a logged-in session's. Boxed, since hardly any request has one.
+        guest_beside: Option<Box<Claim>>,
+    },
+}
+
+/// The record of a request's session, and what opened it. The state in it is with the session.
+#[derive(Debug)]
+pub(crate) struct LoadedRecord {
+    pub(crate) claim: Claim,
+    pub(crate) revision: Revision,
+    pub(crate) record: Record,
+}

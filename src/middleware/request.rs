@@ -1,0 +1,102 @@
+//! [`RequestContext`]: a request's session from its admission until its marks are carried out.
+
+use std::{mem, sync::Arc};
+
+use http::Extensions;
+
+use super::{
+    backend::Loaded,
+    settings::Shared,
+    settlement::{self, Commit, HandlerDone, set_cookies::SetCookies},
+};
+use crate::session::{
+    authenticated::AuthenticatedSession,
+    came::Came,
+    handle::Session,
+    settle::{self, Outcome},
+};
+
+/// A request's session from its admission until its marks are carried out.
+///
+/// Dropped before that, since the client went away or the inner service panicked, it carries out the
+/// logouts and step-downs and nothing else.
+#[derive(Debug)]
+pub(crate) struct RequestContext {
+    shared: Arc<Shared>,
+    session: Session,
+    /// None once the session is closed.
+    loaded: Option<Loaded>,
+    came: Came,
+}
+
+impl RequestContext {
+    pub(crate) const fn new(
+        shared: Arc<Shared>,
+        session: Session,
+        loaded: Loaded,
+        came: Came,
+    ) -> Self {
+        Self {
+            shared,
+            session,
+            loaded: Some(loaded),
+            came,
+        }
+    }
+
+    /// Puts the session where the inner service finds it.
+    pub(crate) fn enter(&self, extensions: &mut Extensions) {
+        match AuthenticatedSession::of(&self.session) {
+            Some(authenticated) => {
+                extensions.insert(authenticated);
+            }
+            // One of a layer further out must not pass for one of this layer.
+            None => {
+                extensions.remove::<AuthenticatedSession>();
+            }
+        }
+        extensions.insert(self.session.clone());
+    }
+
+    pub(crate) const fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    pub(crate) fn was_read(&self) -> bool {
+        self.session.was_read()
+    }
+
+    /// Takes the marks and carries them out, once: what was loaded goes with them.
+    pub(crate) fn close(&mut self, outcome: Outcome) -> Commit {
+        let marks = self.session.close();
+        let live = self.session.live();
+        let admitted_at = self.session.admitted_at();
+        let is_due = |live| settle::is_due(live, admitted_at, self.shared.policy());
+        if marks.is_empty() && (outcome == Outcome::Dropped || !live.is_some_and(is_due)) {
+            self.loaded = None;
+        }
+        let Some(loaded) = self.loaded.take() else {
+            return Commit::Now(Ok(SetCookies::default()));
+        };
+        let done = HandlerDone {
+            now: if marks.is_empty() {
+                admitted_at
+            } else {
+                self.shared.settings.clock.now().max(admitted_at)
+            },
+            marks,
+            outcome,
+            came: mem::take(&mut self.came),
+        };
+        settlement::commit(&self.shared, live, loaded, done)
+    }
+}
+
+impl Drop for RequestContext {
+    fn drop(&mut self) {
+        if self.loaded.is_some() {
+            // A commit that waits goes on without the request.
+            drop(self.close(Outcome::Dropped));
+        }
+    }
+}

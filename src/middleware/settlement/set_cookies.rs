@@ -1,0 +1,40 @@
+//! [`SetCookies`]: the cookies that a response is to write.
+
+use http::HeaderValue;
+
+use crate::{
+    cookie::{CookieKind, response::CookieWriter, token::Token},
+    session::{state::State, time::Timestamp},
+};
+
+/// The cookies that a response is to write, at most one of each name: the last word counts.
+#[derive(Debug, Default)]
+pub(crate) struct SetCookies(Vec<(CookieKind, HeaderValue)>);
+
+impl SetCookies {
+    /// Hands out a session's token, to be kept as long as the session if it is to outlive the browser.
+    pub(super) fn hand_out(
+        &mut self,
+        writer: &CookieWriter,
+        token: &Token,
+        state: &State,
+        now: Timestamp,
+    ) {
+        let kind = CookieKind::of_session(state.authentication.is_some());
+        let max_age = state.persistent.then(|| state.absolute_expiry.since(now));
+        self.put(kind, writer.set(kind, token, max_age));
+    }
+
+    pub(super) fn remove(&mut self, writer: &CookieWriter, kind: CookieKind) {
+        self.put(kind, writer.removal(kind));
+    }
+
+    fn put(&mut self, kind: CookieKind, value: HeaderValue) {
+        self.0.retain(|(other, _)| *other != kind);
+        self.0.push((kind, value));
+    }
+
+    pub(crate) fn as_slice(&self) -> &[(CookieKind, HeaderValue)] {
+        &self.0
+    }
+}

@@ -1,0 +1,278 @@
+//! Carries out a plan with a store: in the order that never leaves more privilege than there was.
+
+use std::{mem, sync::Arc};
+
+use super::{Committed, HandlerDone, limit::Limit, set_cookies::SetCookies, tell_all};
+use crate::{
+    cookie::CookieKind,
+    middleware::{
+        backend::LoadedRecord,
+        failure::{SessionError, SessionErrorKind},
+        random,
+        settings::Shared,
+    },
+    session::{
+        admit::lower_remembered,
+        authentication::Subject,
+        draft::Rotation,
+        event::{EventKind, SessionEvent},
+        id::{Claim, Fresh, Lineage, Secret, SessionId},
+        live::Live,
+        plan::{Plan, Save, Settled, Verdict},
+        record::Record,
+        secrets::Secrets,
+        settle,
+        state::State,
+    },
+    store::{Created, Removed, Replaced, Revision, SessionStore, StoreError, Stored},
+};
+
+/// How often a plan is made anew because other requests changed the session first.
+const ATTEMPTS: u32 = 40;
+
+/// How often a new id is drawn because the one before was taken.
+const DRAWS: u32 = 4;
+
+/// What became of one attempt.
+enum Attempt {
+    Done(Verdict),
+    Conflict,
+}
+
+/// Carries out a plan; it owns all that it needs, so that it can outlive the request.
+pub(super) struct Task {
+    pub(super) shared: Arc<Shared>,
+    pub(super) store: Arc<dyn SessionStore>,
+    pub(super) live: Option<Live>,
+    pub(super) record: Option<LoadedRecord>,
+    pub(super) guest_beside: Option<Box<Claim>>,
+    pub(super) done: HandlerDone,
+    pub(super) cookies: SetCookies,
+}
+
+impl Task {
+    pub(super) async fn commit(mut self, first: Settled) -> Committed {
+        let verdict = self.run(first).await?;
+        verdict.into_result(self.cookies)
+    }
+
+    async fn run(&mut self, first: Settled) -> Result<Verdict, SessionError> {
+        let mut settled = first;
+        for attempt in 0..ATTEMPTS {
+            match self.attempt(settled).await? {
+                Attempt::Done(verdict) => return Ok(verdict),
+                Attempt::Conflict if attempt > 1 => tokio::task::yield_now().await,
+                Attempt::Conflict => {}
+            }
+            if !self.reload().await? {
+                return Ok(self.gone());
+            }
+            settled = settle::settle(&self.done.settlement(self.live.as_ref(), &self.shared));
+        }
+        Err(SessionError::new(SessionErrorKind::Contention))
+    }
+
+    async fn attempt(&mut self, settled: Settled) -> Result<Attempt, SessionError> {
+        let Settled {
+            plan,
+            events,
+            verdict,
+        } = settled;
+        match plan {
+            Plan::Nothing => self.tell(&events, None),
+            Plan::Save {
+                state,
+                why,
+                re_sign,
+            } => {
+                let Some((live, loaded)) = self.live.as_ref().zip(self.record.as_ref()) else {
+                    return Ok(Attempt::Done(verdict));
+                };
+                let id = live.id;
+                let (secrets, lineage) = secrets_of(loaded);
+                let record = Record::of(state, secrets, lineage, self.shared.policy());
+                let claim = loaded.claim.clone();
+                match self.replace(&id, loaded.revision, &record).await? {
+                    Replaced::Replaced(_) => {
+                        if re_sign {
+                            self.issue(&record.fields.state, &id, claim.secret());
+                        }
+                        self.tell(&events, None);
+                    }
+                    Replaced::Conflict if why == Save::Touch => {}
+                    Replaced::Conflict => return Ok(Attempt::Conflict),
+                    Replaced::Gone => return Ok(Attempt::Done(self.gone())),
+                }
+            }
+            Plan::Rotate { state, how } => {
+                let Some((live, loaded)) = self.live.as_ref().zip(self.record.as_ref()) else {
+                    return Ok(Attempt::Done(verdict));
+                };
+                let id = live.id;
+                let Fresh { id: other, secret } = random::fresh()?;
+                let (mut secrets, mut lineage) = secrets_of(loaded);
+                let now = self.done.now;
+                if how == Rotation::Renewed {
+                    let grace = self.shared.policy().grace_time();
+                    secrets.renew(secret.digest(), now, now.after(grace));
+                } else {
+                    secrets.supersede(secret.digest(), now);
+                    lineage = other.lineage();
+                }
+                let record = Record::of(state, secrets, lineage, self.shared.policy());
+                match self.replace(&id, loaded.revision, &record).await? {
+                    Replaced::Replaced(_) => {
+                        self.issue(&record.fields.state, &id, &secret);
+                        self.tell(&events, None);
+                    }
+                    Replaced::Conflict => return Ok(Attempt::Conflict),
+                    Replaced::Gone => return Ok(Attempt::Done(self.gone())),
+                }
+            }
+            Plan::Start { state, end_first } => {
+                if end_first {
+                    self.end_all().await?;
+                }
+                let subject = state.authentication.as_ref().map(|who| &who.subject);
+                let replaced = self.live.as_ref().map(|live| live.id);
+                let limit = Limit::of(&self.shared, &self.store, subject, replaced, self.done.now);
+                if let Some(limit) = &limit {
+                    limit.refuse_over_limit().await?;
+                }
+                let fresh = self.create(&state).await?;
+                if !end_first && let Err(error) = self.end_all().await {
+                    // Nobody will ever hold the new session; whether it can be taken back is not vital.
+                    let _ = self.store.remove(&fresh.id).await;
+                    return Err(error);
+                }
+                if let Some(limit) = limit
+                    && let Err(error) = limit.enforce_limit(&fresh.id).await
+                {
+                    let _ = self.store.remove(&fresh.id).await;
+                    return Err(error);
+                }
+                self.tell(&events, Some((fresh.id, subject)));
+                let authenticated = subject.is_some();
+                if authenticated && self.done.came.guest_token {
+                    self.remove_cookie(CookieKind::Guest);
+                }
+                self.issue(&state, &fresh.id, &fresh.secret);
+            }
+            Plan::End => {
+                self.end_all().await?;
+                self.tell(&events, None);
+            }
+        }
+        Ok(Attempt::Done(verdict))
+    }
+
+    /// Makes the record of a new session, under an id that nobody has.
+    async fn create(&self, state: &State) -> Result<Fresh, SessionError> {
+        for _ in 0..DRAWS {
+            let fresh = random::fresh()?;
+            let record = Record::of(
+                state.clone(),
+                Secrets::new(fresh.secret.digest()),
+                fresh.id.lineage(),
+                self.shared.policy(),
+            );
+            let created = self.store.create(&fresh.id, &record, self.done.now);
+            match created.await? {
+                Created::Created(_) => return Ok(fresh),
+                Created::Occupied => {
+                    self.shared
+                        .tell(&SessionEvent::new(EventKind::IdCollision, self.done.now));
+                }
+            }
+        }
+        Err(SessionError::new(SessionErrorKind::Contention))
+    }
+
+    /// Ends what the request came with, and removes the cookies of what it ended itself.
+    async fn end_all(&mut self) -> Result<(), SessionError> {
+        if let Some(live) = &self.live {
+            let kind = CookieKind::of_session(live.state.authentication.is_some());
+            if self.store.remove(&live.id).await? == Removed::Removed {
+                self.remove_cookie(kind);
+            }
+        }
+        if let Some(guest) = self.guest_beside.take() {
+            let now = self.done.now;
+            // A guest's token that was renewed away says nothing about the guest's session.
+            if let Some(stored) = self.store.load(&guest, now).await?
+                && stored
+                    .record
+                    .fields
+                    .secrets
+                    .standing(guest.secret(), now)
+                    .opens()
+                && self.store.remove(guest.id()).await? == Removed::Removed
+            {
+                self.remove_cookie(CookieKind::Guest);
+            }
+        }
+        Ok(())
+    }
+
+    /// Loads the session again after a conflict; false if it ended meanwhile.
+    async fn reload(&mut self) -> Result<bool, SessionError> {
+        let Some((live, loaded)) = self.live.as_mut().zip(self.record.as_mut()) else {
+            return Ok(false);
+        };
+        let now = self.done.now;
+        let Some(stored) = self.store.load(&loaded.claim, now).await? else {
+            return Ok(false);
+        };
+        let Stored {
+            mut record,
+            revision,
+        } = stored;
+        live.standing = Some(record.fields.secrets.standing(loaded.claim.secret(), now));
+        live.state = mem::take(&mut record.fields.state);
+        lower_remembered(&mut live.state, now, self.shared.policy());
+        loaded.record = record;
+        loaded.revision = revision;
+        Ok(true)
+    }
+
+    /// The session ended while the handler ran: nothing brings it back.
+    fn gone(&self) -> Verdict {
+        let (verdict, event) = settle::without_session(&self.done.marks, self.done.outcome);
+        self.tell(event.as_slice(), None);
+        verdict
+    }
+
+    async fn replace(
+        &self,
+        id: &SessionId,
+        revision: Revision,
+        record: &Record,
+    ) -> Result<Replaced, StoreError> {
+        let now = self.done.now;
+        self.store.replace(id, revision, record, now).await
+    }
+
+    fn issue(&mut self, state: &State, id: &SessionId, secret: &Secret) {
+        let kind = CookieKind::of_session(state.authentication.is_some());
+        let token = self
+            .shared
+            .tokens
+            .seal_reference(kind, id, secret, state.absolute_expiry);
+        let writer = &self.shared.writer;
+        self.cookies.hand_out(writer, &token, state, self.done.now);
+    }
+
+    fn remove_cookie(&mut self, kind: CookieKind) {
+        self.cookies.remove(&self.shared.writer, kind);
+    }
+
+    fn tell(&self, events: &[EventKind], successor: Option<(SessionId, Option<&Subject>)>) {
+        let live = self.live.as_ref();
+        tell_all(&self.shared, events, live, successor, self.done.now);
+    }
+}
+
+fn secrets_of(loaded: &LoadedRecord) -> (Secrets, Lineage) {
+    let fields = &loaded.record.fields;
+    (fields.secrets.clone(), fields.lineage)
+}

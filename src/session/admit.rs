@@ -1,0 +1,50 @@
+//! [`admit`]: what a presented session is worth. Pure.
+
+use super::{
+    authentication::AssuranceLevel, live::Dead, policy::SessionPolicy, standing::Standing,
+    state::State, time::Timestamp,
+};
+
+/// Decides whether a session opens at `now` whose token came in the cookie for `authenticated` sessions, or
+/// in the guest cookie.
+pub(crate) fn admit(
+    state: &State,
+    standing: Standing,
+    authenticated: bool,
+    now: Timestamp,
+    policy: &SessionPolicy,
+) -> Result<(), Dead> {
+    let replaced = match standing {
+        Standing::Current | Standing::Grace => None,
+        Standing::Superseded => Some(Dead::Superseded),
+        Standing::Reused => Some(Dead::Reused),
+        Standing::Ended => return Err(Dead::Revoked),
+    };
+    if state.authentication.is_some() != authenticated {
+        return Err(Dead::Mismatch);
+    }
+    if now >= state.absolute_expiry {
+        return Err(Dead::ExpiredAbsolute);
+    }
+    if policy
+        .idle_expiry(state.last_seen_at, state.persistent)
+        .is_some_and(|end| now >= end)
+    {
+        return Err(Dead::ExpiredIdle);
+    }
+    replaced.map_or(Ok(()), Err)
+}
+
+/// Lowers a remembered session that went unused for the idle timeout, or whose last proof is older than
+/// the absolute timeout: what is left of it shows one factor.
+pub(crate) fn lower_remembered(state: &mut State, now: Timestamp, policy: &SessionPolicy) {
+    if !policy.remembers(state.persistent) {
+        return;
+    }
+    if let Some(who) = &mut state.authentication
+        && policy.has_lapsed(state.last_seen_at, who.authenticated_at, now)
+    {
+        who.level = who.level.min(AssuranceLevel::AAL1);
+        who.elevation = None;
+    }
+}

@@ -1,0 +1,88 @@
+//! [`Live`]: a session that a request holds; [`Dead`]: why a well-signed token opens none.
+
+use super::{
+    authentication::{Authentication, Subject},
+    entries::Entries,
+    event::EventKind,
+    id::{Lineage, SessionId},
+    standing::Standing,
+    state::State,
+};
+
+/// A session that a request holds.
+#[derive(Clone, Debug)]
+pub(crate) struct Live {
+    pub(crate) id: SessionId,
+    pub(crate) state: State,
+    /// What its token is worth; `None` until the token is admitted.
+    pub(crate) standing: Option<Standing>,
+    /// Whether its token was signed under an older key.
+    pub(crate) stale_key: bool,
+    /// What its CSRF tokens are bound to.
+    pub(crate) lineage: Lineage,
+    /// Whether it is suspended: the request counts as anonymous, since another client sent it.
+    pub(crate) suspended: bool,
+    /// Whether its client changed and the new client becomes its own.
+    pub(crate) rebind: bool,
+}
+
+impl Live {
+    /// Whether its token is the session's token.
+    pub(crate) fn is_current(&self) -> bool {
+        self.standing == Some(Standing::Current)
+    }
+
+    /// Whether its token opens it: not before the token is admitted, nor once another token has replaced it.
+    pub(crate) fn opens(&self) -> bool {
+        self.standing.is_some_and(Standing::opens)
+    }
+
+    pub(crate) fn subject(&self) -> Option<&Subject> {
+        let who = self.state.authentication.as_ref()?;
+        Some(&who.subject)
+    }
+
+    /// Who is logged in, as far as the request's client is concerned.
+    pub(crate) fn authentication(&self) -> Option<&Authentication> {
+        let who = self.state.authentication.as_ref();
+        who.filter(|_| !self.suspended)
+    }
+
+    /// The data, as far as the request's client is concerned.
+    pub(crate) fn entries(&self) -> Option<&Entries> {
+        (!self.suspended).then_some(&self.state.entries)
+    }
+}
+
+/// Why a well-signed token opens nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Dead {
+    ExpiredIdle,
+    ExpiredAbsolute,
+    Superseded,
+    Reused,
+    Revoked,
+    Unknown,
+    Mismatch,
+    OtherClient,
+}
+
+impl Dead {
+    /// Whether the token belongs to a session that goes on without it: such a request writes nothing.
+    pub(crate) const fn is_retired(self) -> bool {
+        matches!(self, Self::Superseded | Self::Reused)
+    }
+
+    pub(crate) const fn event(self) -> EventKind {
+        match self {
+            Self::ExpiredIdle => EventKind::ExpiredIdle,
+            Self::ExpiredAbsolute => EventKind::ExpiredAbsolute,
+            Self::Superseded => EventKind::SupersededToken,
+            Self::Reused => EventKind::RenewedTokenReused,
+            Self::Revoked => EventKind::RevokedToken,
+            Self::Unknown => EventKind::UnknownSession,
+            Self::Mismatch => EventKind::TokenMismatch,
+            Self::OtherClient => EventKind::SessionEndedByBinding,
+        }
+    }
+}

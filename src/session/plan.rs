@@ -1,0 +1,59 @@
+//! [`Plan`]: what the layer is to do once the handler is done.
+
+use super::{draft::Rotation, event::EventKind, state::State};
+
+/// What the layer is to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use]
+pub(crate) enum Plan {
+    /// Nothing.
+    Nothing,
+    /// The session goes on under its token with another state.
+    Save {
+        state: State,
+        why: Save,
+        /// Whether the token is under an older key and is signed again.
+        re_sign: bool,
+    },
+    /// The session goes on under a new token.
+    Rotate { state: State, how: Rotation },
+    /// A new session begins under a new id, and what the request came with ends.
+    Start {
+        state: State,
+        /// Whether the old one ends first, since a logout asked for that whatever follows.
+        end_first: bool,
+    },
+    /// What the request came with ends.
+    End,
+}
+
+/// Why a state is saved under the same token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Save {
+    /// The handler changed the data.
+    Data,
+    /// A step-down whose new token would reach no client: the level falls, the token stays.
+    Lower,
+    /// Without a mark: the idle timer is due, or the token is under an older key.
+    Touch,
+}
+
+/// A plan, what to tell once it is carried out, and whether the handler's answer must be withheld.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use]
+pub(crate) struct Settled {
+    pub(crate) plan: Plan,
+    pub(crate) events: Vec<EventKind>,
+    pub(crate) verdict: Verdict,
+}
+
+/// What becomes of the handler's answer if the plan succeeds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// It stands.
+    Stands,
+    /// It claims a privilege that was refused: 401 takes its place.
+    Refused,
+    /// It claims a login that cannot be: the failure reply takes its place.
+    Unusable,
+}

@@ -1,0 +1,259 @@
+//! [`settle`]: what becomes of a session after the handler. Pure.
+
+use super::{
+    came::Came,
+    draft::{Draft, Rotation},
+    event::EventKind,
+    live::Live,
+    mark::{Effect, Mark},
+    plan::{Plan, Save, Settled, Verdict},
+    policy::SessionPolicy,
+    state::State,
+    time::Timestamp,
+};
+
+/// What became of the handler.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// It answered, with a status below 500.
+    Answered,
+    /// It answered with a status of 500 or more.
+    ServerError,
+    /// It never answered: the client went away, or it panicked.
+    Dropped,
+}
+
+/// What `settle` looks at.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Settlement<'a> {
+    pub(crate) live: Option<&'a Live>,
+    pub(crate) came: &'a Came,
+    pub(crate) marks: &'a [(Timestamp, Mark)],
+    pub(crate) outcome: Outcome,
+    pub(crate) now: Timestamp,
+    pub(crate) policy: &'a SessionPolicy,
+}
+
+/// Whether a session without marks is to be written all the same. If not, [`settle`] keeps it as it is.
+pub(crate) fn is_due(live: &Live, now: Timestamp, policy: &SessionPolicy) -> bool {
+    live.stale_key
+        || live.rebind
+        || renewal_is_due(live, now, policy)
+        || touch_is_due(live, now, policy)
+}
+
+fn renewal_is_due(live: &Live, now: Timestamp, policy: &SessionPolicy) -> bool {
+    policy
+        .renewal_interval()
+        .is_some_and(|every| now.since(live.state.rotated_at) >= every)
+}
+
+fn touch_is_due(live: &Live, now: Timestamp, policy: &SessionPolicy) -> bool {
+    policy
+        .touch_interval()
+        .is_some_and(|every| now.since(live.state.last_seen_at) >= every)
+}
+
+/// Decides what becomes of the session after the handler.
+pub(crate) fn settle(input: &Settlement<'_>) -> Settled {
+    let lost = input.live.is_some_and(|live| !live.opens());
+    let mut events = Vec::new();
+    let mut draft = Draft::of(input.live);
+    for (at, mark) in input.marks {
+        if counts(mark, input.outcome) {
+            events.extend(draft.apply(mark, *at));
+        } else if let Some(dropped) = mark.dropped()
+            && !events.contains(&dropped)
+        {
+            events.push(dropped);
+        }
+    }
+    if draft.unusable {
+        return only_lowering(input, EventKind::LoginRefused, Verdict::Unusable);
+    }
+    let elevated = draft.continues && draft.authentication.is_some() && elevates(input.marks);
+    if lost && elevated && input.outcome == Outcome::Answered {
+        return only_lowering(input, EventKind::ElevationRefused, Verdict::Refused);
+    }
+    let plan = plan(input, draft, &mut events);
+    Settled {
+        plan,
+        events,
+        verdict: Verdict::Stands,
+    }
+}
+
+/// Whether a mark takes effect after such an outcome.
+fn counts(mark: &Mark, outcome: Outcome) -> bool {
+    match mark.effect() {
+        Effect::Raises => outcome == Outcome::Answered,
+        Effect::Keeps => outcome != Outcome::Dropped,
+        Effect::Lowers => true,
+    }
+}
+
+fn elevates(marks: &[(Timestamp, Mark)]) -> bool {
+    marks.iter().any(|(_, mark)| mark.elevates())
+}
+
+/// Decides what becomes of the answer, and what to tell, where the session has ended or its token was
+/// replaced by the time the plan is carried out: nothing brings the session back.
+pub(crate) fn without_session(
+    marks: &[(Timestamp, Mark)],
+    outcome: Outcome,
+) -> (Verdict, Option<EventKind>) {
+    if outcome == Outcome::Answered && elevates(marks) {
+        return (Verdict::Refused, Some(EventKind::ElevationRefused));
+    }
+    let blocked = marks
+        .iter()
+        .any(|(_, mark)| mark.effect() != Effect::Lowers);
+    (
+        Verdict::Stands,
+        blocked.then_some(EventKind::ResurrectionBlocked),
+    )
+}
+
+/// The plan where the answer is withheld: what lowers privilege is carried out all the same.
+fn only_lowering(input: &Settlement<'_>, because: EventKind, verdict: Verdict) -> Settled {
+    let lowered = Settlement {
+        outcome: Outcome::Dropped,
+        ..*input
+    };
+    let mut settled = settle(&lowered);
+    let done = [EventKind::LoggedOut, EventKind::SteppedDown];
+    settled.events.retain(|event| done.contains(event));
+    settled.events.push(because);
+    settled.verdict = verdict;
+    settled
+}
+
+fn plan(input: &Settlement<'_>, draft: Draft, events: &mut Vec<EventKind>) -> Plan {
+    let Some(live) = input.live.filter(|_| draft.continues) else {
+        return begin_or_end(input, draft, events);
+    };
+    // A session that is not this client's, or a guest session whose request brought a retired token as well.
+    if live.suspended || input.came.retired_token {
+        if draft.rotation.is_some() {
+            events.push(EventKind::RenewalSkipped);
+        }
+        if draft.entries != live.entries().cloned().unwrap_or_default() {
+            events.push(if live.suspended {
+                EventKind::SuspendedSessionDataDropped
+            } else {
+                EventKind::RetiredTokenDataDropped
+            });
+        }
+        return Plan::Nothing;
+    }
+    let policy = input.policy;
+    let mut state = live.state.clone();
+    let entries_changed = draft.entries != state.entries;
+    let lowered = draft.authentication != state.authentication;
+    state.authentication = draft.authentication;
+    state.entries = draft.entries;
+    state.last_seen_at = input.now.max(live.state.last_seen_at);
+    let client = input.came.client.current();
+    if state.authentication.is_some() && !client.is_empty() {
+        state.binding = client.into();
+    }
+
+    let privilege = draft
+        .rotation
+        .filter(|rotation| *rotation != Rotation::Renewed);
+    if let Some(how) = privilege {
+        // Without a reader of the response, or with the token already replaced, a new token would reach
+        // no client: the level falls and the token stays.
+        if input.outcome == Outcome::Dropped || !live.opens() {
+            return if lowered || entries_changed {
+                Plan::Save {
+                    state,
+                    why: Save::Lower,
+                    re_sign: false,
+                }
+            } else {
+                Plan::Nothing
+            };
+        }
+        state.rotated_at = input.now;
+        return Plan::Rotate { state, how };
+    }
+    if input.outcome == Outcome::Dropped {
+        return Plan::Nothing;
+    }
+    let asked = draft.rotation.is_some();
+    let due = renewal_is_due(live, input.now, policy);
+    if (asked || due) && live.is_current() {
+        events.push(if asked {
+            EventKind::Renewed
+        } else {
+            EventKind::RenewedByPolicy
+        });
+        state.rotated_at = input.now;
+        return Plan::Rotate {
+            state,
+            how: Rotation::Renewed,
+        };
+    }
+    if asked {
+        events.push(EventKind::RenewalSkipped);
+    }
+    let re_sign = live.stale_key && live.is_current();
+    let touch_due = touch_is_due(live, input.now, policy);
+    let touch = (touch_due || re_sign || live.rebind) && live.opens();
+    if !entries_changed && !touch {
+        return Plan::Nothing;
+    }
+    if re_sign {
+        events.push(EventKind::TokenReSigned);
+    }
+    let why = if entries_changed {
+        Save::Data
+    } else {
+        Save::Touch
+    };
+    Plan::Save {
+        state,
+        why,
+        re_sign,
+    }
+}
+
+/// The plan where the session that the request came with, if any, does not go on.
+fn begin_or_end(input: &Settlement<'_>, draft: Draft, events: &mut Vec<EventKind>) -> Plan {
+    // A logout ends also what the request holds besides its session: the keeper knows what came.
+    let nothing_begins = if draft.logged_out {
+        Plan::End
+    } else {
+        Plan::Nothing
+    };
+    if !draft.exists() {
+        return nothing_begins;
+    }
+    if draft.authentication.is_none() {
+        if input.came.retired_token {
+            events.push(EventKind::RetiredTokenDataDropped);
+            return nothing_begins;
+        }
+        events.push(EventKind::Created);
+    }
+    let now = input.now;
+    Plan::Start {
+        end_first: draft.logged_out,
+        state: State {
+            // A guest session has nothing that a thief would want.
+            binding: match draft.authentication {
+                Some(_) => input.came.client.current().into(),
+                None => Box::default(),
+            },
+            authentication: draft.authentication,
+            created_at: now,
+            last_seen_at: now,
+            rotated_at: now,
+            absolute_expiry: input.policy.absolute_expiry(now, draft.remembered),
+            persistent: draft.remembered,
+            label: draft.label,
+            entries: draft.entries,
+        },
+    }
+}

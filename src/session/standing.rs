@@ -1,0 +1,32 @@
+//! [`Standing`]: what a token of a session is worth.
+
+/// What a token is worth that was issued for a session, apart from the session's time limits.
+///
+/// A store's record knows it of each secret that it remembers, and a
+/// [`RevocationList`](crate::store::revocation::RevocationList) of each self-contained token that has not
+/// expired.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Standing {
+    /// It is its session's token.
+    Current,
+    /// A renewal replaced it moments ago; it still opens the session.
+    Grace,
+    /// A login or a change of level replaced it: a request under way carries it honestly.
+    Superseded,
+    /// A renewal replaced it, and its grace time is over.
+    Reused,
+    /// Its session was logged out or revoked.
+    Ended,
+}
+
+impl Standing {
+    /// Whether it opens its session.
+    #[must_use]
+    pub const fn opens(self) -> bool {
+        match self {
+            Self::Current | Self::Grace => true,
+            Self::Superseded | Self::Reused | Self::Ended => false,
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! A record of which every part is there.
+
+use crate::session::{
+    authentication::{AssuranceLevel, Authentication, Elevation},
+    entries::{Entries, Entry},
+    id::{Lineage, Secret},
+    policy::SessionPolicy,
+    record::Record,
+    secrets::Secrets,
+    state::State,
+    time::Timestamp,
+};
+
+pub(in crate::session) const SECRETS: [Secret; 4] = [
+    Secret::from_bytes([1; 16]),
+    Secret::from_bytes([2; 16]),
+    Secret::from_bytes([3; 16]),
+    Secret::from_bytes([4; 16]),
+];
+
+pub(in crate::session) const fn at(second: u64) -> Timestamp {
+    Timestamp::from_unix_seconds(1_800_000_000 + second)
+}
+
+pub(in crate::session) fn secrets() -> Secrets {
+    let mut secrets = Secrets::new(SECRETS[0].digest());
+    secrets.supersede(SECRETS[1].digest(), at(1));
+    secrets.renew(SECRETS[2].digest(), at(2), at(12));
+    secrets
+}
+
+pub(in crate::session) fn state() -> State {
+    State {
+        authentication: Some(Authentication {
+            subject: "alice".into(),
+            level: AssuranceLevel::AAL1,
+            authenticated_at: at(1),
+            elevation: Some(Elevation {
+                level: AssuranceLevel::AAL3,
+                until: Some(at(300)),
+            }),
+        }),
+        created_at: at(0),
+        last_seen_at: at(9),
+        rotated_at: at(2),
+        absolute_expiry: at(86_400),
+        persistent: true,
+        label: Some("Firefox on Linux".into()),
+        binding: [7; 32].into(),
+        entries: Entries::default().with(Entry {
+            name: "k",
+            value: b"\"v\"",
+            carried: true,
+        }),
+    }
+}
+
+pub(in crate::session) fn record() -> Record {
+    Record::of(state(), secrets(), Lineage([9; 8]), &SessionPolicy::aal2())
+}

@@ -1,0 +1,251 @@
+//! [`Plain`]: the store contract word for word, in one map; and the rules of it, or of those above it, that a
+//! mutant breaks.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+};
+
+use crate::{
+    session::{
+        authentication::Subject,
+        id::{Claim, SessionId},
+        record::Record,
+        time::Timestamp,
+    },
+    simulation::world::GRACE,
+    store::{Created, Removed, Replaced, Revision, SessionStore, StoreFuture, Stored},
+};
+
+/// A rule that is broken on purpose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Mutant {
+    /// A login leaves the record that it replaces.
+    LoginKeepsTheOldRecord,
+    /// A logout leaves the record.
+    LogoutKeepsTheRecord,
+    /// A write of a session that is gone brings it back.
+    ReplaceCreates,
+    /// A write does not look whether somebody wrote meanwhile.
+    ReplaceIgnoresTheRevision,
+    /// A change of privilege leaves the secret as it was.
+    ElevationKeepsTheSecret,
+    /// A change of privilege gives the old secret a grace time.
+    ElevationHasGrace,
+    /// A login keeps whatever the guest's session held.
+    LoginCarriesEverything,
+    /// A replica answers loads, one write behind.
+    LoadLags,
+    /// A renewal forgets that the secret before it is to die.
+    RenewalHasNoEnd,
+}
+
+impl Mutant {
+    pub(super) const ALL: [Self; 9] = [
+        Self::LoginKeepsTheOldRecord,
+        Self::LogoutKeepsTheRecord,
+        Self::ReplaceCreates,
+        Self::ReplaceIgnoresTheRevision,
+        Self::ElevationKeepsTheSecret,
+        Self::ElevationHasGrace,
+        Self::LoginCarriesEverything,
+        Self::LoadLags,
+        Self::RenewalHasNoEnd,
+    ];
+}
+
+/// What a store holds.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Content {
+    pub(super) records: BTreeMap<SessionId, (u64, Record)>,
+    revision: u64,
+    /// For the mutants: what was there before the last write of each, what was loaded last, and whether a
+    /// record was created since the last removal.
+    before: BTreeMap<SessionId, Option<(u64, Record)>>,
+    loaded: Option<Record>,
+    created: bool,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Plain {
+    content: Arc<Mutex<Content>>,
+    mutant: Option<Mutant>,
+}
+
+impl Plain {
+    pub(super) fn new(mutant: Option<Mutant>) -> Self {
+        Self {
+            content: Arc::default(),
+            mutant,
+        }
+    }
+
+    pub(super) fn content(&self) -> Content {
+        self.content.lock().unwrap().clone()
+    }
+
+    pub(super) fn restore(&self, content: Content) {
+        *self.content.lock().unwrap() = content;
+    }
+
+    fn is(&self, mutant: Mutant) -> bool {
+        self.mutant == Some(mutant)
+    }
+
+    fn do_load(&self, id: &SessionId, now: Timestamp) -> Option<Stored> {
+        let mut content = self.content.lock().unwrap();
+        let mut found = content.records.get(id).cloned();
+        if self.is(Mutant::LoadLags) {
+            found = content.before.get(id).cloned().unwrap_or(found);
+        }
+        let found = found.filter(|(_, record)| !record.is_expired(now));
+        content.loaded = found.as_ref().map(|(_, record)| record.clone());
+        found.map(|(revision, record)| Stored::new(record, Revision::new(revision)))
+    }
+
+    fn do_create(&self, id: &SessionId, record: &Record) -> Created {
+        let mut content = self.content.lock().unwrap();
+        if content.records.contains_key(id) {
+            return Created::Occupied;
+        }
+        let mut record = record.clone();
+        if self.is(Mutant::LoginCarriesEverything)
+            && let Some(loaded) = &content.loaded
+        {
+            record.fields.state.entries = loaded.fields.state.entries.clone();
+        }
+        content.created = true;
+        Created::Created(content.put(id, record))
+    }
+
+    fn do_replace(
+        &self,
+        id: &SessionId,
+        revision: Revision,
+        record: &Record,
+        now: Timestamp,
+    ) -> Replaced {
+        let mut content = self.content.lock().unwrap();
+        let Some((at, old)) = content
+            .records
+            .get(id)
+            .cloned()
+            .filter(|(_, old)| !old.is_expired(now))
+        else {
+            if self.is(Mutant::ReplaceCreates) {
+                return Replaced::Replaced(content.put(id, record.clone()));
+            }
+            return Replaced::Gone;
+        };
+        if at != revision.get() && !self.is(Mutant::ReplaceIgnoresTheRevision) {
+            return Replaced::Conflict;
+        }
+        let mut record = record.clone();
+        let elevated = record
+            .fields
+            .secrets
+            .superseded
+            .contains(&old.fields.secrets.current);
+        if self.is(Mutant::ElevationKeepsTheSecret) && elevated {
+            record.fields.secrets = old.fields.secrets;
+        } else if self.is(Mutant::ElevationHasGrace) && elevated {
+            record.fields.secrets.grace = Some((old.fields.secrets.current, now.after(GRACE)));
+        } else if self.is(Mutant::RenewalHasNoEnd)
+            && let Some((_, until)) = &mut record.fields.secrets.grace
+        {
+            *until = now.after(GRACE * 1000);
+        }
+        Replaced::Replaced(content.put(id, record))
+    }
+
+    fn do_remove(&self, id: &SessionId) -> Removed {
+        let mut content = self.content.lock().unwrap();
+        let by_login = std::mem::take(&mut content.created);
+        let skipped = if by_login {
+            Mutant::LoginKeepsTheOldRecord
+        } else {
+            Mutant::LogoutKeepsTheRecord
+        };
+        if self.is(skipped) && content.records.contains_key(id) {
+            return Removed::Removed;
+        }
+        let old = content.records.remove(id);
+        content.before.insert(*id, old.clone());
+        match old {
+            Some(_) => Removed::Removed,
+            None => Removed::Absent,
+        }
+    }
+
+    fn do_remove_all(&self, subject: &Subject, except: Option<&SessionId>) -> usize {
+        let mut content = self.content.lock().unwrap();
+        let before = content.records.len();
+        content
+            .records
+            .retain(|id, (_, record)| Some(id) == except || record.subject() != Some(subject));
+        before - content.records.len()
+    }
+}
+
+impl Content {
+    fn put(&mut self, id: &SessionId, record: Record) -> Revision {
+        self.revision += 1;
+        let old = self.records.insert(*id, (self.revision, record));
+        self.before.insert(*id, old);
+        Revision::new(self.revision)
+    }
+}
+
+impl SessionStore for Plain {
+    fn load<'a>(&'a self, claim: &'a Claim, now: Timestamp) -> StoreFuture<'a, Option<Stored>> {
+        Box::pin(async move { Ok(self.do_load(claim.id(), now)) })
+    }
+
+    fn create<'a>(
+        &'a self,
+        id: &'a SessionId,
+        record: &'a Record,
+        _: Timestamp,
+    ) -> StoreFuture<'a, Created> {
+        Box::pin(async move { Ok(self.do_create(id, record)) })
+    }
+
+    fn replace<'a>(
+        &'a self,
+        id: &'a SessionId,
+        revision: Revision,
+        record: &'a Record,
+        now: Timestamp,
+    ) -> StoreFuture<'a, Replaced> {
+        Box::pin(async move { Ok(self.do_replace(id, revision, record, now)) })
+    }
+
+    fn remove<'a>(&'a self, id: &'a SessionId) -> StoreFuture<'a, Removed> {
+        Box::pin(async move { Ok(self.do_remove(id)) })
+    }
+
+    fn sessions_of<'a>(
+        &'a self,
+        subject: &'a Subject,
+        now: Timestamp,
+    ) -> StoreFuture<'a, Vec<(SessionId, Record)>> {
+        Box::pin(async move {
+            let mut found: Vec<_> = self.content().records.into_iter().collect();
+            found.retain(|(_, (_, record))| {
+                record.subject() == Some(subject) && !record.is_expired(now)
+            });
+            Ok(found
+                .into_iter()
+                .map(|(id, (_, record))| (id, record))
+                .collect())
+        })
+    }
+
+    fn remove_all_of<'a>(
+        &'a self,
+        subject: &'a Subject,
+        except: Option<&'a SessionId>,
+    ) -> StoreFuture<'a, usize> {
+        Box::pin(async move { Ok(self.do_remove_all(subject, except)) })
+    }
+}

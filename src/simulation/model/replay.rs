@@ -1,0 +1,185 @@
+//! [`Replay`]: what really happened after a list of actions: the middleware itself, run from the beginning.
+
+use std::{sync::Arc, task::Poll, time::Duration};
+
+use super::{
+    Action,
+    plain::{Mutant, Plain},
+};
+use crate::{
+    session::time::Timestamp,
+    simulation::{
+        store::Fault,
+        world::{Answer, Cookies, Flight, GRACE, Op, World},
+    },
+};
+
+/// Who sends a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) enum Who {
+    Victim,
+    Attacker,
+}
+
+/// A token that was ever issued, and what it opened when it was.
+#[derive(Clone, Debug)]
+pub(super) struct Issued {
+    pub(super) value: String,
+    pub(super) is_guest: bool,
+    pub(super) opened: String,
+    pub(super) at: Timestamp,
+    /// Whether the attacker has it.
+    pub(super) known: bool,
+}
+
+pub(super) struct Sent {
+    pub(super) who: Who,
+    pub(super) name: &'static str,
+    pub(super) came: Cookies,
+    flight: Option<Flight>,
+    /// Done but not delivered.
+    pub(super) answer: Option<Answer>,
+}
+
+impl Sent {
+    pub(super) const fn is_under_way(&self) -> bool {
+        self.flight.is_some()
+    }
+}
+
+pub(super) struct Replay {
+    pub(super) world: World,
+    pub(super) plain: Plain,
+    pub(super) tokens: Vec<Issued>,
+    pub(super) sent: Vec<Sent>,
+    pub(super) jar: Cookies,
+    /// Tokens whose end was acknowledged: they came with a login, an elevation or a logout that succeeded.
+    pub(super) ended: Vec<usize>,
+}
+
+impl Replay {
+    pub(super) fn of(mutant: Option<Mutant>, path: &[Action]) -> Self {
+        let plain = Plain::new(mutant);
+        let world = World::new(Some(Arc::new(plain.clone())));
+        world.store.as_ref().unwrap().begin(true, &[]);
+        let mut replay = Self {
+            world,
+            plain,
+            tokens: Vec::new(),
+            sent: Vec::new(),
+            jar: Cookies::default(),
+            ended: Vec::new(),
+        };
+        for action in path {
+            replay.apply(*action);
+        }
+        replay
+    }
+
+    fn apply(&mut self, action: Action) {
+        match action {
+            Action::Victim(op) => self.send(Who::Victim, op.0, self.jar.clone()),
+            Action::Attacker(op, with) => {
+                let cookies = with.map_or_else(Cookies::default, |token| self.cookies(token));
+                self.send(Who::Attacker, op.0, cookies);
+            }
+            Action::Step(at) => self.step(at, None),
+            Action::StepAndFail(at, fault) => self.step(at, Some(fault)),
+            Action::Deliver(at) => {
+                let answer = self.sent[at].answer.take().unwrap();
+                self.jar.take(&answer);
+            }
+            Action::Lose(at) => self.sent[at].answer = None,
+            Action::Plant(token) => {
+                let planted = self.cookies(token);
+                self.jar.session = planted.session.or(self.jar.session.take());
+                self.jar.guest = planted.guest.or(self.jar.guest.take());
+            }
+            Action::Wait => self.world.advance(GRACE + Duration::from_secs(1)),
+            Action::Revoke => self.world.revoke("alice"),
+        }
+    }
+
+    fn send(&mut self, who: Who, op: Op, came: Cookies) {
+        let flight = self.world.send(op, &came);
+        self.sent.push(Sent {
+            who,
+            name: op.name,
+            came,
+            flight: Some(flight),
+            answer: None,
+        });
+        self.poll(self.sent.len() - 1);
+    }
+
+    fn step(&mut self, at: usize, fault: Option<Fault>) {
+        let store = self.world.store.as_ref().unwrap();
+        // The next call, whichever it is, is this request's.
+        let faults: Vec<_> = fault.map(|fault| (0, fault)).into_iter().collect();
+        store.begin(true, &faults);
+        self.poll(at);
+        self.world.store.as_ref().unwrap().begin(true, &[]);
+    }
+
+    fn poll(&mut self, at: usize) {
+        let sent = &mut self.sent[at];
+        let Poll::Ready(answer) = sent.flight.as_mut().unwrap().step() else {
+            return;
+        };
+        sent.flight = None;
+        let (who, name, came) = (sent.who, sent.name, sent.came.clone());
+        for (written, is_guest) in [(&answer.session, false), (&answer.guest, true)] {
+            if let Some(value) = written.as_ref().filter(|value| !value.is_empty()) {
+                self.tokens.push(Issued {
+                    value: value.clone(),
+                    is_guest,
+                    opened: answer.left().to_owned(),
+                    at: self.world.now(),
+                    known: who == Who::Attacker,
+                });
+            }
+        }
+        let replaces = ["login", "login-bob", "elevate", "logout"].contains(&name);
+        if answer.is_ok() && replaces && answer.came() != "nobody" {
+            // A guest's cookie beside a session's is ended by a login and a logout, not by an elevation.
+            let guest = came.guest.as_ref().filter(|_| came.session.is_none());
+            for value in [came.session.as_ref(), guest].into_iter().flatten() {
+                self.ended.extend(self.number(value));
+            }
+        }
+        if who == Who::Victim {
+            self.sent[at].answer = Some(answer);
+        }
+    }
+
+    pub(super) fn number(&self, value: &str) -> Option<usize> {
+        self.tokens.iter().position(|token| token.value == value)
+    }
+
+    pub(super) fn cookies(&self, token: usize) -> Cookies {
+        let token = &self.tokens[token];
+        if token.is_guest {
+            Cookies::guest(&token.value)
+        } else {
+            Cookies::session(&token.value)
+        }
+    }
+
+    /// Whom these cookies open, without leaving a trace.
+    pub(super) fn probe(&self, cookies: &Cookies) -> String {
+        let content = self.plain.content();
+        let opened = self.world.probe(cookies);
+        self.plain.restore(content);
+        opened
+    }
+}
+
+impl Drop for Replay {
+    /// Nothing is left to a runtime: there is none.
+    fn drop(&mut self) {
+        self.world.store.as_ref().unwrap().begin(false, &[]);
+        for flight in self.sent.iter_mut().filter_map(|sent| sent.flight.take()) {
+            flight.finish();
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! Who may do what, and how much of it.
+
+use super::{Act, Action, Budget, Scenario};
+use crate::simulation::world::{ELEVATE, LOGIN, LOGIN_BOB, LOGOUT, PLANT, READ, RENEW, WRITE};
+
+const NOTHING: Budget = Budget {
+    victim: 0,
+    attacker: 0,
+    faults: 0,
+    losses: 0,
+    plants: 0,
+    waits: 0,
+    revocations: 0,
+};
+
+/// A login that reached the victim.
+const LOGGED_IN: &[Action] = &[
+    Action::Victim(Act(LOGIN)),
+    Action::Step(0),
+    Action::Deliver(0),
+];
+
+/// A token of the attacker's own, in the victim's browser.
+const PLANTED: &[Action] = &[
+    Action::Attacker(Act(PLANT), None),
+    Action::Step(0),
+    Action::Plant(0),
+];
+
+/// A planted guest's token, a login over it, and whatever comes between.
+pub(super) const FIXATION: Scenario = Scenario {
+    victim: &[LOGIN, ELEVATE, WRITE],
+    attacker: &[PLANT, LOGIN_BOB, READ],
+    budget: Budget {
+        victim: 2,
+        attacker: 1,
+        ..NOTHING
+    },
+    prefix: PLANTED,
+    thief: false,
+    held: false,
+    mutant: None,
+};
+
+/// One browser, two requests at a time, everything that it can do.
+pub(super) const OVERLAP: Scenario = Scenario {
+    victim: &[LOGIN, WRITE, ELEVATE, RENEW, LOGOUT],
+    attacker: &[],
+    budget: Budget {
+        victim: 2,
+        waits: 1,
+        revocations: 1,
+        ..NOTHING
+    },
+    prefix: LOGGED_IN,
+    thief: false,
+    held: false,
+    mutant: None,
+};
+
+/// A store that fails before or after it wrote, and answers that are lost or late.
+pub(super) const TROUBLE: Scenario = Scenario {
+    victim: &[LOGIN, WRITE, ELEVATE, RENEW, LOGOUT],
+    attacker: &[],
+    budget: Budget {
+        victim: 2,
+        faults: 1,
+        losses: 1,
+        ..NOTHING
+    },
+    prefix: LOGGED_IN,
+    thief: false,
+    held: true,
+    mutant: None,
+};
+
+/// A thief who has every token at once, and uses them beside the victim.
+pub(super) const THEFT: Scenario = Scenario {
+    victim: &[ELEVATE, RENEW, LOGOUT],
+    attacker: &[RENEW],
+    budget: Budget {
+        victim: 2,
+        attacker: 1,
+        waits: 1,
+        ..NOTHING
+    },
+    prefix: LOGGED_IN,
+    thief: true,
+    held: false,
+    mutant: None,
+};

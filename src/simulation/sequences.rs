@@ -1,0 +1,360 @@
+//! Long random lives of browsers and thieves, one request after the other, whatever the handlers say: held against
+//! what a token may be worth, which is told here without a look at how the layer does it.
+
+use std::{cell::RefCell, sync::Arc, time::Duration};
+
+use proptest::{
+    collection::vec,
+    prelude::{Strategy, any, prop_oneof},
+    proptest,
+    sample::{Index, select},
+    strategy::Just,
+    test_runner::Config,
+};
+
+use super::{
+    faults::level,
+    world::{Answer, CARRIED, Cookies, End, K, Op, World, op},
+};
+use crate::{
+    session::{authentication::AssuranceLevel, handle::Session},
+    store::MemoryStore,
+};
+
+/// What a handler says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Say {
+    Login(&'static str),
+    Elevate,
+    ElevateForAMinute,
+    StepDown,
+    Renew,
+    Logout,
+    Put,
+    PutCarried,
+    Remove,
+}
+
+impl Say {
+    fn to(self, session: &Session) {
+        // Every value tells whose it is.
+        let owner = || {
+            let subject = session.subject();
+            subject.map_or("nobody".to_owned(), |who| who.to_string())
+        };
+        match self {
+            Self::Login(who) => session.login(who),
+            Self::Elevate => session.elevate(AssuranceLevel::AAL2),
+            Self::ElevateForAMinute => {
+                session.elevate_for(AssuranceLevel::AAL3, Duration::from_secs(60));
+            }
+            Self::StepDown => session.step_down(),
+            Self::Renew => session.renew(),
+            Self::Logout => session.logout(),
+            Self::Put => session.insert(&K, &owner()).unwrap(),
+            Self::PutCarried => session.insert(&CARRIED, &owner()).unwrap(),
+            Self::Remove => session.remove(&K),
+        }
+    }
+
+    /// Whether it takes effect, by how the handler ends.
+    fn counts(self, end: End) -> bool {
+        let lowers = matches!(self, Self::Logout | Self::StepDown);
+        match end {
+            End::Answers(status) if status < 500 => true,
+            End::Answers(_) => lowers || self == Self::Renew,
+            End::Errs | End::Panics => lowers,
+        }
+    }
+
+    /// Whether it replaces the token of a user without grace.
+    const fn retires(self) -> bool {
+        matches!(
+            self,
+            Self::Login(_)
+                | Self::Elevate
+                | Self::ElevateForAMinute
+                | Self::StepDown
+                | Self::Logout
+        )
+    }
+}
+
+thread_local! {
+    static SCRIPT: RefCell<Vec<Say>> = const { RefCell::new(Vec::new()) };
+}
+
+const SCRIPTED: Op = op(
+    "scripted",
+    |session| SCRIPT.with_borrow(|script| script.iter().for_each(|say| say.to(session))),
+    false,
+);
+
+#[derive(Clone, Debug)]
+enum Step {
+    /// The browser sends its cookies.
+    Browse(Vec<Say>, End),
+    /// A thief sends a session token and a guest token that he once saw.
+    Steal(Index, Index, Vec<Say>, End),
+    Wait(Duration),
+    Revoke(&'static str),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let say = prop_oneof![
+        3 => select(vec![Say::Login("alice"), Say::Login("bob")]),
+        3 => select(vec![Say::Elevate, Say::ElevateForAMinute, Say::StepDown]),
+        2 => Just(Say::Renew),
+        1 => Just(Say::Logout),
+        3 => select(vec![Say::Put, Say::PutCarried, Say::Remove]),
+    ];
+    let says = || vec(say.clone(), 0..4);
+    let end = || {
+        let ends = [200, 200, 200, 302, 404, 500].map(End::Answers);
+        select([&ends[..], &[End::Errs]].concat())
+    };
+    prop_oneof![
+        8 => (says(), end()).prop_map(|(says, end)| Step::Browse(says, end)),
+        4 => (any::<Index>(), any::<Index>(), says(), end())
+            .prop_map(|(session, guest, says, end)| Step::Steal(session, guest, says, end)),
+        3 => select(vec![1, 9, 11, 61, 2400, 3601]).prop_map(|s| Step::Wait(Duration::from_secs(s))),
+        1 => select(vec!["alice", "bob"]).prop_map(Step::Revoke),
+    ]
+}
+
+/// A token that was issued once.
+#[derive(Clone, Debug)]
+struct Known {
+    cookies: Cookies,
+    /// Whom it opened, as `alice@2`, when it was issued.
+    opened: String,
+    /// Why it may never open anything again.
+    dead: Option<&'static str>,
+}
+
+impl Known {
+    fn who(&self) -> &str {
+        level(&self.opened).0
+    }
+}
+
+struct Life {
+    world: World,
+    jar: Cookies,
+    known: Vec<Known>,
+    stored: bool,
+}
+
+impl Life {
+    fn new(stored: bool) -> Self {
+        Self {
+            world: World::new(stored.then(|| Arc::new(MemoryStore::new()) as _)),
+            jar: Cookies::default(),
+            known: Vec::new(),
+            stored,
+        }
+    }
+
+    fn take(&mut self, step: &Step) {
+        match step {
+            Step::Browse(says, end) => {
+                let sent = self.jar.clone();
+                let answer = self.ask(&sent, says, *end);
+                self.jar.take(&answer);
+                let lives = sent.session.is_none() || level(answer.came()).1 > 0;
+                if answer.status < 500 && lives {
+                    let holds = self.world.probe(&self.jar);
+                    assert_eq!(
+                        level(&holds),
+                        level(answer.left()),
+                        "what the browser holds"
+                    );
+                }
+            }
+            Step::Steal(session, guest, says, end) => {
+                let of = |guest: bool, index: &Index| {
+                    let all = self.known.iter().map(|known| &known.cookies);
+                    let all: Vec<_> = all
+                        .filter_map(|cookies| {
+                            if guest {
+                                cookies.guest.clone()
+                            } else {
+                                cookies.session.clone()
+                            }
+                        })
+                        .collect();
+                    // Sometimes none.
+                    all.get(index.index(all.len() + 1)).cloned()
+                };
+                let sent = Cookies {
+                    session: of(false, session),
+                    guest: of(true, guest),
+                };
+                self.ask(&sent, says, *end);
+            }
+            Step::Wait(time) => self.world.advance(*time),
+            Step::Revoke(who) => {
+                self.world.revoke(who);
+                for known in self.known.iter_mut().filter(|known| known.who() == *who) {
+                    known.dead = Some("revoked");
+                }
+            }
+        }
+    }
+
+    /// One request, and all that must hold of it.
+    fn ask(&mut self, sent: &Cookies, says: &[Say], end: End) -> Answer {
+        let presented: Vec<_> = (0..self.known.len())
+            .filter(|at| {
+                let Cookies { session, guest } = &self.known[*at].cookies;
+                session.is_some() && *session == sent.session
+                    || guest.is_some() && *guest == sent.guest
+            })
+            .collect();
+        let came = self.world.probe(sent);
+        self.check_came(&came, sent, &presented);
+        SCRIPT.replace(says.to_vec());
+        let answer = self.world.ask(SCRIPTED.ending(end), sent);
+        // A handler's own error leaves no word of what it saw.
+        if end != End::Errs {
+            assert_eq!(answer.came(), came);
+            check_data(answer.left());
+        }
+        for at in presented {
+            self.check_presented(at, says, end, level(&came).1 > 0);
+        }
+        self.learn(&answer, end, &came);
+        answer
+    }
+
+    /// What a token that a request came with may open afterwards.
+    fn check_presented(&mut self, at: usize, says: &[Say], end: End, user_came: bool) {
+        let known = &mut self.known[at];
+        let is_users = known.cookies.session.is_some();
+        let opens = self.world.probe(&known.cookies);
+        if known.dead.is_none() && level(&opens).0 == "nobody" && is_users {
+            known.dead = Some("opened nothing once");
+        }
+        let counted = says.iter().filter(|say| say.counts(end));
+        let counted: Vec<_> = counted.copied().collect();
+        let ends = |say: &Say| matches!(say, Say::Logout | Say::Login(_));
+        let retires = is_users && user_came && end != End::Errs;
+        if counted
+            .iter()
+            .any(|say| ends(say) || retires && say.retires())
+        {
+            assert_eq!(opens, "nobody", "retired by {counted:?}");
+            known.dead = Some("retired");
+        }
+        // A step-down whose new token nobody receives: the login's own level is left at most.
+        if counted.contains(&Say::StepDown) {
+            assert!(level(&opens).1 <= 1, "{opens} after {counted:?}");
+        }
+    }
+
+    fn check_came(&self, came: &str, sent: &Cookies, presented: &[usize]) {
+        check_data(came);
+        let (who, at) = level(came);
+        if at == 0 {
+            return;
+        }
+        let opener = presented
+            .iter()
+            .map(|at| &self.known[*at])
+            .find(|known| known.cookies.session == sent.session)
+            .expect("a token of ours");
+        assert_eq!(opener.dead, None, "a dead token opens {came}");
+        let (was, most) = level(&opener.opened);
+        assert!(
+            who == was && at <= most,
+            "{came} by a token of {}",
+            opener.opened
+        );
+    }
+
+    /// Takes note of the tokens that were issued, which open what the handler left and no more.
+    fn learn(&mut self, answer: &Answer, end: End, came: &str) {
+        let issued = |value: &Option<String>| value.clone().filter(|value| !value.is_empty());
+        let session = issued(&answer.session).map(|token| Cookies::session(&token));
+        let guest = issued(&answer.guest).map(|token| Cookies::guest(&token));
+        for cookies in session.into_iter().chain(guest) {
+            let opens = self.world.probe(&cookies);
+            let (who, at) = level(&opens);
+            if matches!(end, End::Answers(status) if status < 500) {
+                assert_eq!((who, at), level(answer.left()), "what was issued");
+            } else {
+                let (was, most) = level(came);
+                assert!(
+                    who == was && at <= most,
+                    "{opens} by a failed answer to {came}"
+                );
+            }
+            assert_eq!(
+                cookies.session.is_some(),
+                at > 0,
+                "a cookie of the other kind"
+            );
+            // A token that is signed again is the same.
+            self.known.retain(|known| known.cookies != cookies);
+            self.known.push(Known {
+                cookies,
+                opened: opens,
+                dead: None,
+            });
+        }
+    }
+
+    /// Whatever came before: what is dead is dead, what lives opens no more than when it was issued.
+    fn finish(&self) {
+        let records = self.stored.then(|| self.world.records());
+        let mut alive = 0;
+        for known in self.known.iter().rev() {
+            let opens = self.world.probe(&known.cookies);
+            let (who, at) = level(&opens);
+            alive += u64::from(at > 0);
+            assert!(at == 0 || known.dead.is_none(), "{known:?} opens {opens}");
+            assert!(
+                at == 0 || who == known.who() && at <= level(&known.opened).1,
+                "{known:?} opens {opens}"
+            );
+            check_data(&opens);
+        }
+        // Each session has a live token, and perhaps one in its grace time.
+        assert!(records.is_none_or(|records| alive <= 2 * records));
+    }
+}
+
+/// No value is seen by anybody but its owner, or by who logged in where a guest had left it.
+fn check_data(seen: &str) {
+    let who = level(seen).0;
+    for entry in seen.split(' ').skip(1) {
+        let (name, owner) = entry.split_once('=').unwrap();
+        assert!(owner == who || name == "c" && owner == "nobody", "{seen}");
+    }
+}
+
+/// A thousand, or more where `PROPTEST_CASES` says so.
+fn lives() -> Config {
+    let default = Config::default();
+    Config {
+        failure_persistence: None,
+        cases: default.cases.max(1000),
+        ..default
+    }
+}
+
+proptest! {
+    #![proptest_config(lives())]
+
+    /// R01–R05, R07, R08, R10, R12, R67, A01, A18–A22, A26, A28, A36.
+    #[test]
+    fn no_life_of_a_browser_and_a_thief_breaks_a_rule(steps in vec(step(), 1..25)) {
+        for stored in [true, false] {
+            let mut life = Life::new(stored);
+            for step in &steps {
+                life.take(step);
+            }
+            life.finish();
+        }
+    }
+}
