@@ -13,6 +13,7 @@ use crate::{
     session::{
         admit,
         authentication::{AssuranceLevel, Authentication, Subject},
+        came::Came,
         id::{Claim, Secret, SessionId},
         live::Live,
         mark::{Login, Mark},
@@ -117,7 +118,7 @@ impl Parts {
     #[must_use]
     pub fn find(&self, headers: &HeaderMap) -> bool {
         let found = self.reader.read(headers, |_, value| Ok(value.len()));
-        found.session.is_one()
+        found.session.one().is_some()
     }
 
     /// Decides whether the session opens.
@@ -139,10 +140,9 @@ impl Parts {
         let marks = [(self.now, Mark::Login(Login::new("somebody else")))];
         let settled = settle::settle(&Settlement {
             live: Some(&self.live),
-            barred: false,
+            came: &Came::default(),
             marks: &marks,
             outcome: Outcome::Answered,
-            binding: &[],
             now: self.now,
             policy: &self.policy,
         });

@@ -1,151 +1,54 @@
-//! [`Keeper`]: where sessions are kept, in a store or in the token itself.
+//! [`Backend`]: where sessions are kept; [`Loaded`]: what a request has of it. Data only.
 
-use std::{
-    future::Future,
-    pin::pin,
-    sync::Arc,
-    task::{Context, Poll, Waker},
-};
+use std::sync::Arc;
 
 use crate::{
-    session::{authentication::Subject, id::SessionId, time::Timestamp},
+    session::{handle::Unadmitted, id::Claim, record::Record},
     store::{
-        SessionStore, StoreError,
-        revocation::{IssuedToken, Retirement, RevocationList, Revocations, Standing},
+        Revision, SessionStore,
+        revocation::{RevocationList, Revocations},
     },
 };
 
 /// Where sessions are kept.
-#[derive(Debug)]
-pub(crate) enum Keeper {
-    SelfContained(List),
+#[derive(Clone, Debug)]
+pub(crate) enum Backend {
+    /// In the tokens themselves: the server keeps nothing but the tokens that ended before their time.
+    SelfContained(EndedTokens),
+    /// In a store: the token is a reference, and the record is the authority.
     Stored(Arc<dyn SessionStore>),
 }
 
-/// The list of ended tokens.
-///
-/// The one of this process answers at once and never fails, so its callers need not wait: see
-/// [`at_once`].
+/// The list of self-contained tokens that ended before their time.
 #[derive(Clone, Debug)]
-pub(crate) enum List {
-    Here(Arc<Revocations>),
-    Shared(Arc<dyn RevocationList>),
+pub(crate) enum EndedTokens {
+    /// In this process: it answers at once and never fails.
+    Local(Arc<Revocations>),
+    /// Shared with other processes.
+    Distributed(Arc<dyn RevocationList>),
 }
 
-impl List {
-    pub(crate) async fn standing(
-        &self,
-        token: IssuedToken<'_>,
-        now: Timestamp,
-    ) -> Result<Standing, StoreError> {
-        match self {
-            Self::Here(list) => Ok(list.standing(token.id, token.subject, token.issued_at, now)),
-            Self::Shared(list) => list.standing(token, now).await,
-        }
-    }
-
-    pub(crate) async fn may_reissue(
-        &self,
-        token: IssuedToken<'_>,
-        now: Timestamp,
-    ) -> Result<bool, StoreError> {
-        match self {
-            Self::Here(list) => Ok(list.may_reissue(token.id, token.subject, token.issued_at, now)),
-            Self::Shared(list) => list.may_reissue(token, now).await,
-        }
-    }
-
-    pub(crate) async fn retire(
-        &self,
-        id: &SessionId,
-        how: Retirement,
-        until: Timestamp,
-        now: Timestamp,
-    ) -> Result<bool, StoreError> {
-        match self {
-            Self::Here(list) => Ok(list.retire(id, how, until, now)),
-            Self::Shared(list) => list.retire(id, how, until, now).await,
-        }
-    }
-
-    pub(crate) async fn retire_of(
-        &self,
-        token: IssuedToken<'_>,
-        how: Retirement,
-        until: Timestamp,
-        now: Timestamp,
-    ) -> Result<Option<Timestamp>, StoreError> {
-        match self {
-            Self::Here(list) => {
-                Ok(list.retire_of(token.id, token.subject, token.issued_at, how, until, now))
-            }
-            Self::Shared(list) => list.retire_of(token, how, until, now).await,
-        }
-    }
-
-    pub(crate) async fn end_family(
-        &self,
-        id: &SessionId,
-        until: Timestamp,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
-        match self {
-            Self::Here(list) => {
-                list.end_family(id, until, now);
-                Ok(())
-            }
-            Self::Shared(list) => list.end_family(id, until, now).await,
-        }
-    }
-
-    pub(crate) async fn end_subject(
-        &self,
-        subject: &Subject,
-        now: Timestamp,
-        until: Timestamp,
-    ) -> Result<(), StoreError> {
-        match self {
-            Self::Here(list) => {
-                list.end_subject(subject, now, until);
-                Ok(())
-            }
-            Self::Shared(list) => list.end_subject(subject, now, until).await,
-        }
-    }
-
-    pub(crate) async fn end_others(
-        &self,
-        keep: IssuedToken<'_>,
-        now: Timestamp,
-        until: Timestamp,
-    ) -> Result<bool, StoreError> {
-        match self {
-            Self::Here(list) => Ok(keep.subject.is_some_and(|subject| {
-                list.end_others(subject, keep.id, keep.issued_at, now, until)
-            })),
-            Self::Shared(list) => list.end_others(keep, now, until).await,
-        }
-    }
-
-    pub(crate) async fn issue_time(
-        &self,
-        subject: &Subject,
-        now: Timestamp,
-    ) -> Result<Timestamp, StoreError> {
-        match self {
-            Self::Here(list) => Ok(list.issue_time(subject, now)),
-            Self::Shared(list) => list.issue_time(subject, now).await,
-        }
-    }
+/// What a request has of the backend, besides its session, and where it goes back to.
+#[derive(Debug)]
+pub(crate) enum Loaded {
+    SelfContained {
+        ended: EndedTokens,
+        /// The guest's session whose token came with a logged-in session's.
+        guest_beside: Option<Unadmitted>,
+    },
+    Stored {
+        store: Arc<dyn SessionStore>,
+        /// None if the request has no session.
+        record: Option<LoadedRecord>,
+        /// The guest token that came with a logged-in session's. Boxed, since hardly any request has one.
+        guest_beside: Option<Box<Claim>>,
+    },
 }
 
-/// What a future comes to that waits for nothing: one that asks only the list of this process.
-pub(crate) fn at_once<F>(future: F) -> F::Output
-where
-    F: Future,
-{
-    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(output) => output,
-        Poll::Pending => unreachable!("the list of this process answers at once"),
-    }
+/// The record of a request's session, and what opened it. The state in it is with the session.
+#[derive(Debug)]
+pub(crate) struct LoadedRecord {
+    pub(crate) claim: Claim,
+    pub(crate) revision: Revision,
+    pub(crate) record: Record,
 }

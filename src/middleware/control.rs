@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc};
 
 use super::{
-    backend::Keeper,
+    backend::{Backend, EndedTokens},
     failure::{SessionError, SessionErrorKind},
     settings::Shared,
 };
@@ -126,18 +126,26 @@ impl Sessions {
         keep: &AuthenticatedSession,
     ) -> Result<Option<usize>, SessionError> {
         let (subject, id, now) = (keep.subject(), keep.id(), self.now());
-        let ended = match &self.0.keeper {
-            Keeper::Stored(store) => {
+        let ended = match &self.0.settings.backend {
+            Backend::Stored(store) => {
                 let own = self.told(store.sessions_of(subject, now).await)?;
                 if !own.iter().any(|(other, _)| *other == id) {
                     return Err(SessionError::new(SessionErrorKind::Refused));
                 }
                 Some(self.told(store.remove_all_of(subject, Some(&id)).await)?)
             }
-            Keeper::SelfContained(list) => {
+            Backend::SelfContained(list) => {
                 let until = self.0.policy().last_expiry(now);
                 let token = IssuedToken::new(&id, Some(subject), keep.last_seen_at());
-                if !self.told(list.end_others(token, now, until).await)? {
+                let ended = match list {
+                    EndedTokens::Local(list) => {
+                        list.end_others(subject, token.id, token.issued_at, now, until)
+                    }
+                    EndedTokens::Distributed(list) => {
+                        self.told(list.end_others(token, now, until).await)?
+                    }
+                };
+                if !ended {
                     return Err(SessionError::new(SessionErrorKind::Refused));
                 }
                 None
@@ -156,11 +164,16 @@ impl Sessions {
     /// If the store fails; then some may have ended.
     pub async fn end_all(&self, subject: &Subject) -> Result<Option<usize>, SessionError> {
         let now = self.now();
-        let ended = match &self.0.keeper {
-            Keeper::Stored(store) => Some(self.told(store.remove_all_of(subject, None).await)?),
-            Keeper::SelfContained(list) => {
+        let ended = match &self.0.settings.backend {
+            Backend::Stored(store) => Some(self.told(store.remove_all_of(subject, None).await)?),
+            Backend::SelfContained(list) => {
                 let until = self.0.policy().last_expiry(now);
-                self.told(list.end_subject(subject, now, until).await)?;
+                match list {
+                    EndedTokens::Local(list) => list.end_subject(subject, now, until),
+                    EndedTokens::Distributed(list) => {
+                        self.told(list.end_subject(subject, now, until).await)?;
+                    }
+                }
                 None
             }
         };
@@ -170,9 +183,9 @@ impl Sessions {
     }
 
     fn store(&self) -> Result<&dyn SessionStore, SessionError> {
-        match &self.0.keeper {
-            Keeper::Stored(store) => Ok(&**store),
-            Keeper::SelfContained(_) => Err(SessionError::new(SessionErrorKind::NeedsStore)),
+        match &self.0.settings.backend {
+            Backend::Stored(store) => Ok(&**store),
+            Backend::SelfContained(_) => Err(SessionError::new(SessionErrorKind::NeedsStore)),
         }
     }
 

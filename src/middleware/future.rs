@@ -1,4 +1,4 @@
-//! [`ResponseFuture`]: admit, run the handler, settle.
+//! [`ResponseFuture`]: admits the request, runs the handler, settles the session.
 
 use std::{
     fmt,
@@ -15,9 +15,9 @@ use tower_service::Service;
 use super::{
     admission::BoxLoad,
     failure::{FailureResponse, reply},
-    request::{Conclusion, RequestContext, Unsettled},
+    request::RequestContext,
     settings::Shared,
-    settlement::{Settling, set_cookies::Writes},
+    settlement::{Commit, Committed, PendingCommit, set_cookies::SetCookies},
 };
 use crate::session::settle::Outcome;
 
@@ -31,10 +31,8 @@ pin_project! {
     where
         S: Service<Request<B>>,
     {
-        // Dropped first: what the handler's destructors mark counts.
         #[pin]
         state: State<S, B, S::Future, S::Response, S::Error>,
-        context: Option<RequestContext>,
         failure: F,
     }
 }
@@ -44,18 +42,23 @@ pin_project! {
     enum State<S, B, Fut, Res, Err> {
         Admit {
             load: BoxLoad,
+            // None once it was handed on.
             request: Option<Request<B>>,
             service: S,
             shared: Arc<Shared>,
         },
         Run {
+            // Dropped before the context: what the handler's destructors mark counts.
             #[pin]
             handler: Fut,
+            context: RequestContext,
         },
         Settle {
-            settling: Unsettled,
+            commit: PendingCommit,
+            // None once it was returned.
             answer: Option<Result<Res, Err>>,
             read: bool,
+            shared: Arc<Shared>,
         },
         Done,
     }
@@ -72,24 +75,18 @@ where
         shared: Arc<Shared>,
         failure: F,
     ) -> Self {
-        Self {
-            state: State::Admit {
-                load,
-                request: Some(request),
-                service,
-                shared,
-            },
-            context: None,
-            failure,
-        }
+        let state = State::Admit {
+            load,
+            request: Some(request),
+            service,
+            shared,
+        };
+        Self { state, failure }
     }
 
     pub(crate) const fn run(handler: S::Future, context: RequestContext, failure: F) -> Self {
-        Self {
-            state: State::Run { handler },
-            context: Some(context),
-            failure,
-        }
+        let state = State::Run { handler, context };
+        Self { state, failure }
     }
 }
 
@@ -110,16 +107,15 @@ where
                     service,
                     shared,
                 } => {
-                    let admission = ready!(load.as_mut().poll(cx));
+                    let admitted = ready!(load.as_mut().poll(cx));
                     let Some(mut request) = request.take() else {
-                        unreachable!("the request leaves once, with the admission");
+                        polled_after_completion()
                     };
-                    match admission {
+                    match admitted {
                         Ok(context) => {
                             context.enter(request.extensions_mut());
                             let handler = service.call(request);
-                            this.state.set(State::Run { handler });
-                            *this.context = Some(context);
+                            this.state.set(State::Run { handler, context });
                         }
                         Err(error) => {
                             let mut response = reply(this.failure, &error);
@@ -129,48 +125,55 @@ where
                         }
                     }
                 }
-                StateProj::Run { handler } => {
+                StateProj::Run { handler, context } => {
                     let mut answer = ready!(handler.poll(cx));
-                    let Some(context) = this.context else {
-                        unreachable!("a handler runs within its context");
-                    };
                     let outcome = match &answer {
                         Ok(response) if response.status().is_server_error() => Outcome::ServerError,
                         Ok(_) => Outcome::Answered,
                         Err(_) => Outcome::Dropped,
                     };
                     let read = context.was_read();
-                    match context.conclude(outcome) {
-                        Conclusion::Now(settled) => {
-                            finish(context.shared(), this.failure, &mut answer, settled, read);
+                    match context.close(outcome) {
+                        Commit::Now(committed) => {
+                            let shared = context.shared();
+                            finish(shared, this.failure, &mut answer, committed, read);
                             this.state.set(State::Done);
                             return Poll::Ready(answer);
                         }
-                        Conclusion::Later(settling) => this.state.set(State::Settle {
-                            settling,
-                            answer: Some(answer),
-                            read,
-                        }),
+                        Commit::Later(commit) => {
+                            let settle = State::Settle {
+                                commit,
+                                answer: Some(answer),
+                                read,
+                                shared: Arc::clone(context.shared()),
+                            };
+                            this.state.set(settle);
+                        }
                     }
                 }
                 StateProj::Settle {
-                    settling,
+                    commit,
                     answer,
                     read,
+                    shared,
                 } => {
-                    let settled = ready!(settling.poll(cx));
-                    let (Some(mut answer), Some(context)) = (answer.take(), this.context) else {
-                        unreachable!("the answer leaves once, with the settlement");
+                    let committed = ready!(commit.poll(cx));
+                    let Some(mut answer) = answer.take() else {
+                        polled_after_completion()
                     };
-                    finish(context.shared(), this.failure, &mut answer, settled, *read);
+                    finish(shared, this.failure, &mut answer, committed, *read);
                     this.state.set(State::Done);
                     return Poll::Ready(answer);
                 }
-                #[expect(clippy::panic, reason = "a future's contract: never polled again")]
-                StateProj::Done => panic!("`ResponseFuture` polled after completion"),
+                StateProj::Done => polled_after_completion(),
             }
         }
     }
+}
+
+#[expect(clippy::panic, reason = "a future's contract: never polled again")]
+fn polled_after_completion() -> ! {
+    panic!("`ResponseFuture` polled after completion")
 }
 
 /// Puts our cookies into the handler's answer, or the reply to a failure in its place.
@@ -178,7 +181,7 @@ fn finish<F, R, E>(
     shared: &Shared,
     failure: &F,
     answer: &mut Result<Response<R>, E>,
-    settled: Settling,
+    committed: Committed,
     read: bool,
 ) where
     F: FailureResponse<R>,
@@ -186,12 +189,12 @@ fn finish<F, R, E>(
     let Ok(response) = answer else {
         return;
     };
-    let writes = settled.unwrap_or_else(|error| {
+    let cookies = committed.unwrap_or_else(|error| {
         *response = reply(failure, &error);
-        Writes::default()
+        SetCookies::default()
     });
     let headers = response.headers_mut();
-    shared.writer.finish(headers, writes.as_slice(), read);
+    shared.writer.finish(headers, cookies.as_slice(), read);
 }
 
 impl<S, B, F> fmt::Debug for ResponseFuture<S, B, F>

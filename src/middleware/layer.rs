@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use tower_layer::Layer;
 
 use super::{
-    backend::List,
+    backend::{Backend, EndedTokens},
     client::ClientBinding,
     control::Sessions,
     failure::EmptyFailure,
@@ -64,7 +64,7 @@ impl<F> SessionLayer<F> {
 
     /// Keeps sessions in a store that others hold too.
     pub fn with_shared_store(self, store: Arc<dyn SessionStore>) -> Self {
-        self.with(|settings| settings.store = Some(store))
+        self.with(|settings| settings.backend = Backend::Stored(store))
     }
 
     /// Shares the list of ended self-contained tokens with other processes. With a store it means nothing.
@@ -72,7 +72,11 @@ impl<F> SessionLayer<F> {
     /// Every request with a token then asks the list, and fails if the list does: with 503, before the
     /// handler.
     pub fn with_revocations(self, list: impl RevocationList) -> Self {
-        self.with(|settings| settings.revocations = List::Shared(Arc::new(list)))
+        self.with(|settings| {
+            if let Backend::SelfContained(ended) = &mut settings.backend {
+                *ended = EndedTokens::Distributed(Arc::new(list));
+            }
+        })
     }
 
     /// Sets how long sessions live and when their tokens are renewed.

@@ -10,14 +10,11 @@ use http::{Request, Response};
 use tower_service::Service;
 
 use super::{
-    admission::{Admission, self_contained, stored},
-    backend::{Keeper, List, at_once},
+    admission::{self, Admission},
     failure::{EmptyFailure, FailureResponse},
     future::ResponseFuture,
-    request::{Held, RequestContext},
     settings::Shared,
 };
-use crate::session::{binding::Client, handle::Session, time::Timestamp};
 
 /// The service that a [`SessionLayer`](crate::SessionLayer) makes of an inner one.
 #[derive(Clone)]
@@ -74,57 +71,15 @@ where
 
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
         let failure = self.failure.clone();
-        let shared = &self.shared;
-        let now = shared.settings.clock.now();
-        let context = match &shared.keeper {
-            Keeper::SelfContained(list) => {
-                let mut arrival = shared.arrival(&request, now, |kind, value| {
-                    self_contained::read(shared, list, kind, value, now)
-                });
-                if arrival.is_empty() {
-                    visitor::<self_contained::Held>(shared, arrival.client, now)
-                } else if let Some((session, admission)) = self_contained::at_hand(&mut arrival) {
-                    RequestContext::new(session, admission)
-                } else if matches!(list, List::Shared(_)) {
-                    let (list, shared) = (list.clone(), Arc::clone(shared));
-                    let load = self_contained::load(Arc::clone(&shared), list, arrival, now);
-                    let ready = self.take_ready();
-                    return ResponseFuture::admit(load, request, ready, shared, failure);
-                } else {
-                    match at_once(self_contained::admit(shared, list, arrival, now)) {
-                        Ok((session, admission)) => RequestContext::new(session, admission),
-                        Err(_) => unreachable!("the list of this process never fails"),
-                    }
-                }
+        match admission::admit(&self.shared, &request) {
+            Admission::Now(context) => {
+                context.enter(request.extensions_mut());
+                ResponseFuture::run(self.inner.call(request), context, failure)
             }
-            Keeper::Stored(store) => {
-                let arrival = shared.arrival(&request, now, |kind, value| {
-                    shared.tokens.open_reference(kind, value, now)
-                });
-                if arrival.is_empty() {
-                    visitor::<stored::Held>(shared, arrival.client, now)
-                } else if let Some((session, admission)) =
-                    stored::at_hand(shared, &**store, &arrival, now)
-                {
-                    RequestContext::new(session, admission)
-                } else {
-                    let (store, shared) = (Arc::clone(store), Arc::clone(shared));
-                    let load = stored::load(Arc::clone(&shared), store, arrival, now);
-                    let ready = self.take_ready();
-                    return ResponseFuture::admit(load, request, ready, shared, failure);
-                }
+            Admission::Later(load) => {
+                let shared = Arc::clone(&self.shared);
+                ResponseFuture::admit(load, request, self.take_ready(), shared, failure)
             }
-        };
-        context.enter(request.extensions_mut());
-        ResponseFuture::run(self.inner.call(request), context, failure)
+        }
     }
-}
-
-/// The context of a request that holds no session.
-fn visitor<H>(shared: &Arc<Shared>, client: Client, now: Timestamp) -> RequestContext
-where
-    H: Default + Into<Held>,
-{
-    let session = Session::new(Arc::clone(shared) as _, now);
-    RequestContext::new(session, Admission::<H>::visitor(client))
 }

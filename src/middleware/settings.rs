@@ -1,9 +1,9 @@
 //! [`Settings`] of a layer; [`Shared`]: what a layer, its services and the sessions of its requests have in common.
 
-use std::{any::Any, sync::Arc};
+use std::sync::Arc;
 
 use super::{
-    backend::{Keeper, List},
+    backend::{Backend, EndedTokens},
     client::{ClientBinding, ClientReader},
     clock::SystemClock,
     csrf::CsrfKeys,
@@ -16,12 +16,12 @@ use crate::{
         authentication::Subject,
         csrf::CsrfToken,
         event::{Observer, SessionEvent},
-        handle::{Environment, Session},
+        handle::Environment,
         id::Lineage,
         policy::SessionPolicy,
         time::{Clock, Timestamp},
     },
-    store::{SessionStore, revocation::Revocations},
+    store::revocation::Revocations,
 };
 
 /// The most bytes of data that a session in a store may hold.
@@ -36,8 +36,7 @@ pub(crate) struct Settings {
     pub(crate) policy: SessionPolicy,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) observer: Arc<dyn Observer>,
-    pub(crate) store: Option<Arc<dyn SessionStore>>,
-    pub(crate) revocations: List,
+    pub(crate) backend: Backend,
     pub(crate) binding: Option<ClientBinding>,
 }
 
@@ -50,8 +49,7 @@ impl Settings {
             policy: SessionPolicy::default(),
             clock: Arc::new(SystemClock),
             observer: Arc::new(TracingObserver),
-            store: None,
-            revocations: List::Here(Arc::new(Revocations::new())),
+            backend: Backend::SelfContained(EndedTokens::Local(Arc::new(Revocations::new()))),
             binding: None,
         }
     }
@@ -64,22 +62,20 @@ pub(crate) struct Shared {
     pub(crate) tokens: TokenKeys,
     pub(crate) reader: CookieReader,
     pub(crate) writer: CookieWriter,
-    pub(crate) keeper: Keeper,
     csrf: CsrfKeys,
-    pub(super) client: Option<ClientReader>,
+    /// There if sessions are bound to their clients, so that a request's client has a say in its admission.
+    pub(crate) client: Option<ClientReader>,
     data_budget: usize,
 }
 
 impl Shared {
     pub(crate) fn new(settings: Settings) -> Self {
         let tokens = TokenKeys::new(settings.keys.clone(), &settings.cookies, &settings.audience);
-        let keeper = match &settings.store {
-            Some(store) => Keeper::Stored(Arc::clone(store)),
-            None => Keeper::SelfContained(settings.revocations.clone()),
-        };
-        let (data_budget, lengths) = match keeper {
-            Keeper::Stored(_) => (STORED_DATA, TokenKeys::reference_lengths()),
-            Keeper::SelfContained(_) => (tokens.data_budget(), TokenKeys::self_contained_lengths()),
+        let (data_budget, lengths) = match settings.backend {
+            Backend::Stored(_) => (STORED_DATA, TokenKeys::reference_lengths()),
+            Backend::SelfContained(_) => {
+                (tokens.data_budget(), TokenKeys::self_contained_lengths())
+            }
         };
         let (keys, audience) = (&settings.keys, &*settings.audience);
         let binding = settings.binding.clone();
@@ -90,26 +86,7 @@ impl Shared {
             reader: CookieReader::new(&settings.cookies, lengths),
             writer: CookieWriter::new(&settings.cookies),
             tokens,
-            keeper,
             settings,
-        }
-    }
-
-    /// Those in which a session was made.
-    pub(crate) fn of(session: &Session) -> &Self {
-        let environment: &dyn Any = &**session.environment();
-        match environment.downcast_ref() {
-            Some(shared) => shared,
-            None => unreachable!("a request's session is made by its layer"),
-        }
-    }
-
-    /// The same, to be kept.
-    pub(crate) fn kept_of(session: &Session) -> Arc<Self> {
-        let environment: Arc<dyn Any + Send + Sync> = Arc::clone(session.environment()) as _;
-        match environment.downcast() {
-            Ok(shared) => shared,
-            Err(_) => unreachable!("a request's session is made by its layer"),
         }
     }
 
@@ -119,11 +96,6 @@ impl Shared {
 
     pub(crate) fn tell(&self, event: &SessionEvent) {
         self.settings.observer.observe(event);
-    }
-
-    /// Whether sessions are bound to their clients, so that a request's client has a say in its admission.
-    pub(crate) const fn binds_clients(&self) -> bool {
-        self.client.is_some()
     }
 }
 

@@ -1,7 +1,6 @@
 //! [`Session`]: what a handler holds.
 
 use std::{
-    any::Any,
     fmt,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -26,8 +25,8 @@ use super::{
     time::Timestamp,
 };
 
-/// What a session needs from the layer around it, which knows itself again in it.
-pub(crate) trait Environment: Any + Send + Sync {
+/// What a session needs from the layer around it.
+pub(crate) trait Environment: Send + Sync {
     fn now(&self) -> Timestamp;
     fn observe(&self, event: &SessionEvent);
     /// How many bytes of entries a session may hold.
@@ -94,15 +93,12 @@ struct Pending {
     closed: bool,
 }
 
-impl Session {
-    /// Nobody's session.
-    pub(crate) fn new(environment: Arc<dyn Environment>, admitted_at: Timestamp) -> Self {
-        Self(Inner::make(environment, admitted_at, []))
-    }
+/// A session whose token is not admitted yet: no handler has it, so it may still change.
+pub(crate) struct Unadmitted(Arc<Inner<[Live; 1]>>);
 
-    /// The session that a request holds.
+impl Unadmitted {
     #[inline]
-    pub(crate) fn holding(
+    pub(crate) fn new(
         live: Live,
         environment: Arc<dyn Environment>,
         admitted_at: Timestamp,
@@ -110,13 +106,37 @@ impl Session {
         Self(Inner::make(environment, admitted_at, [live]))
     }
 
-    /// What the request holds, for as long as nobody else has the handle.
-    pub(crate) fn live_mut(&mut self) -> Option<&mut Live> {
-        Arc::get_mut(&mut self.0)?.live.first_mut()
+    pub(crate) fn live(&self) -> &Live {
+        let [live] = &self.0.live;
+        live
     }
 
-    pub(crate) fn environment(&self) -> &Arc<dyn Environment> {
-        &self.0.environment
+    pub(crate) fn live_mut(&mut self) -> &mut Live {
+        match Arc::get_mut(&mut self.0) {
+            Some(Inner { live: [live], .. }) => live,
+            // No stable type of the standard library says that an `Arc` has one owner.
+            None => unreachable!("it has no clone"),
+        }
+    }
+
+    /// The session, now that its token is admitted.
+    pub(crate) fn admitted(self) -> Session {
+        Session(self.0)
+    }
+}
+
+impl fmt::Debug for Unadmitted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Unadmitted")
+            .field("id", &self.live().id)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Session {
+    /// Nobody's session.
+    pub(crate) fn new(environment: Arc<dyn Environment>, admitted_at: Timestamp) -> Self {
+        Self(Inner::make(environment, admitted_at, []))
     }
 
     /// Says that a user proved who they are.

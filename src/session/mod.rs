@@ -4,6 +4,7 @@ pub(crate) mod admit;
 pub(crate) mod authenticated;
 pub(crate) mod authentication;
 pub(crate) mod binding;
+pub(crate) mod came;
 pub(crate) mod codec;
 pub(crate) mod csrf;
 pub(crate) mod data;

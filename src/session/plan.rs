@@ -7,7 +7,7 @@ use super::{draft::Rotation, event::EventKind, state::State};
 #[must_use]
 pub(crate) enum Plan {
     /// Nothing.
-    Keep,
+    Nothing,
     /// The session goes on under its token with another state.
     Save {
         state: State,

@@ -1,6 +1,7 @@
 //! [`settle`]: what becomes of a session after the handler. Pure.
 
 use super::{
+    came::Came,
     draft::{Draft, Rotation},
     event::EventKind,
     live::Live,
@@ -26,12 +27,9 @@ pub(crate) enum Outcome {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Settlement<'a> {
     pub(crate) live: Option<&'a Live>,
-    /// Whether the request came with a retired token, so that it may write nothing but a login.
-    pub(crate) barred: bool,
+    pub(crate) came: &'a Came,
     pub(crate) marks: &'a [(Timestamp, Mark)],
     pub(crate) outcome: Outcome,
-    /// Digests of the client's properties, for a session that is written now; empty without a binding.
-    pub(crate) binding: &'a [u8],
     pub(crate) now: Timestamp,
     pub(crate) policy: &'a SessionPolicy,
 }
@@ -136,7 +134,7 @@ fn plan(input: &Settlement<'_>, draft: Draft, events: &mut Vec<EventKind>) -> Pl
         return begin_or_end(input, draft, events);
     };
     // A session that is not this client's, or a visitor's whose request brought a retired token as well.
-    if live.suspended || input.barred {
+    if live.suspended || input.came.retired_token {
         if draft.rotation.is_some() {
             events.push(EventKind::RenewalSkipped);
         }
@@ -147,7 +145,7 @@ fn plan(input: &Settlement<'_>, draft: Draft, events: &mut Vec<EventKind>) -> Pl
                 EventKind::WriteOfRetiredDropped
             });
         }
-        return Plan::Keep;
+        return Plan::Nothing;
     }
     let policy = input.policy;
     let mut state = live.state.clone();
@@ -156,8 +154,9 @@ fn plan(input: &Settlement<'_>, draft: Draft, events: &mut Vec<EventKind>) -> Pl
     state.authentication = draft.authentication;
     state.entries = draft.entries;
     state.last_seen_at = input.now.max(live.state.last_seen_at);
-    if state.authentication.is_some() && !input.binding.is_empty() {
-        state.binding = input.binding.into();
+    let client = input.came.client.current();
+    if state.authentication.is_some() && !client.is_empty() {
+        state.binding = client.into();
     }
 
     let privilege = draft
@@ -174,14 +173,14 @@ fn plan(input: &Settlement<'_>, draft: Draft, events: &mut Vec<EventKind>) -> Pl
                     resign: false,
                 }
             } else {
-                Plan::Keep
+                Plan::Nothing
             };
         }
         state.rotated_at = input.now;
         return Plan::Rotate { state, how };
     }
     if input.outcome == Outcome::Dropped {
-        return Plan::Keep;
+        return Plan::Nothing;
     }
     let asked = draft.rotation.is_some();
     let due = renewal_is_due(live, input.now, policy);
@@ -204,7 +203,7 @@ fn plan(input: &Settlement<'_>, draft: Draft, events: &mut Vec<EventKind>) -> Pl
     let touch_due = touch_is_due(live, input.now, policy);
     let touch = (touch_due || resign || live.rebind) && live.opens();
     if !entries_changed && !touch {
-        return Plan::Keep;
+        return Plan::Nothing;
     }
     if resign {
         events.push(EventKind::Resigned);
@@ -223,13 +222,13 @@ fn begin_or_end(input: &Settlement<'_>, draft: Draft, events: &mut Vec<EventKind
     let nothing_begins = if draft.logged_out {
         Plan::End
     } else {
-        Plan::Keep
+        Plan::Nothing
     };
     if !draft.exists() {
         return nothing_begins;
     }
     if draft.authentication.is_none() {
-        if input.barred {
+        if input.came.retired_token {
             events.push(EventKind::WriteOfRetiredDropped);
             return nothing_begins;
         }
@@ -241,7 +240,7 @@ fn begin_or_end(input: &Settlement<'_>, draft: Draft, events: &mut Vec<EventKind
         state: State {
             // A visitor's session has nothing that a thief would want.
             binding: match draft.authentication {
-                Some(_) => input.binding.into(),
+                Some(_) => input.came.client.current().into(),
                 None => Box::default(),
             },
             authentication: draft.authentication,

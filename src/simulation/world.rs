@@ -19,7 +19,7 @@ use super::store::{LetOthersGo, Scripted};
 use crate::{
     key::KeyRing,
     middleware::{
-        backend::{Keeper, at_once},
+        backend::{Backend, EndedTokens},
         failure::EmptyFailure,
         service::SessionService,
         settings::{Settings, Shared},
@@ -243,7 +243,9 @@ impl World {
         settings.policy = SessionPolicy::default().grace(GRACE).unwrap();
         settings.clock = Arc::new(clock.clone());
         settings.observer = Arc::new(events.clone());
-        settings.store = store.clone().map(|store| Arc::new(store) as _);
+        if let Some(store) = &store {
+            settings.backend = Backend::Stored(Arc::new(store.clone()));
+        }
         let shared = Arc::new(Shared::new(settings));
         // Where there is a store, its calls are the points at which requests meet.
         let marked = Arc::new(AtomicBool::new(false));
@@ -336,17 +338,17 @@ impl World {
     /// An administrator ends all sessions of a user, from outside any request.
     pub(super) fn revoke(&self, user: &str) {
         let (subject, now) = (Subject::from(user), self.now());
-        match (&self.store, &self.shared.keeper) {
-            (Some(store), _) => {
+        match &self.shared.settings.backend {
+            Backend::Stored(store) => {
                 let mut revoking = store.remove_all_of(&subject, None);
                 let context = &mut Context::from_waker(Waker::noop());
                 while revoking.as_mut().poll(context).is_pending() {}
             }
-            (None, Keeper::SelfContained(list)) => {
+            Backend::SelfContained(EndedTokens::Local(list)) => {
                 let until = now.after(SessionPolicy::MAX_ABSOLUTE);
-                at_once(list.end_subject(&subject, now, until)).unwrap();
+                list.end_subject(&subject, now, until);
             }
-            (None, Keeper::Stored(_)) => unreachable!(),
+            Backend::SelfContained(EndedTokens::Distributed(_)) => unreachable!(),
         }
     }
 

@@ -38,18 +38,7 @@ pub(crate) enum Presented<T> {
 }
 
 impl<T> Presented<T> {
-    pub(crate) const fn is_one(&self) -> bool {
-        matches!(self, Self::One(_))
-    }
-
     pub(crate) fn one(self) -> Option<T> {
-        match self {
-            Self::One(token) => Some(token),
-            Self::Nothing { .. } | Self::Several => None,
-        }
-    }
-
-    pub(crate) const fn as_one(&self) -> Option<&T> {
         match self {
             Self::One(token) => Some(token),
             Self::Nothing { .. } | Self::Several => None,

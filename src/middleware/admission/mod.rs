@@ -1,91 +1,236 @@
-//! Admission: what a request turns out to hold.
+//! Admission: which of a request's tokens opens a session.
+//!
+//! The rules are here, once. The session's token counts first and the guest's second. A retired token bars the
+//! request, unless a live token of its session came. A token that is used again after its renewal ends the
+//! session. [`stored`] and [`self_contained`] find out what one token is worth.
 
-pub(crate) mod self_contained;
-pub(crate) mod stored;
+mod self_contained;
+mod stored;
 
-use std::{future::Future, pin::Pin};
+use std::{future::Future, pin::Pin, sync::Arc};
 
-use super::{failure::SessionError, request::RequestContext, settings::Shared};
-use crate::session::{
-    admit::lower_remembered,
-    binding::{Client, OnChange},
-    event::{EventKind, SessionEvent},
-    handle::Session,
-    id::SessionId,
-    live::{Dead, Live},
-    time::Timestamp,
+use http::Request;
+
+use super::{
+    arrival::Arrival,
+    backend::{Backend, EndedTokens, Loaded},
+    failure::SessionError,
+    request::RequestContext,
+    settings::Shared,
+};
+use crate::{
+    cookie::CookieKind,
+    session::{
+        admit::{self, lower_remembered},
+        authentication::Subject,
+        binding::OnChange,
+        came::Came,
+        event::{EventKind, SessionEvent},
+        handle::{Session, Unadmitted},
+        id::SessionId,
+        live::{Dead, Live},
+        policy::{SessionPolicy, TokenReuse},
+        standing::Standing,
+        time::Timestamp,
+    },
+    store::StoreError,
 };
 
-/// What a request turned out to hold, beside its session.
-#[derive(Debug)]
-pub(crate) struct Admission<H> {
-    pub(crate) held: H,
-    /// Whether the request came with a retired token.
-    pub(crate) barred: bool,
-    /// Whether a valid guest token came, alive or not.
-    pub(crate) guest_came: bool,
-    pub(crate) client: Client,
+/// What a request is admitted with, or a wait for it.
+pub(crate) enum Admission {
+    Now(RequestContext),
+    /// A store or a distributed list has to answer first.
+    Later(BoxLoad),
 }
 
-/// An admission that waits for a store or for a shared list; it owns all it needs.
+/// An admission that waits; it owns all that it needs.
 pub(crate) type BoxLoad =
     Pin<Box<dyn Future<Output = Result<RequestContext, SessionError>> + Send>>;
 
-impl<H> Admission<H>
-where
-    H: Default,
-{
-    /// Of a request without any token of ours.
-    pub(crate) fn visitor(client: Client) -> Self {
-        Self {
-            held: H::default(),
-            barred: false,
-            guest_came: false,
-            client,
+/// Admits a request: with the session that one of its tokens opens, or with none.
+pub(crate) fn admit<B>(shared: &Arc<Shared>, request: &Request<B>) -> Admission {
+    let now = shared.settings.clock.now();
+    match &shared.settings.backend {
+        Backend::SelfContained(EndedTokens::Local(list)) => {
+            let candidates = Candidates::of(Arrival::of_sessions(shared, request, now));
+            Admission::Now(self_contained::admit_now(shared, list, candidates))
+        }
+        Backend::SelfContained(EndedTokens::Distributed(list)) => {
+            let candidates = Candidates::of(Arrival::of_sessions(shared, request, now));
+            self_contained::admit(shared, list, candidates)
+        }
+        Backend::Stored(store) => {
+            let candidates = Candidates::of(Arrival::of_references(shared, request, now));
+            stored::admit(shared, store, candidates)
         }
     }
 }
 
-/// What a session holds that was made to hold it, before anybody else has the handle.
-fn held_in(session: &mut Session) -> &mut Live {
-    match session.live_mut() {
-        Some(live) => live,
-        None => unreachable!("it was made to hold something"),
-    }
+/// The valid tokens of a request that are still to be looked at.
+struct Candidates<T> {
+    session: Option<T>,
+    guest: Option<T>,
+    came: Came,
+    now: Timestamp,
 }
 
-impl Shared {
-    /// What an admitted session is worth to its client by now; `OtherClient` where it is to end.
-    fn appraise(&self, live: &mut Live, client: &Client, now: Timestamp) -> Result<(), Dead> {
-        lower_remembered(&mut live.state, now, self.policy());
-        if live.state.authentication.is_none() {
+/// Why a token opens nothing, and what follows.
+struct Refused {
+    dead: Dead,
+    /// The session that the token is of, and when that ends at the latest.
+    id: SessionId,
+    until: Timestamp,
+    subject: Option<Subject>,
+    consequence: Consequence,
+}
+
+/// What a refused token brings about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Consequence {
+    Nothing,
+    /// The session ends, since another client used it.
+    EndSession,
+    /// The session ends with every token that it ever had: one of its holders stole it.
+    EndFamily,
+}
+
+impl<T> Candidates<T> {
+    fn of(arrival: Arrival<T>) -> Self {
+        Self {
+            came: Came {
+                retired_token: false,
+                guest_token: arrival.guest.is_some(),
+                client: arrival.client,
+            },
+            session: arrival.session,
+            guest: arrival.guest,
+            now: arrival.now,
+        }
+    }
+
+    const fn is_empty(&self) -> bool {
+        self.session.is_none() && self.guest.is_none()
+    }
+
+    /// The token that counts next: the session's, then the guest's.
+    fn peek(&self) -> Option<(CookieKind, &T)> {
+        let session = self
+            .session
+            .as_ref()
+            .map(|token| (CookieKind::Session, token));
+        session.or(self.guest.as_ref().map(|token| (CookieKind::Guest, token)))
+    }
+
+    /// Takes the token that counts next.
+    fn next(&mut self) -> Option<(CookieKind, T)> {
+        let session = self
+            .session
+            .take()
+            .map(|token| (CookieKind::Session, token));
+        session.or_else(|| Some((CookieKind::Guest, self.guest.take()?)))
+    }
+
+    /// Tells of a token that opens nothing, once what it brings about is done.
+    fn refuse(&mut self, shared: &Shared, refused: Refused) {
+        self.came.retired_token |= refused.dead.is_retired();
+        let kind = match refused.consequence {
+            Consequence::EndFamily => EventKind::SessionEndedByReuse,
+            Consequence::Nothing | Consequence::EndSession => refused.dead.event(),
+        };
+        let event = SessionEvent::new(kind, self.now).of(refused.id);
+        shared.tell(&event.by(refused.subject));
+    }
+
+    /// Decides whether a token of this standing opens its session for the request's client.
+    fn judge(
+        &self,
+        shared: &Shared,
+        mut session: Unadmitted,
+        standing: Standing,
+        kind: CookieKind,
+    ) -> Result<Session, Refused> {
+        let live = session.live_mut();
+        let authenticated = kind == CookieKind::Session;
+        let opens = admit::admit(
+            &live.state,
+            standing,
+            authenticated,
+            self.now,
+            shared.policy(),
+        );
+        let appraised = opens.and_then(|()| {
+            live.standing = Some(standing);
+            self.appraise(shared, live)
+        });
+        match appraised {
+            Ok(()) => Ok(session.admitted()),
+            Err(dead) => Err(Refused {
+                dead,
+                id: live.id,
+                until: live.state.absolute_expiry,
+                subject: live.subject().cloned(),
+                consequence: consequence(dead, shared.policy()),
+            }),
+        }
+    }
+
+    /// What an admitted session is worth to its client by now.
+    fn appraise(&self, shared: &Shared, live: &mut Live) -> Result<(), Dead> {
+        lower_remembered(&mut live.state, self.now, shared.policy());
+        if shared.client.is_none() || live.state.authentication.is_none() {
             return Ok(());
         }
-        let difference = client.differs_from(&live.state.binding);
+        let difference = self.came.client.differs_from(&live.state.binding);
+        let tell = |kind, live: &Live| {
+            let event = SessionEvent::new(kind, self.now).of(live.id);
+            shared.tell(&event.by(live.subject().cloned()));
+        };
         for part in difference.changed {
-            self.tell_of(part.event(), live, now);
+            tell(part.event(), live);
         }
         match difference.reaction {
             None => {}
             Some(OnChange::Tell) => live.rebind = true,
             Some(OnChange::Ask) => {
                 live.suspended = true;
-                self.tell_of(EventKind::SessionSuspended, live, now);
+                tell(EventKind::SessionSuspended, live);
             }
             Some(OnChange::End) => return Err(Dead::OtherClient),
         }
         Ok(())
     }
 
-    /// Tells what happened to a session.
-    fn tell_of(&self, kind: EventKind, live: &Live, now: Timestamp) {
-        let event = SessionEvent::new(kind, now).of(live.id);
-        self.tell(&event.by(live.subject().cloned()));
+    /// The request, with the session that one of its tokens opened.
+    fn admitted(self, shared: &Arc<Shared>, session: Session, loaded: Loaded) -> RequestContext {
+        RequestContext::new(Arc::clone(shared), session, loaded, self.came)
     }
 
-    /// Tells that a well-signed token opened nothing.
-    pub(crate) fn tell_dead(&self, id: SessionId, live: Option<&Live>, dead: Dead, now: Timestamp) {
-        let subject = live.and_then(Live::subject).cloned();
-        self.tell(&SessionEvent::new(dead.event(), now).of(id).by(subject));
+    /// The request, without a session.
+    fn anonymous(self, shared: &Arc<Shared>, loaded: Loaded) -> RequestContext {
+        let session = Session::new(Arc::clone(shared) as _, self.now);
+        self.admitted(shared, session, loaded)
     }
+}
+
+const fn consequence(dead: Dead, policy: &SessionPolicy) -> Consequence {
+    match (dead, policy.token_reuse()) {
+        (Dead::OtherClient, _) => Consequence::EndSession,
+        (Dead::Reused, TokenReuse::EndSession) => Consequence::EndFamily,
+        _ => Consequence::Nothing,
+    }
+}
+
+/// Waits for an admission, and tells if it fails.
+fn later(
+    shared: Arc<Shared>,
+    now: Timestamp,
+    load: impl Future<Output = Result<RequestContext, StoreError>> + Send + 'static,
+) -> Admission {
+    Admission::Later(Box::pin(async move {
+        let admitted = load.await;
+        if admitted.is_err() {
+            shared.tell(&SessionEvent::new(EventKind::StoreFailedLoad, now));
+        }
+        Ok(admitted?)
+    }))
 }

@@ -1,75 +1,98 @@
-//! How many sessions a subject may have at a time.
+//! [`Limit`]: how many sessions a subject may have at a time.
 
-use super::stored::Settle;
+use std::sync::Arc;
+
 use crate::{
-    middleware::failure::{SessionError, SessionErrorKind},
+    middleware::{
+        failure::{SessionError, SessionErrorKind},
+        settings::Shared,
+    },
     session::{
         authentication::Subject,
         event::{EventKind, SessionEvent},
         id::SessionId,
         policy::AtLimit,
         record::Record,
+        time::Timestamp,
     },
-    store::{Removed, StoreError},
+    store::{Removed, SessionStore, StoreError},
 };
 
-impl Settle<'_> {
-    /// Refuses a login that would be one too many, before anything is written.
-    pub(super) async fn refuse_over_limit(
-        &self,
+/// The limit on the sessions of a subject who logs in.
+pub(super) struct Limit {
+    shared: Arc<Shared>,
+    store: Arc<dyn SessionStore>,
+    subject: Subject,
+    /// The session that the login takes the place of, which does not count.
+    replaced: Option<SessionId>,
+    count: usize,
+    at_limit: AtLimit,
+    now: Timestamp,
+}
+
+impl Limit {
+    /// The limit that the policy sets, if it sets one.
+    pub(super) fn of(
+        shared: &Arc<Shared>,
+        store: &Arc<dyn SessionStore>,
         subject: Option<&Subject>,
-    ) -> Result<(), SessionError> {
-        let limit = self.shared.policy().session_limit();
-        let (Some(subject), Some((count, AtLimit::RefuseLogin))) = (subject, limit) else {
-            return Ok(());
-        };
-        if self.others_of(subject).await?.len() >= count {
-            return Err(self.over_limit(subject));
+        replaced: Option<SessionId>,
+        now: Timestamp,
+    ) -> Option<Self> {
+        let (count, at_limit) = shared.policy().session_limit()?;
+        Some(Self {
+            subject: subject?.clone(),
+            shared: Arc::clone(shared),
+            store: Arc::clone(store),
+            replaced,
+            count,
+            at_limit,
+            now,
+        })
+    }
+
+    /// Refuses a login that would be one too many, before anything is written.
+    pub(super) async fn refuse_over_limit(&self) -> Result<(), SessionError> {
+        if self.at_limit == AtLimit::RefuseLogin && self.others().await?.len() >= self.count {
+            return Err(self.over_limit());
         }
         Ok(())
     }
 
-    /// Keeps to the limit once the new session is there, since others log in at the same time.
-    pub(super) async fn keep_limit(
-        &self,
-        subject: Option<&Subject>,
-        fresh: &SessionId,
-    ) -> Result<(), SessionError> {
-        let (Some(subject), Some((count, at_limit))) =
-            (subject, self.shared.policy().session_limit())
+    /// Enforces the limit once the new session is there, since others log in at the same time.
+    pub(super) async fn enforce_limit(&self, fresh: &SessionId) -> Result<(), SessionError> {
+        let mut others = self.others().await?;
+        others.retain(|(id, _)| id != fresh);
+        let Some(excess) = (others.len() + 1)
+            .checked_sub(self.count)
+            .filter(|excess| *excess > 0)
         else {
             return Ok(());
         };
-        let mut others = self.others_of(subject).await?;
-        others.retain(|(id, _)| id != fresh);
-        let Some(excess) = (others.len() + 1).checked_sub(count).filter(|n| *n > 0) else {
-            return Ok(());
-        };
-        if at_limit == AtLimit::RefuseLogin {
-            return Err(self.over_limit(subject));
+        if self.at_limit == AtLimit::RefuseLogin {
+            return Err(self.over_limit());
         }
         others.sort_by_key(|(id, record)| (record.created_at(), *id));
         for (id, _) in others.into_iter().take(excess) {
             if self.store.remove(&id).await? == Removed::Removed {
-                let event = SessionEvent::new(EventKind::SessionEvicted, self.finished.now);
+                let event = SessionEvent::new(EventKind::SessionEvicted, self.now);
                 let event = event.of(id).succeeded_by(*fresh);
-                self.shared.tell(&event.by(Some(subject.clone())));
+                self.shared.tell(&event.by(Some(self.subject.clone())));
             }
         }
         Ok(())
     }
 
     /// The subject's sessions, but for the one that the login takes the place of.
-    async fn others_of(&self, subject: &Subject) -> Result<Vec<(SessionId, Record)>, StoreError> {
-        let own = self.live.as_ref().map(|live| live.id);
-        let mut sessions = self.store.sessions_of(subject, self.finished.now).await?;
-        sessions.retain(|(id, _)| Some(*id) != own);
+    async fn others(&self) -> Result<Vec<(SessionId, Record)>, StoreError> {
+        let mut sessions = self.store.sessions_of(&self.subject, self.now).await?;
+        sessions.retain(|(id, _)| Some(*id) != self.replaced);
         Ok(sessions)
     }
 
-    fn over_limit(&self, subject: &Subject) -> SessionError {
-        let event = SessionEvent::new(EventKind::LoginOverLimit, self.finished.now);
-        self.shared.tell(&event.by(Some(subject.clone())));
+    fn over_limit(&self) -> SessionError {
+        let event = SessionEvent::new(EventKind::LoginOverLimit, self.now);
+        self.shared.tell(&event.by(Some(self.subject.clone())));
         SessionError::new(SessionErrorKind::TooManySessions)
     }
 }

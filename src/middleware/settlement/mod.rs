@@ -1,113 +1,231 @@
-//! Settlement: carries out what the handler marked.
+//! Settlement: carries out what becomes of the session, which [`settle`](settle::settle) decides.
 
 mod limit;
-pub(crate) mod self_contained;
+mod self_contained;
 pub(crate) mod set_cookies;
-pub(crate) mod stored;
+mod stored;
 
-use self::set_cookies::Writes;
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+use self::set_cookies::SetCookies;
 use super::{
+    backend::{EndedTokens, Loaded},
     failure::{SessionError, SessionErrorKind},
     settings::Shared,
 };
 use crate::session::{
     authentication::Subject,
-    binding::Client,
+    came::Came,
     event::{EventKind, SessionEvent},
+    handle::Unadmitted,
     id::SessionId,
     live::Live,
     mark::Mark,
-    plan::Verdict,
+    plan::{Plan, Verdict},
     settle::{self, Outcome, Settlement},
     time::Timestamp,
 };
 
 /// What is left of a request once its handler is done.
 #[derive(Debug)]
-pub(crate) struct Finished {
+pub(crate) struct HandlerDone {
     pub(crate) marks: Vec<(Timestamp, Mark)>,
     pub(crate) outcome: Outcome,
-    pub(crate) barred: bool,
-    pub(crate) guest_came: bool,
-    pub(crate) client: Client,
+    pub(crate) came: Came,
     pub(crate) now: Timestamp,
 }
 
-impl Finished {
-    pub(crate) fn settlement<'a>(
-        &'a self,
-        live: Option<&'a Live>,
-        shared: &'a Shared,
-    ) -> Settlement<'a> {
+/// What carrying out a plan comes to, or a wait for it.
+#[must_use]
+pub(crate) enum Commit {
+    Now(Committed),
+    /// A store or a distributed list has to answer first.
+    Later(PendingCommit),
+}
+
+/// The cookies that the response is to write, or why another response takes its place.
+pub(crate) type Committed = Result<SetCookies, SessionError>;
+
+/// A commit that waits; dropped before it is done, it goes on without its request.
+pub(crate) struct PendingCommit {
+    commit: BoxCommit,
+    done: bool,
+}
+
+/// It owns all that it needs.
+type BoxCommit = Pin<Box<dyn Future<Output = Committed> + Send>>;
+
+/// Decides what becomes of a session, and carries it out.
+pub(crate) fn commit(
+    shared: &Arc<Shared>,
+    live: Option<&Live>,
+    loaded: Loaded,
+    done: HandlerDone,
+) -> Commit {
+    let settled = settle::settle(&done.settlement(live, shared));
+    let now = done.now;
+    if settled.plan == Plan::Nothing {
+        tell_all(shared, &settled.events, live, None, now);
+        return Commit::Now(settled.verdict.into_result(SetCookies::default()));
+    }
+    match loaded {
+        Loaded::SelfContained {
+            ended: EndedTokens::Local(list),
+            guest_beside,
+        } => {
+            let task = self_contained::Task {
+                shared,
+                live,
+                guest_beside: guest_beside.as_ref().map(Unadmitted::live),
+                done: &done,
+            };
+            Commit::Now(task.commit_now(&list, settled))
+        }
+        Loaded::SelfContained {
+            ended: EndedTokens::Distributed(list),
+            guest_beside,
+        } => {
+            let (owned, session) = (Arc::clone(shared), live.cloned());
+            let commit = async move {
+                let task = self_contained::Task {
+                    shared: &owned,
+                    live: session.as_ref(),
+                    guest_beside: guest_beside.as_ref().map(Unadmitted::live),
+                    done: &done,
+                };
+                task.commit(&*list, settled).await
+            };
+            later(shared, live, now, commit)
+        }
+        Loaded::Stored {
+            store,
+            record,
+            guest_beside,
+        } => {
+            let task = stored::Task {
+                shared: Arc::clone(shared),
+                store,
+                live: live.cloned(),
+                record,
+                guest_beside,
+                done,
+                cookies: SetCookies::default(),
+            };
+            later(shared, live, now, task.commit(settled))
+        }
+    }
+}
+
+/// Waits for a commit, and tells if the store or the list fails.
+fn later(
+    shared: &Arc<Shared>,
+    live: Option<&Live>,
+    now: Timestamp,
+    commit: impl Future<Output = Committed> + Send + 'static,
+) -> Commit {
+    let (shared, session) = (Arc::clone(shared), live.map(|live| live.id));
+    let commit = async move {
+        let committed = commit.await;
+        if let Err(error) = &committed
+            && error.kind() == SessionErrorKind::Store
+        {
+            let event = SessionEvent::new(EventKind::StoreFailedWrite, now);
+            shared.tell(&SessionEvent { session, ..event });
+        }
+        committed
+    };
+    Commit::Later(PendingCommit {
+        commit: Box::pin(commit),
+        done: false,
+    })
+}
+
+impl HandlerDone {
+    fn settlement<'a>(&'a self, live: Option<&'a Live>, shared: &'a Shared) -> Settlement<'a> {
         Settlement {
             live,
-            barred: self.barred,
+            came: &self.came,
             marks: &self.marks,
             outcome: self.outcome,
-            binding: self.client.current(),
             now: self.now,
             policy: shared.policy(),
         }
     }
-
-    /// The session ended or its token was replaced while the handler ran: nothing brings it back. What
-    /// becomes of the answer, and what to tell.
-    fn without_session(&self) -> (Verdict, Option<EventKind>) {
-        settle::without_session(&self.marks, self.outcome)
-    }
 }
 
-/// What a carried-out plan comes to.
-pub(crate) type Settling = Result<Writes, SessionError>;
-
-/// What the answer's fate is, once the plan is carried out.
-pub(crate) fn judge(verdict: Verdict, writes: Writes) -> Settling {
-    use SessionErrorKind::{InvalidSubject, Refused};
-    match verdict {
-        Verdict::Stands => Ok(writes),
-        Verdict::Refused => Err(SessionError::new(Refused)),
-        Verdict::Unusable => Err(SessionError::new(InvalidSubject)),
-    }
-}
-
-impl Shared {
-    /// Tells that a settlement failed, if it was for the store or the shared list.
-    pub(crate) fn tell_failed_write(
-        &self,
-        error: &SessionError,
-        live: Option<&Live>,
-        now: Timestamp,
-    ) {
-        if error.kind() == SessionErrorKind::Store {
-            let event = SessionEvent::new(EventKind::StoreFailedWrite, now);
-            let session = live.map(|live| live.id);
-            self.tell(&SessionEvent { session, ..event });
+impl Verdict {
+    /// Turns the verdict into the response's cookies, or into the error that replaces the response.
+    fn into_result(self, cookies: SetCookies) -> Committed {
+        match self {
+            Self::Stands => Ok(cookies),
+            Self::Refused => Err(SessionError::new(SessionErrorKind::Refused)),
+            Self::Unusable => Err(SessionError::new(SessionErrorKind::InvalidSubject)),
         }
     }
+}
 
-    /// Tells what happened to a session that a request held, and which session took its place.
-    pub(crate) fn tell_all(
-        &self,
-        kinds: &[EventKind],
-        live: Option<&Live>,
-        successor: Option<(SessionId, Option<&Subject>)>,
-        now: Timestamp,
-    ) {
-        for kind in kinds {
-            let mut event = SessionEvent::new(*kind, now);
-            event.session = live.map(|live| live.id);
-            event.subject = live.and_then(Live::subject).cloned();
-            if let Some((id, subject)) = successor
-                && *kind != EventKind::LoggedOut
-            {
-                // A session that began from nothing is what the event is about.
-                match event.session {
-                    Some(_) => event.successor = Some(id),
-                    None => event.session = Some(id),
-                }
-                event.subject = subject.cloned();
+/// Tells what happened to a session that a request held, and which session took its place.
+fn tell_all(
+    shared: &Shared,
+    kinds: &[EventKind],
+    live: Option<&Live>,
+    successor: Option<(SessionId, Option<&Subject>)>,
+    now: Timestamp,
+) {
+    for kind in kinds {
+        let mut event = SessionEvent::new(*kind, now);
+        event.session = live.map(|live| live.id);
+        event.subject = live.and_then(Live::subject).cloned();
+        if let Some((id, subject)) = successor
+            && *kind != EventKind::LoggedOut
+        {
+            // A session that began from nothing is what the event is about.
+            match event.session {
+                Some(_) => event.successor = Some(id),
+                None => event.session = Some(id),
             }
-            self.tell(&event);
+            event.subject = subject.cloned();
         }
+        shared.tell(&event);
+    }
+}
+
+impl PendingCommit {
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Committed> {
+        let committed = ready!(self.commit.as_mut().poll(cx));
+        self.done = true;
+        Poll::Ready(committed)
+    }
+}
+
+impl Drop for PendingCommit {
+    fn drop(&mut self) {
+        if !self.done {
+            // Nothing polls what takes its place.
+            let never = Box::pin(std::future::pending());
+            detach(std::mem::replace(&mut self.commit, never));
+        }
+    }
+}
+
+/// Completes a commit without its request.
+fn detach(commit: BoxCommit) {
+    let task = async move { drop(commit.await) };
+    match tokio::runtime::Handle::try_current() {
+        Ok(runtime) => drop(runtime.spawn(task)),
+        // Dropped outside every runtime, as at a shutdown: a thread of its own sees it through.
+        Err(_) => drop(std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build();
+            if let Ok(runtime) = runtime {
+                runtime.block_on(task);
+            }
+        })),
     }
 }

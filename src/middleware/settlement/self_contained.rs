@@ -1,13 +1,12 @@
 //! Carries out a plan without a store: what ends goes on the list, and what goes on is in a new token.
+//!
+//! What a plan asks of the list is a [`Change`], and what the list says an [`Answer`]. Both are data, so that one
+//! list can answer at once and another be waited for, while what a plan means is written down once.
 
-use std::sync::Arc;
-
-use super::{Finished, Settling, judge, set_cookies::Writes};
+use super::{Committed, HandlerDone, set_cookies::SetCookies, tell_all};
 use crate::{
     cookie::CookieKind,
     middleware::{
-        admission::self_contained::{Held, issued},
-        backend::List,
         failure::{SessionError, SessionErrorKind},
         random,
         settings::Shared,
@@ -18,211 +17,300 @@ use crate::{
         event::EventKind,
         id::SessionId,
         live::Live,
-        plan::{Plan, Save, Settled, Verdict},
+        plan::{Plan, Save, Settled},
+        settle,
         state::State,
+        time::Timestamp,
     },
-    store::{StoreError, revocation::Retirement},
+    store::{
+        StoreError,
+        revocation::{IssuedToken, Retirement, RevocationList, Revocations},
+    },
 };
 
-/// The future that carries out a plan with a shared list; it owns all it needs, so that it can outlive the
-/// request.
-pub(crate) async fn settle_later(
-    shared: Arc<Shared>,
-    list: List,
-    live: Option<Live>,
-    held: Held,
-    finished: Finished,
-    settled: Settled,
-) -> Settling {
-    let result = settle(&shared, &list, live.as_ref(), held, &finished, settled).await;
-    if let Err(error) = &result {
-        shared.tell_failed_write(error, live.as_ref(), finished.now);
-    }
-    result
-}
-
 /// Carries out a plan.
-pub(crate) async fn settle(
-    shared: &Shared,
-    list: &List,
-    live: Option<&Live>,
-    held: Held,
-    finished: &Finished,
-    settled: Settled,
-) -> Settling {
-    let mut task = Settle {
-        shared,
-        list,
-        live,
-        held,
-        finished,
-        writes: Writes::default(),
-    };
-    let verdict = task.run(settled).await?;
-    judge(verdict, task.writes)
+#[derive(Clone, Copy)]
+pub(super) struct Task<'a> {
+    pub(super) shared: &'a Shared,
+    pub(super) live: Option<&'a Live>,
+    /// The guest's session whose token came with a logged-in session's.
+    pub(super) guest_beside: Option<&'a Live>,
+    pub(super) done: &'a HandlerDone,
 }
 
-struct Settle<'a> {
-    shared: &'a Shared,
-    list: &'a List,
-    live: Option<&'a Live>,
-    held: Held,
-    finished: &'a Finished,
-    writes: Writes,
+/// What the list is asked for, in this order.
+struct Change<'a> {
+    /// How the request's own token and the one of a guest end, for each of them that does.
+    end: Retirement,
+    ended: [Option<&'a Live>; 2],
+    issue: Issue<'a>,
 }
 
-impl Settle<'_> {
-    async fn run(&mut self, settled: Settled) -> Result<Verdict, SessionError> {
-        let Settled {
-            plan,
-            events,
-            verdict,
-        } = settled;
-        match plan {
-            Plan::Keep => self.tell(&events, None),
-            Plan::Save {
-                why: Save::Lower, ..
-            } => {
-                // The level is in the token, and nobody would receive a lower one: the token ends.
-                self.retire(Retirement::Ended).await?;
-                self.tell(&events, None);
-            }
-            Plan::Save { state, why, .. } => {
-                let Some(live) = self.live else {
-                    return Ok(verdict);
-                };
-                // A token that was replaced meanwhile must not leave again: the browser has a newer one.
-                let may_reissue = self.list.may_reissue(issued(live), self.finished.now);
-                if may_reissue.await? && live.is_current() {
-                    self.issue(&state, &live.id)?;
-                    self.tell(&events, None);
-                } else if why == Save::Data {
-                    self.tell(&[EventKind::ResurrectionBlocked], None);
-                }
-            }
-            Plan::Rotate { state, how } => {
-                return self.rotate(&state, how, &events, verdict).await;
-            }
-            Plan::Start {
-                mut state,
-                end_first,
-            } => {
-                let limited = self.shared.policy().session_limit().is_some();
-                if limited && state.authentication.is_some() {
-                    if end_first {
-                        self.end_all(Retirement::Ended).await?;
-                    }
-                    return Err(SessionError::new(SessionErrorKind::NeedsStore));
-                }
-                let fresh = random::fresh()?;
-                let how = if end_first {
+/// Which token is to leave then.
+enum Issue<'a> {
+    Nothing,
+    /// A guest's first, about which no list has a say.
+    OfGuest {
+        id: SessionId,
+        at: Timestamp,
+    },
+    /// The first of a login, issued after everything of the subject that has ended.
+    OfLogin {
+        id: SessionId,
+        subject: &'a Subject,
+        at: Timestamp,
+    },
+    /// The same token again, if it is still good.
+    Again(IssuedToken<'a>),
+    /// A successor, if the token itself is still good.
+    Successor {
+        id: SessionId,
+        of: IssuedToken<'a>,
+        how: Retirement,
+        until: Timestamp,
+    },
+}
+
+/// What the list says.
+struct Answer {
+    /// Which tokens this request ended itself.
+    ended: [bool; 2],
+    /// The token that may leave, and when it counts as issued.
+    issue: Option<(SessionId, Timestamp)>,
+}
+
+impl<'a> Task<'a> {
+    /// With the list of this process, which answers at once and never fails.
+    pub(super) fn commit_now(self, list: &Revocations, settled: Settled) -> Committed {
+        let answer = self.change(&settled.plan)?.ask(list, self.done.now);
+        self.finish(settled, &answer)
+    }
+
+    pub(super) async fn commit(self, list: &dyn RevocationList, settled: Settled) -> Committed {
+        let change = self.change(&settled.plan)?;
+        let answer = change.ask_distributed(list, self.done.now).await?;
+        self.finish(settled, &answer)
+    }
+
+    /// What a plan asks of the list.
+    fn change<'p>(&self, plan: &'p Plan) -> Result<Change<'p>, SessionError>
+    where
+        'a: 'p,
+    {
+        let nothing = Change {
+            end: Retirement::Ended,
+            ended: [None, None],
+            issue: Issue::Nothing,
+        };
+        let all = [self.live, self.guest_beside];
+        Ok(match (plan, self.live) {
+            (Plan::Nothing, _) | (Plan::Save { .. } | Plan::Rotate { .. }, None) => nothing,
+            (Plan::End, _) => Change {
+                ended: all,
+                ..nothing
+            },
+            // The level is in the token, and nothing would receive a lower one: the token ends.
+            (
+                Plan::Save {
+                    why: Save::Lower, ..
+                },
+                own,
+            ) => Change {
+                ended: [own, None],
+                ..nothing
+            },
+            (Plan::Save { .. }, Some(live)) => Change {
+                issue: Issue::Again(IssuedToken::of(live)),
+                ..nothing
+            },
+            (Plan::Rotate { how, .. }, Some(live)) => Change {
+                issue: self.successor(live, *how)?,
+                ..nothing
+            },
+            (Plan::Start { state, end_first }, _) if self.needs_store(state) => Change {
+                ended: if *end_first { all } else { [None, None] },
+                ..nothing
+            },
+            (Plan::Start { state, end_first }, _) => Change {
+                end: if *end_first {
                     Retirement::Ended
                 } else {
                     Retirement::Superseded
-                };
-                self.end_all(how).await?;
-                // What was issued to the subject up to a revocation is dead: this login comes after it.
-                let subject = state.authentication.as_ref().map(|who| who.subject.clone());
-                if let Some(subject) = &subject {
-                    let at = self.list.issue_time(subject, state.last_seen_at);
-                    state.last_seen_at = at.await?;
-                }
-                if subject.is_some() && self.finished.guest_came {
-                    self.remove_cookie(CookieKind::Guest);
-                }
-                self.issue(&state, &fresh.id)?;
-                self.tell(&events, Some((fresh.id, subject.as_ref())));
-            }
-            Plan::End => {
-                self.end_all(Retirement::Ended).await?;
-                self.tell(&events, None);
-            }
-        }
-        Ok(verdict)
+                },
+                ended: all,
+                issue: first(state)?,
+            },
+        })
     }
 
-    async fn rotate(
-        &mut self,
-        state: &State,
-        how: Rotation,
-        events: &[EventKind],
-        verdict: Verdict,
-    ) -> Result<Verdict, SessionError> {
-        let Some(live) = self.live else {
-            return Ok(verdict);
-        };
+    fn successor(&self, live: &'a Live, how: Rotation) -> Result<Issue<'a>, SessionError> {
         let mut id = random::fresh()?.id;
-        let retirement = if how == Rotation::Renewed {
+        let how = if how == Rotation::Renewed {
             id = id.with_lineage(live.id.lineage());
             let grace = self.shared.policy().grace_time();
             Retirement::Renewed {
                 successor: id,
-                grace_until: self.finished.now.after(grace),
+                grace_until: self.done.now.after(grace),
             }
         } else {
             Retirement::Elevated { successor: id }
         };
-        let (until, now) = (live.state.absolute_expiry, self.finished.now);
-        let issue = self.list.retire_of(issued(live), retirement, until, now);
-        if let Some(at) = issue.await? {
-            let mut state = state.clone();
-            state.last_seen_at = state.last_seen_at.max(at);
-            self.issue(&state, &id)?;
-            let subject = state.authentication.as_ref().map(|who| &who.subject);
-            self.tell(events, Some((id, subject)));
-            return Ok(verdict);
-        }
-        let (verdict, event) = self.finished.without_session();
-        self.tell(event.as_slice(), None);
-        Ok(verdict)
+        Ok(Issue::Successor {
+            id,
+            of: IssuedToken::of(live),
+            how,
+            until: live.state.absolute_expiry,
+        })
     }
 
-    /// Takes the request's own token out of use; false if that was done already.
-    async fn retire(&self, how: Retirement) -> Result<bool, StoreError> {
-        let Some(live) = self.live else {
-            return Ok(false);
-        };
-        let (until, now) = (live.state.absolute_expiry, self.finished.now);
-        self.list.retire(&live.id, how, until, now).await
+    /// Whether a login needs a list of its subject's sessions.
+    fn needs_store(&self, state: &State) -> bool {
+        state.authentication.is_some() && self.shared.policy().session_limit().is_some()
     }
 
-    async fn end_all(&mut self, how: Retirement) -> Result<(), StoreError> {
-        if self.retire(how).await?
-            && let Some(live) = self.live
-        {
-            self.remove_cookie(CookieKind::of_session(live.state.authentication.is_some()));
-        }
-        if let Some(beside) = self.held.beside.take()
-            && let Some(guest) = beside.live()
-        {
-            let until = guest.state.absolute_expiry;
-            let now = self.finished.now;
-            if self.list.retire(&guest.id, how, until, now).await? {
-                self.remove_cookie(CookieKind::Guest);
+    /// Does what the plan says now that the list has answered.
+    fn finish(self, settled: Settled, answer: &Answer) -> Committed {
+        let Settled {
+            plan,
+            events,
+            mut verdict,
+        } = settled;
+        let mut cookies = SetCookies::default();
+        match plan {
+            Plan::Nothing
+            | Plan::Save {
+                why: Save::Lower, ..
+            } => self.tell(&events, None),
+            Plan::End => {
+                self.remove_ended(answer, &mut cookies);
+                self.tell(&events, None);
+            }
+            Plan::Save { state, why, .. } => match answer.issue {
+                // A token that was replaced meanwhile must not leave again: the browser has a newer one.
+                Some((id, _)) if self.live.is_some_and(Live::is_current) => {
+                    self.issue(&state, &id, &mut cookies)?;
+                    self.tell(&events, None);
+                }
+                _ if why == Save::Data && self.live.is_some() => {
+                    self.tell(&[EventKind::ResurrectionBlocked], None);
+                }
+                _ => {}
+            },
+            Plan::Rotate { mut state, .. } => match answer.issue {
+                Some((id, at)) => {
+                    state.last_seen_at = state.last_seen_at.max(at);
+                    self.issue(&state, &id, &mut cookies)?;
+                    self.tell(&events, Some((id, subject_of(&state))));
+                }
+                None if self.live.is_some() => {
+                    let (gone, event) =
+                        settle::without_session(&self.done.marks, self.done.outcome);
+                    verdict = gone;
+                    self.tell(event.as_slice(), None);
+                }
+                None => {}
+            },
+            Plan::Start { mut state, .. } => {
+                let Some((id, at)) = answer.issue else {
+                    return Err(SessionError::new(SessionErrorKind::NeedsStore));
+                };
+                self.remove_ended(answer, &mut cookies);
+                if state.authentication.is_some() && self.done.came.guest_token {
+                    cookies.remove(&self.shared.writer, CookieKind::Guest);
+                }
+                state.last_seen_at = at;
+                self.issue(&state, &id, &mut cookies)?;
+                self.tell(&events, Some((id, subject_of(&state))));
             }
         }
-        Ok(())
+        verdict.into_result(cookies)
     }
 
-    fn issue(&mut self, state: &State, id: &SessionId) -> Result<(), SessionError> {
+    /// Removes the cookies of the tokens that this request ended itself.
+    fn remove_ended(&self, answer: &Answer, cookies: &mut SetCookies) {
+        for (live, ended) in [self.live, self.guest_beside].into_iter().zip(answer.ended) {
+            if let (Some(live), true) = (live, ended) {
+                let kind = CookieKind::of_session(live.state.authentication.is_some());
+                cookies.remove(&self.shared.writer, kind);
+            }
+        }
+    }
+
+    fn issue(
+        &self,
+        state: &State,
+        id: &SessionId,
+        cookies: &mut SetCookies,
+    ) -> Result<(), SessionError> {
         let kind = CookieKind::of_session(state.authentication.is_some());
-        let token = self
-            .shared
-            .tokens
-            .seal_self_contained(kind, id, state)
-            .map_err(|_| SessionError::new(SessionErrorKind::TooLarge))?;
-        let writer = &self.shared.writer;
-        self.writes
-            .hand_out(writer, &token, state, self.finished.now);
+        let token = self.shared.tokens.seal_self_contained(kind, id, state);
+        let token = token.map_err(|_| SessionError::new(SessionErrorKind::TooLarge))?;
+        cookies.hand_out(&self.shared.writer, &token, state, self.done.now);
         Ok(())
-    }
-
-    fn remove_cookie(&mut self, kind: CookieKind) {
-        self.writes.remove(&self.shared.writer, kind);
     }
 
     fn tell(&self, events: &[EventKind], successor: Option<(SessionId, Option<&Subject>)>) {
-        self.shared
-            .tell_all(events, self.live, successor, self.finished.now);
+        tell_all(self.shared, events, self.live, successor, self.done.now);
+    }
+}
+
+/// The first token of a session that begins.
+fn first(state: &State) -> Result<Issue<'_>, SessionError> {
+    let (id, at) = (random::fresh()?.id, state.last_seen_at);
+    Ok(match subject_of(state) {
+        Some(subject) => Issue::OfLogin { id, subject, at },
+        None => Issue::OfGuest { id, at },
+    })
+}
+
+fn subject_of(state: &State) -> Option<&Subject> {
+    state.authentication.as_ref().map(|who| &who.subject)
+}
+
+impl Change<'_> {
+    fn ask(&self, list: &Revocations, now: Timestamp) -> Answer {
+        let retire = |live: &Live| list.retire(&live.id, self.end, live.state.absolute_expiry, now);
+        Answer {
+            ended: self.ended.map(|live| live.is_some_and(retire)),
+            issue: match self.issue {
+                Issue::Nothing => None,
+                Issue::OfGuest { id, at } => Some((id, at)),
+                Issue::OfLogin { id, subject, at } => Some((id, list.issue_time(subject, at))),
+                Issue::Again(token) => list
+                    .may_reissue(token.id, token.subject, token.issued_at, now)
+                    .then_some((*token.id, now)),
+                Issue::Successor { id, of, how, until } => list
+                    .retire_of(of.id, of.subject, of.issued_at, how, until, now)
+                    .map(|at| (id, at)),
+            },
+        }
+    }
+
+    async fn ask_distributed(
+        &self,
+        list: &dyn RevocationList,
+        now: Timestamp,
+    ) -> Result<Answer, StoreError> {
+        let mut ended = [false; 2];
+        for (live, ended) in self.ended.iter().zip(&mut ended) {
+            if let Some(live) = live {
+                let until = live.state.absolute_expiry;
+                *ended = list.retire(&live.id, self.end, until, now).await?;
+            }
+        }
+        let issue = match self.issue {
+            Issue::Nothing => None,
+            Issue::OfGuest { id, at } => Some((id, at)),
+            Issue::OfLogin { id, subject, at } => Some((id, list.issue_time(subject, at).await?)),
+            Issue::Again(token) => {
+                let may = list.may_reissue(token, now).await?;
+                may.then_some((*token.id, now))
+            }
+            Issue::Successor { id, of, how, until } => {
+                let issue = list.retire_of(of, how, until, now).await?;
+                issue.map(|at| (id, at))
+            }
+        };
+        Ok(Answer { ended, issue })
     }
 }

@@ -1,4 +1,4 @@
-//! [`Writes`]: the cookies that a response is to write.
+//! [`SetCookies`]: the cookies that a response is to write.
 
 use http::HeaderValue;
 
@@ -9,9 +9,9 @@ use crate::{
 
 /// The cookies that a response is to write, at most one of each name: the last word counts.
 #[derive(Debug, Default)]
-pub(crate) struct Writes(Vec<(CookieKind, HeaderValue)>);
+pub(crate) struct SetCookies(Vec<(CookieKind, HeaderValue)>);
 
-impl Writes {
+impl SetCookies {
     /// Hands out a session's token, to be kept as long as the session if it is to outlive the browser.
     pub(super) fn hand_out(
         &mut self,

@@ -2,21 +2,21 @@
 
 use std::{mem, sync::Arc};
 
-use super::{Finished, Settling, judge, set_cookies::Writes};
+use super::{Committed, HandlerDone, limit::Limit, set_cookies::SetCookies, tell_all};
 use crate::{
     cookie::CookieKind,
     middleware::{
-        admission::stored::Held,
+        backend::LoadedRecord,
         failure::{SessionError, SessionErrorKind},
         random,
         settings::Shared,
     },
     session::{
-        admit,
+        admit::lower_remembered,
         authentication::Subject,
         draft::Rotation,
         event::{EventKind, SessionEvent},
-        id::{Fresh, Secret, SessionId},
+        id::{Claim, Fresh, Lineage, Secret, SessionId},
         live::Live,
         plan::{Plan, Save, Settled, Verdict},
         record::Record,
@@ -33,49 +33,29 @@ const ATTEMPTS: u32 = 40;
 /// How often a new id is drawn because the one before was taken.
 const DRAWS: u32 = 4;
 
-/// The future that carries out a plan; it owns all it needs, so that it can outlive the request.
-pub(crate) async fn settle(
-    shared: Arc<Shared>,
-    store: Arc<dyn SessionStore>,
-    live: Option<Live>,
-    held: Held,
-    finished: Finished,
-    first: Settled,
-) -> Settling {
-    let mut task = Settle {
-        shared: &shared,
-        store: &*store,
-        live,
-        held,
-        finished,
-        writes: Writes::default(),
-    };
-    let result = match task.run(first).await {
-        Ok(verdict) => judge(verdict, task.writes),
-        Err(error) => Err(error),
-    };
-    if let Err(error) = &result {
-        shared.tell_failed_write(error, task.live.as_ref(), task.finished.now);
-    }
-    result
-}
-
 /// What became of one attempt.
 enum Attempt {
     Done(Verdict),
     Conflict,
 }
 
-pub(super) struct Settle<'a> {
-    pub(super) shared: &'a Shared,
-    pub(super) store: &'a dyn SessionStore,
+/// Carries out a plan; it owns all that it needs, so that it can outlive the request.
+pub(super) struct Task {
+    pub(super) shared: Arc<Shared>,
+    pub(super) store: Arc<dyn SessionStore>,
     pub(super) live: Option<Live>,
-    held: Held,
-    pub(super) finished: Finished,
-    writes: Writes,
+    pub(super) record: Option<LoadedRecord>,
+    pub(super) guest_beside: Option<Box<Claim>>,
+    pub(super) done: HandlerDone,
+    pub(super) cookies: SetCookies,
 }
 
-impl Settle<'_> {
+impl Task {
+    pub(super) async fn commit(mut self, first: Settled) -> Committed {
+        let verdict = self.run(first).await?;
+        verdict.into_result(self.cookies)
+    }
+
     async fn run(&mut self, first: Settled) -> Result<Verdict, SessionError> {
         let mut settled = first;
         for attempt in 0..ATTEMPTS {
@@ -87,7 +67,7 @@ impl Settle<'_> {
             if !self.reload().await? {
                 return Ok(self.gone());
             }
-            settled = settle::settle(&self.finished.settlement(self.live.as_ref(), self.shared));
+            settled = settle::settle(&self.done.settlement(self.live.as_ref(), &self.shared));
         }
         Err(SessionError::new(SessionErrorKind::Contention))
     }
@@ -99,16 +79,16 @@ impl Settle<'_> {
             verdict,
         } = settled;
         match plan {
-            Plan::Keep => self.tell(&events, None),
+            Plan::Nothing => self.tell(&events, None),
             Plan::Save { state, why, resign } => {
-                let Some((live, kept)) = self.live.as_ref().zip(self.held.kept.as_ref()) else {
+                let Some((live, loaded)) = self.live.as_ref().zip(self.record.as_ref()) else {
                     return Ok(Attempt::Done(verdict));
                 };
                 let id = live.id;
-                let (secrets, lineage) = kept.secrets();
+                let (secrets, lineage) = secrets_of(loaded);
                 let record = Record::of(state, secrets, lineage, self.shared.policy());
-                let claim = kept.claim.clone();
-                match self.replace(&id, kept.revision, &record).await? {
+                let claim = loaded.claim.clone();
+                match self.replace(&id, loaded.revision, &record).await? {
                     Replaced::Replaced(_) => {
                         if resign {
                             self.issue(&record.fields.state, &id, claim.secret());
@@ -121,13 +101,13 @@ impl Settle<'_> {
                 }
             }
             Plan::Rotate { state, how } => {
-                let Some((live, kept)) = self.live.as_ref().zip(self.held.kept.as_ref()) else {
+                let Some((live, loaded)) = self.live.as_ref().zip(self.record.as_ref()) else {
                     return Ok(Attempt::Done(verdict));
                 };
                 let id = live.id;
                 let Fresh { id: other, secret } = random::fresh()?;
-                let (mut secrets, mut lineage) = kept.secrets();
-                let now = self.finished.now;
+                let (mut secrets, mut lineage) = secrets_of(loaded);
+                let now = self.done.now;
                 if how == Rotation::Renewed {
                     let grace = self.shared.policy().grace_time();
                     secrets.renew(secret.digest(), now, now.after(grace));
@@ -136,7 +116,7 @@ impl Settle<'_> {
                     lineage = other.lineage();
                 }
                 let record = Record::of(state, secrets, lineage, self.shared.policy());
-                match self.replace(&id, kept.revision, &record).await? {
+                match self.replace(&id, loaded.revision, &record).await? {
                     Replaced::Replaced(_) => {
                         self.issue(&record.fields.state, &id, &secret);
                         self.tell(&events, None);
@@ -150,20 +130,26 @@ impl Settle<'_> {
                     self.end_all().await?;
                 }
                 let subject = state.authentication.as_ref().map(|who| &who.subject);
-                self.refuse_over_limit(subject).await?;
+                let replaced = self.live.as_ref().map(|live| live.id);
+                let limit = Limit::of(&self.shared, &self.store, subject, replaced, self.done.now);
+                if let Some(limit) = &limit {
+                    limit.refuse_over_limit().await?;
+                }
                 let fresh = self.create(&state).await?;
                 if !end_first && let Err(error) = self.end_all().await {
                     // Nobody will ever hold the new session; whether it can be taken back is not vital.
                     let _ = self.store.remove(&fresh.id).await;
                     return Err(error);
                 }
-                if let Err(error) = self.keep_limit(subject, &fresh.id).await {
+                if let Some(limit) = limit
+                    && let Err(error) = limit.enforce_limit(&fresh.id).await
+                {
                     let _ = self.store.remove(&fresh.id).await;
                     return Err(error);
                 }
                 self.tell(&events, Some((fresh.id, subject)));
                 let authenticated = subject.is_some();
-                if authenticated && self.finished.guest_came {
+                if authenticated && self.done.came.guest_token {
                     self.remove_cookie(CookieKind::Guest);
                 }
                 self.issue(&state, &fresh.id, &fresh.secret);
@@ -186,14 +172,12 @@ impl Settle<'_> {
                 fresh.id.lineage(),
                 self.shared.policy(),
             );
-            let created = self.store.create(&fresh.id, &record, self.finished.now);
+            let created = self.store.create(&fresh.id, &record, self.done.now);
             match created.await? {
                 Created::Created(_) => return Ok(fresh),
                 Created::Occupied => {
-                    self.shared.tell(&SessionEvent::new(
-                        EventKind::IdCollision,
-                        self.finished.now,
-                    ));
+                    self.shared
+                        .tell(&SessionEvent::new(EventKind::IdCollision, self.done.now));
                 }
             }
         }
@@ -208,8 +192,8 @@ impl Settle<'_> {
                 self.remove_cookie(kind);
             }
         }
-        if let Some(guest) = self.held.beside.take() {
-            let now = self.finished.now;
+        if let Some(guest) = self.guest_beside.take() {
+            let now = self.done.now;
             // A guest's token that was renewed away says nothing about the guest's session.
             if let Some(stored) = self.store.load(&guest, now).await?
                 && stored
@@ -228,28 +212,28 @@ impl Settle<'_> {
 
     /// Loads the session again after a conflict; false if it ended meanwhile.
     async fn reload(&mut self) -> Result<bool, SessionError> {
-        let Some((live, kept)) = self.live.as_mut().zip(self.held.kept.as_mut()) else {
+        let Some((live, loaded)) = self.live.as_mut().zip(self.record.as_mut()) else {
             return Ok(false);
         };
-        let now = self.finished.now;
-        let Some(stored) = self.store.load(&kept.claim, now).await? else {
+        let now = self.done.now;
+        let Some(stored) = self.store.load(&loaded.claim, now).await? else {
             return Ok(false);
         };
         let Stored {
             mut record,
             revision,
         } = stored;
-        live.standing = Some(record.fields.secrets.standing(kept.claim.secret(), now));
+        live.standing = Some(record.fields.secrets.standing(loaded.claim.secret(), now));
         live.state = mem::take(&mut record.fields.state);
-        admit::lower_remembered(&mut live.state, now, self.shared.policy());
-        kept.record = record;
-        kept.revision = revision;
+        lower_remembered(&mut live.state, now, self.shared.policy());
+        loaded.record = record;
+        loaded.revision = revision;
         Ok(true)
     }
 
     /// The session ended while the handler ran: nothing brings it back.
     fn gone(&self) -> Verdict {
-        let (verdict, event) = self.finished.without_session();
+        let (verdict, event) = settle::without_session(&self.done.marks, self.done.outcome);
         self.tell(event.as_slice(), None);
         verdict
     }
@@ -260,7 +244,7 @@ impl Settle<'_> {
         revision: Revision,
         record: &Record,
     ) -> Result<Replaced, StoreError> {
-        let now = self.finished.now;
+        let now = self.done.now;
         self.store.replace(id, revision, record, now).await
     }
 
@@ -271,16 +255,20 @@ impl Settle<'_> {
             .tokens
             .seal_reference(kind, id, secret, state.absolute_expiry);
         let writer = &self.shared.writer;
-        self.writes
-            .hand_out(writer, &token, state, self.finished.now);
+        self.cookies.hand_out(writer, &token, state, self.done.now);
     }
 
     fn remove_cookie(&mut self, kind: CookieKind) {
-        self.writes.remove(&self.shared.writer, kind);
+        self.cookies.remove(&self.shared.writer, kind);
     }
 
     fn tell(&self, events: &[EventKind], successor: Option<(SessionId, Option<&Subject>)>) {
-        self.shared
-            .tell_all(events, self.live.as_ref(), successor, self.finished.now);
+        let live = self.live.as_ref();
+        tell_all(&self.shared, events, live, successor, self.done.now);
     }
+}
+
+fn secrets_of(loaded: &LoadedRecord) -> (Secrets, Lineage) {
+    let fields = &loaded.record.fields;
+    (fields.secrets.clone(), fields.lineage)
 }

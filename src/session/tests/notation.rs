@@ -6,6 +6,8 @@ use smol_str::SmolStr;
 
 use crate::session::{
     authentication::{AssuranceLevel, Authentication, Elevation, Subject},
+    binding::Client,
+    came::Came,
     entries::{Entries, Entry},
     id::SessionId,
     live::Live,
@@ -62,6 +64,15 @@ pub(super) fn live(text: &str) -> Option<Live> {
         },
         stale_key: has("stale"),
     })
+}
+
+/// What came with a request of a client of this digest, perhaps with a retired token.
+pub(super) fn came(retired_token: bool, client: &[u8]) -> Came {
+    Came {
+        retired_token,
+        guest_token: false,
+        client: Client::new([client.into()].into(), Default::default()),
+    }
 }
 
 /// Logged in at level 1, elevated if `level` is higher.
@@ -127,7 +138,7 @@ fn mark(text: &str) -> Mark {
 /// the answer stands.
 pub(super) fn show(settled: &Settled) -> String {
     let plan = match &settled.plan {
-        Plan::Keep => "keep".to_owned(),
+        Plan::Nothing => "keep".to_owned(),
         Plan::End => "end".to_owned(),
         Plan::Save { state, why, resign } => {
             let resign = if *resign { " resign" } else { "" };

@@ -1,6 +1,6 @@
 //! `settle`: every row of what marks do, by outcome, and by how firmly the request still holds its session.
 
-use super::notation::{NOW, live, marks, show};
+use super::notation::{NOW, came, live, marks, show};
 use crate::session::{
     event::EventKind::{self, ElevationRefused, ResurrectionBlocked},
     mark::{Login, Mark},
@@ -15,10 +15,9 @@ use Outcome::{Answered, Dropped, ServerError};
 fn settled(who: &str, text: &str, outcome: Outcome, policy: &SessionPolicy) -> Settled {
     settle(&Settlement {
         live: live(who).as_ref(),
-        barred: who.contains("retired"),
+        came: &came(who.contains("retired"), &[]),
         marks: &marks(text),
         outcome,
-        binding: &[],
         now: NOW,
         policy,
     })
@@ -170,10 +169,9 @@ fn only_who_is_logged_in_is_bound_to_a_client() {
         live.state.binding = remembered.into();
         let settled = settle(&Settlement {
             live: Some(&live),
-            barred: false,
+            came: &came(false, client),
             marks: &marks("put:x:1"),
             outcome: Answered,
-            binding: client,
             now: NOW,
             policy: &SessionPolicy::default(),
         });
@@ -299,10 +297,9 @@ fn a_login_of_no_usable_subject_changes_nothing_but_what_lowers() {
         list.push((NOW, Mark::Login(Login::new(""))));
         let input = Settlement {
             live: alice.as_ref(),
-            barred: false,
+            came: &came(false, &[]),
             marks: &list,
             outcome,
-            binding: &[],
             now: NOW,
             policy: &policy,
         };

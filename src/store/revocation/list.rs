@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::{Retirement, Standing};
 use crate::{
-    session::{authentication::Subject, id::SessionId, time::Timestamp},
+    session::{authentication::Subject, id::SessionId, live::Live, time::Timestamp},
     store::StoreFuture,
 };
 
@@ -144,5 +144,10 @@ impl<'a> IssuedToken<'a> {
             subject,
             issued_at,
         }
+    }
+
+    /// The token that opened a session.
+    pub(crate) fn of(live: &'a Live) -> Self {
+        Self::new(&live.id, live.subject(), live.state.last_seen_at)
     }
 }

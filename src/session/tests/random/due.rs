@@ -48,7 +48,7 @@ proptest! {
         prop_assert_eq!(asked, case.is_due_in_words());
         let settled = case.settle();
         if !asked || case.outcome == Outcome::Dropped {
-            prop_assert_eq!(settled.plan, Plan::Keep);
+            prop_assert_eq!(settled.plan, Plan::Nothing);
             prop_assert!(settled.events.is_empty());
             prop_assert_eq!(settled.verdict, Verdict::Stands);
         }
@@ -61,15 +61,15 @@ proptest! {
         let settled = case.settle();
         prop_assert_eq!(settled.verdict, Verdict::Stands);
         let Some(live) = case.live.as_ref().filter(|live| {
-            let serves = live.opens() && !live.suspended && !case.barred;
+            let serves = live.opens() && !live.suspended && !case.retired_token;
             serves && case.outcome != Outcome::Dropped
         }) else {
-            prop_assert_eq!(settled.plan, Plan::Keep);
+            prop_assert_eq!(settled.plan, Plan::Nothing);
             return Ok(());
         };
         let current = live.is_current();
         match settled.plan {
-            Plan::Keep => {
+            Plan::Nothing => {
                 prop_assert!(!case.touch_is_due() && !live.rebind);
                 prop_assert!(!current || !case.renewal_is_due() && !live.stale_key);
             }

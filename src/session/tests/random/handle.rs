@@ -16,7 +16,7 @@ use crate::session::{
     csrf::CsrfToken,
     data::DataKey,
     event::SessionEvent,
-    handle::{Environment, Session},
+    handle::{Environment, Session, Unadmitted},
     id::Lineage,
     mark::Mark,
     plan::{Plan, Verdict},
@@ -50,7 +50,7 @@ fn perform(case: &Case) -> Session {
     let layer = Arc::new(Layer::default());
     let environment = Arc::clone(&layer) as _;
     let session = match &case.live {
-        Some(live) => Session::holding(live.clone(), environment, NOW),
+        Some(live) => Unadmitted::new(live.clone(), environment, NOW).admitted(),
         None => Session::new(environment, NOW),
     };
     let key = |name: &str| DataKey::<String>::named(name).unwrap();
@@ -138,14 +138,14 @@ proptest! {
         // An unanswered, refused, barred or suspended request is told so, and keeps what was there.
         if case.outcome != Outcome::Answered
             || settled.verdict != Verdict::Stands
-            || case.barred
+            || case.retired_token
             || case.is_suspended() && case.last_stretch().0.is_none()
             || lost
         {
             return Ok(());
         }
         let after = match &settled.plan {
-            Plan::Keep => case.live.as_ref().map(|live| &live.state),
+            Plan::Nothing => case.live.as_ref().map(|live| &live.state),
             Plan::End => None,
             Plan::Save { state, .. } | Plan::Rotate { state, .. } | Plan::Start { state, .. } => Some(state),
         };
@@ -161,7 +161,7 @@ proptest! {
         if case.outcome != Outcome::Answered
             || settled.verdict != Verdict::Stands
             || case.logs_out()
-            || case.barred
+            || case.retired_token
             || case.is_suspended()
             || !alone
         {

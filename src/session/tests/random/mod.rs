@@ -20,7 +20,7 @@ use proptest::{
 };
 use smol_str::SmolStr;
 
-use super::notation::NOW;
+use super::notation::{NOW, came};
 use crate::session::{
     admit::lower_remembered,
     authentication::{AssuranceLevel, Authentication, Elevation, Subject},
@@ -53,10 +53,10 @@ fn cases() -> Config {
 #[derive(Clone, Debug)]
 struct Case {
     live: Option<Live>,
-    barred: bool,
+    retired_token: bool,
     marks: Vec<(Timestamp, Mark)>,
     outcome: Outcome,
-    binding: Box<[u8]>,
+    client: Box<[u8]>,
     policy: SessionPolicy,
 }
 
@@ -64,10 +64,9 @@ impl Case {
     fn settle(&self) -> Settled {
         settle(&Settlement {
             live: self.live.as_ref(),
-            barred: self.barred,
+            came: &came(self.retired_token, &self.client),
             marks: &self.marks,
             outcome: self.outcome,
-            binding: &self.binding,
             now: NOW,
             policy: &self.policy,
         })
@@ -87,21 +86,21 @@ fn case() -> impl Strategy<Value = Case> {
     let request = (policy(), vec((0..MINUTE, mark()), 0..9), outcome());
     let held = option::weighted(0.85, session());
     (request, held, any::<bool>(), vec(any::<u8>(), 0..3)).prop_map(
-        |((policy, mut marks, outcome), live, retired_came, binding)| {
+        |((policy, mut marks, outcome), live, retired_came, client)| {
             marks.sort_by_key(|(age, _)| std::cmp::Reverse(*age));
             let live = live.map(|live| admitted(live, &policy));
             let visitor = live.as_ref().is_none_or(|live| live.subject().is_none());
             Case {
                 live,
                 // Who is logged in came with a token that is not retired.
-                barred: retired_came && visitor,
+                retired_token: retired_came && visitor,
                 marks: marks
                     .into_iter()
                     .enumerate()
                     .map(|(at, (age, mark))| (ago(age), signed(mark, at)))
                     .collect(),
                 outcome,
-                binding: binding.into(),
+                client: client.into(),
                 policy,
             }
         },

@@ -44,7 +44,7 @@ proptest! {
                 prop_assert_eq!(user.map(|who| &who.subject), before.map(|who| &who.subject));
                 prop_assert_eq!(user.map(|who| who.level), before.map(|who| who.level));
             }
-            (Plan::Keep | Plan::End, _, _) => {}
+            (Plan::Nothing | Plan::End, _, _) => {}
         }
     }
 
@@ -154,7 +154,7 @@ proptest! {
         let settled = case.settle();
         let before = case.live.as_ref().and_then(|live| live.state.authentication.clone());
         match settled.plan {
-            Plan::Keep | Plan::End | Plan::Start { .. } => {}
+            Plan::Nothing | Plan::End | Plan::Start { .. } => {}
             Plan::Rotate { how: Rotation::Renewed, state } => {
                 prop_assert_eq!(state.authentication, before);
             }
@@ -218,7 +218,7 @@ proptest! {
     #[test]
     fn a_request_with_a_retired_token_writes_nothing_but_a_login(mut case in case()) {
         let visits = case.live.as_ref().is_none_or(|live| live.subject().is_none());
-        case.barred = visits;
+        case.retired_token = visits;
         let settled = case.settle();
         let user = written(&settled.plan).and_then(|state| state.authentication.as_ref());
         let writes = matches!(settled.plan, Plan::Save { .. } | Plan::Rotate { .. } | Plan::Start { .. });

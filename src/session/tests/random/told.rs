@@ -36,7 +36,7 @@ proptest! {
             },
             Plan::Save { why: Save::Lower, .. } => told(&[SteppedDown]),
             Plan::Save { resign, .. } => !resign || told(&[Resigned]),
-            Plan::Keep => true,
+            Plan::Nothing => true,
         };
         prop_assert!(is_told, "{:?} and {:?}", settled.plan, settled.events);
         let afterwards = matches!(settled.plan, Plan::Start { end_first: true, .. });
