@@ -92,8 +92,8 @@ where
     type Rejection = AuthenticationRejection;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
-        let anybody = Requirement::default();
-        let user = anybody.check(&parts.extensions);
+        let logged_in = Requirement::default();
+        let user = logged_in.check(&parts.extensions);
         user.map_err(AuthenticationRejection)
     }
 }
@@ -121,7 +121,7 @@ pub struct AuthenticatedAt<const LEVEL: u8>(pub AuthenticatedSession);
 impl<const LEVEL: u8> AuthenticatedAt<LEVEL> {
     const REQUIRED: AssuranceLevel = match AssuranceLevel::new(LEVEL) {
         Some(level) => level,
-        None => panic!("level 0 is nobody: use Session"),
+        None => panic!("level 0 means that nobody is logged in: use `Session`"),
     };
 }
 

@@ -1,12 +1,12 @@
 //! Misuse that must not compile. Each block is a test.
 //!
-//! Nobody but the layer makes a logged-in session (R18):
+//! Only the layer makes a logged-in session (R18):
 //!
 //! ```compile_fail,E0423
 //! let forged = |session: tower_session_guard::Session| tower_session_guard::AuthenticatedSession(session);
 //! ```
 //!
-//! Nobody but the cookie reader makes a claim:
+//! Only the cookie reader makes a claim:
 //!
 //! ```compile_fail,E0624
 //! let id = tower_session_guard::SessionId::from_bytes([0; 16]);
@@ -21,7 +21,7 @@
 //! }
 //! ```
 //!
-//! Nobody logs in at level 0:
+//! There is no login at level 0:
 //!
 //! ```compile_fail,E0308
 //! fn log_in(session: &tower_session_guard::Session) {

@@ -110,9 +110,9 @@ fn leads_to(answer: &Answer, location: &str) {
 /// R17.
 #[tokio::test]
 async fn looking_around_leaves_no_cookie() {
-    let mut visitor = site(&clock());
+    let mut anonymous = site(&clock());
     for path in ["/", "/login", "/style.css", "/transfer"] {
-        assert!(visitor.get(path).await.sets_nothing(), "{path}");
+        assert!(anonymous.get(path).await.sets_nothing(), "{path}");
     }
 }
 

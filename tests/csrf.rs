@@ -65,7 +65,7 @@ async fn holds(client: &Client, token: &str, cookie: (&str, &str)) -> bool {
 }
 
 #[tokio::test]
-async fn a_visitor_without_a_session_has_no_token_and_none_is_accepted() {
+async fn an_anonymous_request_has_no_token_and_none_is_accepted() {
     for client in clients() {
         let answer = client.get("/token", &[]).await;
         assert_eq!(answer.body, "");

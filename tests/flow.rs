@@ -303,12 +303,15 @@ async fn an_untouched_visit_sets_no_cookie_and_tells_no_event() {
         assert!(client.mark("put:k:v,remove:k", &[]).await.sets_nothing());
         assert_eq!(
             events.take(),
-            [EventKind::ElevationOfNobody, EventKind::RenewalOfNobody]
+            [
+                EventKind::ElevationWithoutLogin,
+                EventKind::RenewalWithoutSession
+            ]
         );
     }
 }
 
-/// R52, A03: two valid tokens are nobody's, and a login works as a first visitor's.
+/// R52, A03: two valid tokens count as none, and a login works as without any.
 #[tokio::test]
 async fn two_valid_tokens_are_anonymous_and_nothing_is_removed() {
     let events = Events::default();
@@ -461,7 +464,7 @@ async fn a_token_under_an_older_key_is_signed_again_without_rotation() {
         let answer = client.get("/whoami", &[(SESSION, &first)]).await;
         let second = answer.cookie(SESSION).expect("it is signed again");
         assert_eq!(answer.headers["cache-control"], "no-store");
-        assert_eq!(events.take(), [EventKind::Resigned]);
+        assert_eq!(events.take(), [EventKind::TokenReSigned]);
         assert!(
             client
                 .get("/whoami", &[(SESSION, &second)])

@@ -216,7 +216,7 @@ async fn a_clock_that_runs_a_little_behind_takes_the_others_tokens() {
 
 /// R65: what the store has not cleared away yet is expired all the same.
 #[tokio::test]
-async fn an_expired_visitors_session_gives_nothing() {
+async fn an_expired_guest_session_gives_nothing() {
     let policy = SessionPolicy::aal2().idle(seconds(60)).unwrap();
     for (client, time) in clients(&policy, &Events::default()) {
         let guest = client.guest().await;

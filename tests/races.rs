@@ -80,7 +80,7 @@ async fn a_write_after_a_logout_revives_nothing() {
     }
 }
 
-/// R15: a request with a retired token writes nothing, whatever dead token of a visitor came beside it.
+/// R15: a request with a retired token writes nothing, whatever dead token of a guest came beside it.
 #[tokio::test]
 async fn a_dead_guest_token_beside_a_retired_one_opens_no_way_to_write() {
     let events = Events::default();
@@ -95,7 +95,10 @@ async fn a_dead_guest_token_beside_a_retired_one_opens_no_way_to_write() {
         assert!(answer.sets_nothing());
         let told = events.take();
         assert!(told.contains(&EventKind::SupersededToken), "{told:?}");
-        assert!(told.contains(&EventKind::WriteOfRetiredDropped), "{told:?}");
+        assert!(
+            told.contains(&EventKind::RetiredTokenDataDropped),
+            "{told:?}"
+        );
     }
 }
 
@@ -161,7 +164,7 @@ async fn of_parallel_elevations_one_wins() {
     }
 }
 
-/// R11: each of many logins with one visitor's token gets a session of its own.
+/// R11: each of many logins with one guest token gets a session of its own.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn parallel_logins_get_distinct_sessions() {
     for (client, _) in clients(&Events::default()) {
@@ -205,10 +208,10 @@ async fn parallel_writes_to_different_keys_are_all_kept() {
     }
 }
 
-/// Invariant 6, R05: a request that was under way when its session's token was replaced reads the visitor's
+/// Invariant 6, R05: a request that was under way when its session's token was replaced reads the guest
 /// session that came beside it, may end it, and writes nothing into it.
 #[tokio::test]
-async fn beside_a_retired_token_a_visitors_session_is_only_read_or_ended() {
+async fn beside_a_retired_token_a_guest_session_is_only_read_or_ended() {
     let events = Events::default();
     for (client, _) in clients(&events) {
         let retired = client.login("alice").await;

@@ -7,7 +7,7 @@ use http::{HeaderValue, Method, Request, Response};
 use crate::scenario::{READ, Scenario};
 use crate::subject::Body;
 
-/// The cookies of one visitor.
+/// The cookies of one browser.
 #[derive(Clone, Debug, Default)]
 pub struct Jar(Vec<(String, String)>);
 
@@ -123,7 +123,7 @@ pub fn request(path: &'static str, cookie: Option<HeaderValue>) -> Request<Body>
     request
 }
 
-/// A request of a scenario for a visitor with these cookies.
+/// A request of a scenario for a browser with these cookies.
 #[must_use]
 pub fn request_of(scenario: Scenario, jar: &Jar) -> Request<Body> {
     let cookie = match scenario {

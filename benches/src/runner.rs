@@ -88,7 +88,7 @@ impl Runner {
         let mut jar = self.guest();
         assert!(
             !jar.is_empty(),
-            "{name}: a visitor who wrote something has a cookie"
+            "{name}: an anonymous request that wrote something gets a cookie"
         );
         let as_guest = request(READ, jar.header());
         assert_eq!(

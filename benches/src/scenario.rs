@@ -11,7 +11,7 @@ pub enum Scenario {
     S2,
     /// The same cookie with one character changed.
     S3,
-    /// A visitor's cookie that holds one value; the handler logs somebody in, so the token changes.
+    /// A guest cookie that holds one value; the handler logs somebody in, so the token changes.
     S4,
     /// As S2, among twenty other cookies.
     S5,

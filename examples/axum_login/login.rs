@@ -79,7 +79,7 @@ pub(crate) async fn form(session: Session, Query(next): Query<Next>) -> Html<Str
 }
 
 fn login_page(session: &Session, next: &ReturnPath, error: &str) -> Html<String> {
-    // No CSRF token: a visitor has no session to bind one to. tower-http's layer guards the login.
+    // No CSRF token: an anonymous request has no session to bind one to. tower-http's layer guards the login.
     let body = format!(
         r#"{error}<form class="card" method="post" action="/login">
 <input type="hidden" name="next" value="{next}">

@@ -19,7 +19,7 @@ pub use self::{
 /// (draft-ietf-httpbis-rfc6265bis, section 5.6).
 const MAX_NAME_AND_VALUE: usize = 4096;
 
-/// Which of the two cookies: that of a visitor's session with data, or that of a logged-in one.
+/// Which of the two cookies: that of a guest session, or that of a logged-in one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum CookieKind {
     Guest,

@@ -10,8 +10,8 @@ use crate::error::ConfigError;
 
 /// The names and attributes of the two cookies, such that browsers take them and can remove them again.
 ///
-/// The default is `__Host-Http-session` for whoever is logged in and `__Host-Http-session-guest` for a
-/// visitor whose session has data, both with `Path=/; Secure; HttpOnly; SameSite=Lax`. Browsers that know
+/// The default is `__Host-Http-session` for logged-in users and `__Host-Http-session-guest` for guests, who
+/// have a session with data and no login, both with `Path=/; Secure; HttpOnly; SameSite=Lax`. Browsers that know
 /// the `Http-` part refuse such a cookie from a script or another host; older ones treat the name as
 /// `__Host-`. Current Chromium and Firefox take it over plain HTTP from `localhost` too.
 ///
@@ -74,7 +74,7 @@ impl CookiePolicy {
         &self.session
     }
 
-    /// The name of the guest cookie, which a visitor whose session has data holds.
+    /// The name of the guest cookie, which holds a session with data and no login.
     #[must_use]
     pub const fn guest_name(&self) -> &CookieName {
         &self.guest
@@ -203,7 +203,7 @@ impl CookiePolicyBuilder {
     /// Asks browsers at a logout to forget what they cached and stored of this origin
     /// (`Clear-Site-Data: "cache", "storage"`, W3C Clear Site Data).
     ///
-    /// Off unless called, since it also empties what the application keeps in the browser for visitors.
+    /// Off unless called, since it also empties what the application keeps in the browser for users who are not logged in.
     /// It never says `"cookies"`: browsers delete the cookies that come with such a response too, and a
     /// handler that says so beside a cookie of ours has that word taken out, whether or not this is on.
     pub fn clear_site_data_on_logout(mut self) -> Self {

@@ -27,7 +27,7 @@ const EXPIRY_END: usize = KeyId::LEN + 8;
 /// A short-lived, signed cookie of its own for one federated login under way: its `state`, its `nonce`,
 /// its PKCE verifier, and where to go afterwards.
 ///
-/// It is apart from the session, so that a login needs no visitor's session and the session cookie keeps
+/// It is apart from the session, so that a login needs no guest session and the session cookie keeps
 /// its `SameSite`. The value is signed under a key derived from the ring for this cookie's name, not
 /// encrypted: the browser's owner can read it. It holds for ten minutes unless
 /// [`lasting`](Self::lasting) says otherwise. A browser has one at a time; a second login that begins
@@ -41,7 +41,7 @@ const EXPIRY_END: usize = KeyId::LEN + 8;
 /// | response mode | the browser sends | this cookie needs | `SameSite` of the session cookie |
 /// |---|---|---|---|
 /// | `query`: a `GET` | cookies with `Lax` and `None` | [`new`](Self::new), which is `Lax` | any: the callback sets it and reads nothing of it |
-/// | `form_post`: a `POST` from another site | cookies with `None` only | [`for_form_post`](Self::for_form_post) | any, likewise; a visitor's session with `Lax` does not come, so its carried data is left behind |
+/// | `form_post`: a `POST` from another site | cookies with `None` only | [`for_form_post`](Self::for_form_post) | any, likewise; a guest session with `Lax` does not come, so its carried data is left behind |
 ///
 /// After the callback, whose chain of redirects began on another site, a browser holds a cookie with
 /// `SameSite=Strict` back: the page that the callback redirects to would show nobody logged in. With

@@ -91,7 +91,7 @@ impl KeyRing {
     /// One fresh key from the operating system's random source.
     ///
     /// Tokens die with the process, and no other process accepts them: for tests, for development, and
-    /// for a single server whose visitors may lose their sessions at a restart.
+    /// for a single server whose sessions may be lost at a restart.
     ///
     /// # Errors
     ///

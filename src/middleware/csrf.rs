@@ -57,7 +57,7 @@ impl CsrfKeys {
 }
 
 fn tag(mac: &Mac, lineage: Lineage, subject: Option<&Subject>, salt: &[u8]) -> [u8; TAG_LEN] {
-    // A subject has at least one byte, so a visitor's empty one is nobody's.
+    // A subject has at least one byte, so the empty one of a guest session is no subject's.
     let subject = subject.map_or("", Subject::as_str);
     mac.tag_parts(&[&lineage.0, subject.as_bytes(), salt])
 }

@@ -5,8 +5,8 @@ use super::{
     state::State, time::Timestamp,
 };
 
-/// Decides whether a session whose token came under a cookie for `authenticated` sessions (or for
-/// visitors') opens at `now`.
+/// Decides whether a session opens at `now` whose token came in the cookie for `authenticated` sessions, or
+/// in the guest cookie.
 pub(crate) fn admit(
     state: &State,
     standing: Standing,

@@ -1,4 +1,4 @@
-//! [`AuthenticatedSession`]: a session of which somebody is known to be logged in.
+//! [`AuthenticatedSession`]: the session of a logged-in user.
 
 use std::{fmt, time::Duration};
 
@@ -12,13 +12,13 @@ use super::{
 
 /// The logged-in session of a request, as it was when the request came.
 ///
-/// It lies in the request's extensions only when somebody is logged in, and nobody but the layer can
-/// make one. Marks of the running handler do not change what it tells; [`Session`] shows those.
+/// It is in the request's extensions only if a user is logged in, and only the layer can make
+/// one. Marks of the running handler do not change what it tells; [`Session`] shows those.
 #[derive(Clone)]
 pub struct AuthenticatedSession(Session);
 
 impl Session {
-    /// The logged-in session as it was when the request came, if anybody was logged in.
+    /// The logged-in session as it was when the request came, if a user was logged in.
     #[must_use]
     pub fn authenticated(&self) -> Option<AuthenticatedSession> {
         self.touch_read();

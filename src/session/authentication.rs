@@ -68,7 +68,7 @@ subject_from_integer!(i32, i64, u32, u64, u128);
 
 /// How strongly a user proved who they are: 1 to 255, higher is stronger.
 ///
-/// Nobody logged in is level 0, which is `None` where a level is optional. The constants carry the
+/// Level 0 means that nobody is logged in; it is `None` where a level is optional. The constants carry the
 /// names of NIST SP 800-63B's authenticator assurance levels; what each number means is the
 /// application's to say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

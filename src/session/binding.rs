@@ -12,8 +12,8 @@ use super::event::EventKind;
 pub enum OnChange {
     /// An event tells, once; the session goes on and takes the new client for its own.
     Tell,
-    /// For this client the session is worth nothing until its user logs in again: level 0, nobody logged
-    /// in, no data. It goes on for the client that it belongs to.
+    /// The session is suspended for this client until its user logs in again: the client is anonymous, at
+    /// level 0 and without data. The session goes on for the client that it belongs to.
     Ask,
     /// The session ends, for everybody.
     End,
@@ -45,6 +45,8 @@ pub(crate) type PartDigest = [u8; 16];
 
 const KEY_ID_LEN: usize = 3;
 const ENTRY_LEN: usize = 1 + size_of::<PartDigest>();
+/// The most that [`encode`] writes.
+pub(crate) const MAX_LEN: usize = KEY_ID_LEN + ClientPart::COUNT * ENTRY_LEN;
 
 /// The digests of one client under one key, as a record keeps them: the key's id, then for each part
 /// that the client showed its number and its digest.
@@ -52,7 +54,7 @@ pub(crate) fn encode(
     key_id: [u8; KEY_ID_LEN],
     parts: [Option<PartDigest>; ClientPart::COUNT],
 ) -> Box<[u8]> {
-    let mut out = Vec::with_capacity(KEY_ID_LEN + ClientPart::COUNT * ENTRY_LEN);
+    let mut out = Vec::with_capacity(MAX_LEN);
     out.extend_from_slice(&key_id);
     for (part, digest) in ClientPart::ALL.into_iter().zip(parts) {
         if let Some(digest) = digest {

@@ -6,7 +6,7 @@ use serde::{Serialize, de::DeserializeOwned};
 
 /// The name of an entry of the session's data, and the type of its value.
 ///
-/// Values are kept as JSON. What an anonymous visitor wrote is dropped at the login, since an attacker
+/// Values are kept as JSON. What a guest wrote is dropped at the login, since an attacker
 /// may have planted it, unless the key was declared [`carried`](Self::carried). The holder of a
 /// self-contained token can read names and values.
 ///
@@ -63,9 +63,9 @@ impl<T> DataKey<T> {
         })
     }
 
-    /// Declares that a visitor's value survives their login.
+    /// Declares that a guest's value survives their login.
     ///
-    /// The value may have been planted by somebody else: carry only what is harmless then.
+    /// The value may have been planted by an attacker: carry only what is harmless then.
     #[must_use]
     pub const fn carried(mut self) -> Self {
         self.carried = true;

@@ -95,7 +95,7 @@ impl Draft {
             }
             Mark::Elevate { level, lasting } => {
                 let Some(who) = &mut self.authentication else {
-                    return Some(EventKind::ElevationOfNobody);
+                    return Some(EventKind::ElevationWithoutLogin);
                 };
                 who.elevate(*level, lasting.map(|time| at.after(time)), at);
                 self.rotation = Some(Rotation::Elevated);
@@ -103,7 +103,7 @@ impl Draft {
             }
             Mark::StepDown => {
                 let Some(who) = &mut self.authentication else {
-                    return Some(EventKind::ElevationOfNobody);
+                    return Some(EventKind::StepDownWithoutLogin);
                 };
                 who.elevation = None;
                 self.rotation = Some(Rotation::SteppedDown);
@@ -111,7 +111,7 @@ impl Draft {
             }
             Mark::Renew => {
                 if !self.exists() {
-                    return Some(EventKind::RenewalOfNobody);
+                    return Some(EventKind::RenewalWithoutSession);
                 }
                 // A renewal never softens a change of privilege, which has no grace.
                 self.rotation.get_or_insert(Rotation::Renewed);

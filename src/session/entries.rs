@@ -77,7 +77,7 @@ impl Entries {
         Self::collect(self.iter().filter(|entry| entry.name != name))
     }
 
-    /// What survives a visitor's login.
+    /// What survives a guest's login.
     pub(crate) fn carried(&self) -> Self {
         Self::collect(self.iter().filter(|entry| entry.carried))
     }

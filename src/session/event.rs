@@ -35,9 +35,10 @@ macro_rules! kinds {
 }
 
 kinds! {
-    /// A visitor's session began, because something was put into it.
+    /// A guest session began, because data was put into it.
     Created = "created" at Info,
-    /// A visitor logged in: a new session began and the visitor's own ended.
+    /// A user logged in where nobody was logged in: a new session began, and the guest session that the
+    /// request came with, if any, ended.
     LoggedIn = "logged_in" at Info,
     /// The subject who was logged in logged in again: a new session replaced theirs.
     Reauthenticated = "reauthenticated" at Info,
@@ -53,8 +54,8 @@ kinds! {
     RenewedByPolicy = "renewed_by_policy" at Info,
     /// The session ended at the application's word.
     LoggedOut = "logged_out" at Info,
-    /// A token under an older key was signed again under the present one.
-    Resigned = "resigned" at Info,
+    /// A token signed with an older key was signed again with the current one.
+    TokenReSigned = "token_re_signed" at Info,
 
     /// The session was not used for as long as the idle timeout.
     ExpiredIdle = "expired_idle" at Info,
@@ -70,7 +71,7 @@ kinds! {
     TokenExpired = "token_expired" at Info,
     /// A token was issued later than now, beyond what clocks may differ.
     TokenFromTheFuture = "token_from_the_future" at Warning,
-    /// Two different valid tokens came under one name: somebody plants cookies.
+    /// Two different valid tokens came under one name, which means that cookies are planted.
     DuplicateTokens = "duplicate_tokens" at Warning,
     /// A well-signed token names a session that is not there.
     UnknownSession = "unknown_session" at Warning,
@@ -97,21 +98,23 @@ kinds! {
     LoginRefused = "login_refused" at Warning,
     /// An elevation was refused because the session ended or its token was replaced meanwhile.
     ElevationRefused = "elevation_refused" at Warning,
-    /// An elevation or a step-down was asked for while nobody was logged in.
-    ElevationOfNobody = "elevation_of_nobody" at Warning,
+    /// An elevation was asked for while nobody was logged in.
+    ElevationWithoutLogin = "elevation_without_login" at Warning,
+    /// A step-down was asked for while nobody was logged in.
+    StepDownWithoutLogin = "step_down_without_login" at Warning,
     /// A renewal was asked for where there is no session.
-    RenewalOfNobody = "renewal_of_nobody" at Info,
+    RenewalWithoutSession = "renewal_without_session" at Info,
     /// A renewal was skipped because the token had been replaced meanwhile.
     RenewalSkipped = "renewal_skipped" at Info,
     /// A write was dropped because its session had ended meanwhile; it was not brought back.
     ResurrectionBlocked = "resurrection_blocked" at Warning,
-    /// A write was dropped because its request came with a replaced token.
-    WriteOfRetiredDropped = "write_of_retired_dropped" at Info,
+    /// Data was dropped because its request came with a replaced token.
+    RetiredTokenDataDropped = "retired_token_data_dropped" at Info,
     /// Something was marked after the response's head had left; it changed nothing.
     LateMark = "late_mark" at Warning,
 
-    /// A write was dropped because its session is suspended for the client that asked.
-    WriteOfSuspendedDropped = "write_of_suspended_dropped" at Warning,
+    /// Data was dropped because its session is suspended for the client that sent the request.
+    SuspendedSessionDataDropped = "suspended_session_data_dropped" at Warning,
     /// A login was refused because its subject has as many sessions as the policy allows.
     LoginOverLimit = "login_over_limit" at Warning,
     /// A session was ended because its subject logged in once more than the policy allows at a time.
@@ -123,7 +126,7 @@ kinds! {
     ClientAddressChanged = "client_address_changed" at Info,
     /// A session came from a client with another proof, or with none.
     ClientProofChanged = "client_proof_changed" at Warning,
-    /// A session counts as nobody's for a client that it does not belong to.
+    /// A session was suspended for a client that it does not belong to: the request counts as anonymous.
     SessionSuspended = "session_suspended" at Warning,
     /// A session was ended because another client used it.
     SessionEndedByBinding = "session_ended_by_binding" at Alert,
@@ -156,7 +159,7 @@ pub enum Severity {
     Info,
     /// Rare in ordinary life; many of them are an attack or a mistake.
     Warning,
-    /// Somebody should look.
+    /// An operator should look.
     Alert,
 }
 

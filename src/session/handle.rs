@@ -68,7 +68,7 @@ struct Inner<L: ?Sized> {
     admitted_at: Timestamp,
     read: AtomicBool,
     pending: Mutex<Pending>,
-    /// What the request holds, or nothing: one or none, so that nobody's session takes no room for it.
+    /// What the request holds: one or none, so that an anonymous request takes no room for it.
     live: L,
 }
 
@@ -134,7 +134,7 @@ impl fmt::Debug for Unadmitted {
 }
 
 impl Session {
-    /// Nobody's session.
+    /// The handle of an anonymous request.
     pub(crate) fn new(environment: Arc<dyn Environment>, admitted_at: Timestamp) -> Self {
         Self(Inner::make(environment, admitted_at, []))
     }
@@ -142,7 +142,7 @@ impl Session {
     /// Says that a user proved who they are.
     ///
     /// A new session with a new token begins and the one that the request came with ends, at once and
-    /// everywhere. Both timers restart. A visitor's data is dropped unless its key is
+    /// everywhere. Both timers restart. A guest's data is dropped unless its key is
     /// [carried](DataKey::carried); the same subject's data is kept; another subject's never is.
     pub fn login(&self, login: impl Into<Login>) {
         self.mark(Mark::Login(login.into()));
@@ -150,9 +150,10 @@ impl Session {
 
     /// Says that the logged-in user proved themselves at `level`, until the session ends.
     ///
-    /// The token is replaced, the time of authentication moves to now, the absolute limit stays. The level
-    /// never falls by it, and a proof weaker than the level that holds moves no time. Of nobody logged in, it changes nothing and leaves an event. If the session
-    /// ended or its token was replaced while the handler ran, the response becomes 401.
+    /// The token is replaced, the time of authentication moves to now, and the absolute limit stays. The level
+    /// never falls, and a proof weaker than the level that holds does not move the time of authentication. If
+    /// nobody is logged in, nothing changes and an event is emitted. If the session ended or its token was
+    /// replaced while the handler ran, the response becomes 401.
     pub fn elevate(&self, level: AssuranceLevel) {
         self.mark(Mark::Elevate {
             level,
@@ -169,23 +170,27 @@ impl Session {
     }
 
     /// Gives up every elevation: the level falls back to the login's, and the token is replaced.
+    ///
+    /// If nobody is logged in, nothing changes and an event is emitted.
     pub fn step_down(&self) {
         self.mark(Mark::StepDown);
     }
 
     /// Replaces the token; its predecessor works for the policy's grace time.
+    ///
+    /// If there is no session, nothing changes and an event is emitted.
     pub fn renew(&self) {
         self.mark(Mark::Renew);
     }
 
     /// Ends the session and whatever else of ours came with the request, and removes the cookies.
     ///
-    /// Data put in afterwards begins a visitor's session.
+    /// Data put in afterwards begins a guest session.
     pub fn logout(&self) {
         self.mark(Mark::Logout);
     }
 
-    /// Puts a value under `key`; a visitor's session begins if there is none.
+    /// Puts a value under `key`; a guest session begins if there is none.
     ///
     /// # Errors
     ///
@@ -258,20 +263,20 @@ impl Session {
         self.look(|who, _| who.map(|who| who.authenticated_at))
     }
 
-    /// Whether anybody is logged in.
+    /// Whether a user is logged in.
     #[must_use]
     pub fn is_authenticated(&self) -> bool {
         self.look(|who, _| who.is_some())
     }
 
-    /// The id of the session that the request came with, a visitor's or a user's.
+    /// The id of the session that the request came with, a guest session or a user's.
     #[must_use]
     pub fn id(&self) -> Option<SessionId> {
         self.touch_read();
         self.live().map(|live| live.id)
     }
 
-    /// Whether the session counts as nobody's because another client uses it, as
+    /// Whether the request counts as anonymous because another client uses its session, as
     /// [`OnChange::Ask`](crate::OnChange::Ask) wants it: its user should be asked to log in again.
     ///
     /// What the handler puts into a suspended session is dropped, and a renewal is skipped. A login and a
@@ -284,7 +289,7 @@ impl Session {
 
     /// A CSRF token for a form or a script of this response.
     ///
-    /// `None` where there is no session, a visitor without data for one: then there is nothing to ride
+    /// `None` if there is no session, as for an anonymous request: then there is nothing to ride
     /// on. `None` too where the handler marked what changes the session's privilege, since the token would
     /// not hold for the next request: redirect, and let the next page carry it. And `None` if the
     /// operating system gives no random bytes.

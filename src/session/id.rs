@@ -10,7 +10,7 @@ use crate::equal::same;
 
 /// The 128 random bits that find a session.
 ///
-/// Not secret: it may be listed, logged and compared, and nobody gains a session by knowing it.
+/// Not secret: it may be listed, logged and compared, and knowing it opens no session.
 /// It changes at every login. Its text form is 22 characters of base64url.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SessionId([u8; Self::LEN]);
@@ -140,7 +140,7 @@ impl fmt::Debug for SecretDigest {
     }
 }
 
-/// What a client presented in a cookie whose MAC held; nobody has asked the store yet.
+/// What a client presented in a cookie whose MAC held, before the store is asked.
 ///
 /// Only the cookie reader makes one, so a store never looks up what was merely typed into a header.
 #[derive(Clone, Debug)]

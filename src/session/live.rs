@@ -20,9 +20,9 @@ pub(crate) struct Live {
     pub(crate) stale_key: bool,
     /// What its CSRF tokens are bound to.
     pub(crate) lineage: Lineage,
-    /// Whether it counts as nobody's, since its client is not its own.
+    /// Whether it is suspended: the request counts as anonymous, since another client sent it.
     pub(crate) suspended: bool,
-    /// Whether its client changed and is to be taken for its own.
+    /// Whether its client changed and the new client becomes its own.
     pub(crate) rebind: bool,
 }
 

@@ -13,7 +13,7 @@ pub(crate) enum Plan {
         state: State,
         why: Save,
         /// Whether the token is under an older key and is signed again.
-        resign: bool,
+        re_sign: bool,
     },
     /// The session goes on under a new token.
     Rotate { state: State, how: Rotation },
@@ -32,9 +32,9 @@ pub(crate) enum Plan {
 pub(crate) enum Save {
     /// The handler changed the data.
     Data,
-    /// A step-down whose token nobody would receive: the level falls, the token stays.
+    /// A step-down whose new token would reach no client: the level falls, the token stays.
     Lower,
-    /// Nobody asked: the idle timer is due, or the token is under an older key.
+    /// Without a mark: the idle timer is due, or the token is under an older key.
     Touch,
 }
 

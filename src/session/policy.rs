@@ -204,9 +204,9 @@ impl SessionPolicy {
         Ok(self)
     }
 
-    /// Lets a subject have at most `count` sessions at a time; visitors are not counted.
+    /// Lets a subject have at most `count` sessions at a time; guests are not counted.
     ///
-    /// It takes a store: with self-contained tokens nobody knows how many there are, and every login
+    /// It takes a store: with self-contained tokens their number is not known, and every login
     /// fails ([`NeedsStore`](crate::SessionErrorKind::NeedsStore)). Logging in again from a session takes
     /// that session's place and is never over the limit. Logins at the same time end or refuse one more
     /// session rather than one too few, as far as the store's list of a subject's sessions keeps up.

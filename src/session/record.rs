@@ -81,7 +81,7 @@ impl Record {
         now >= self.fields.expires_at
     }
 
-    /// Who is logged in, or `None` for a visitor's session.
+    /// Who is logged in, or `None` for a guest session.
     #[must_use]
     pub fn subject(&self) -> Option<&Subject> {
         self.fields
@@ -91,7 +91,7 @@ impl Record {
             .map(|who| &who.subject)
     }
 
-    /// When the session began: at its login, or at a visitor's first data.
+    /// When the session began: at its login, or at a guest's first data.
     #[must_use]
     pub const fn created_at(&self) -> Timestamp {
         self.fields.state.created_at
@@ -103,7 +103,7 @@ impl Record {
         self.fields.state.last_seen_at
     }
 
-    /// The assurance level that holds at `now`; `None` for a visitor's session.
+    /// The assurance level that holds at `now`; `None` for a guest session.
     #[must_use]
     pub fn level(&self, now: Timestamp) -> Option<AssuranceLevel> {
         let who = self.fields.state.authentication.as_ref()?;

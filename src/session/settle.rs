@@ -34,8 +34,7 @@ pub(crate) struct Settlement<'a> {
     pub(crate) policy: &'a SessionPolicy,
 }
 
-/// Whether a session that nobody marked is to be written all the same. Where it is not,
-/// [`settle`] keeps it as it is.
+/// Whether a session without marks is to be written all the same. If not, [`settle`] keeps it as it is.
 pub(crate) fn is_due(live: &Live, now: Timestamp, policy: &SessionPolicy) -> bool {
     live.stale_key
         || live.rebind
@@ -106,12 +105,12 @@ pub(crate) fn without_session(
     if outcome == Outcome::Answered && elevates(marks) {
         return (Verdict::Refused, Some(EventKind::ElevationRefused));
     }
-    let lost = marks
+    let blocked = marks
         .iter()
         .any(|(_, mark)| mark.effect() != Effect::Lowers);
     (
         Verdict::Stands,
-        lost.then_some(EventKind::ResurrectionBlocked),
+        blocked.then_some(EventKind::ResurrectionBlocked),
     )
 }
 
@@ -133,16 +132,16 @@ fn plan(input: &Settlement<'_>, draft: Draft, events: &mut Vec<EventKind>) -> Pl
     let Some(live) = input.live.filter(|_| draft.continues) else {
         return begin_or_end(input, draft, events);
     };
-    // A session that is not this client's, or a visitor's whose request brought a retired token as well.
+    // A session that is not this client's, or a guest session whose request brought a retired token as well.
     if live.suspended || input.came.retired_token {
         if draft.rotation.is_some() {
             events.push(EventKind::RenewalSkipped);
         }
         if draft.entries != live.entries().cloned().unwrap_or_default() {
             events.push(if live.suspended {
-                EventKind::WriteOfSuspendedDropped
+                EventKind::SuspendedSessionDataDropped
             } else {
-                EventKind::WriteOfRetiredDropped
+                EventKind::RetiredTokenDataDropped
             });
         }
         return Plan::Nothing;
@@ -164,13 +163,13 @@ fn plan(input: &Settlement<'_>, draft: Draft, events: &mut Vec<EventKind>) -> Pl
         .filter(|rotation| *rotation != Rotation::Renewed);
     if let Some(how) = privilege {
         // Without a reader of the response, or with the token already replaced, a new token would reach
-        // nobody: the level falls and the token stays.
+        // no client: the level falls and the token stays.
         if input.outcome == Outcome::Dropped || !live.opens() {
             return if lowered || entries_changed {
                 Plan::Save {
                     state,
                     why: Save::Lower,
-                    resign: false,
+                    re_sign: false,
                 }
             } else {
                 Plan::Nothing
@@ -199,21 +198,25 @@ fn plan(input: &Settlement<'_>, draft: Draft, events: &mut Vec<EventKind>) -> Pl
     if asked {
         events.push(EventKind::RenewalSkipped);
     }
-    let resign = live.stale_key && live.is_current();
+    let re_sign = live.stale_key && live.is_current();
     let touch_due = touch_is_due(live, input.now, policy);
-    let touch = (touch_due || resign || live.rebind) && live.opens();
+    let touch = (touch_due || re_sign || live.rebind) && live.opens();
     if !entries_changed && !touch {
         return Plan::Nothing;
     }
-    if resign {
-        events.push(EventKind::Resigned);
+    if re_sign {
+        events.push(EventKind::TokenReSigned);
     }
     let why = if entries_changed {
         Save::Data
     } else {
         Save::Touch
     };
-    Plan::Save { state, why, resign }
+    Plan::Save {
+        state,
+        why,
+        re_sign,
+    }
 }
 
 /// The plan where the session that the request came with, if any, does not go on.
@@ -229,7 +232,7 @@ fn begin_or_end(input: &Settlement<'_>, draft: Draft, events: &mut Vec<EventKind
     }
     if draft.authentication.is_none() {
         if input.came.retired_token {
-            events.push(EventKind::WriteOfRetiredDropped);
+            events.push(EventKind::RetiredTokenDataDropped);
             return nothing_begins;
         }
         events.push(EventKind::Created);
@@ -238,7 +241,7 @@ fn begin_or_end(input: &Settlement<'_>, draft: Draft, events: &mut Vec<EventKind
     Plan::Start {
         end_first: draft.logged_out,
         state: State {
-            // A visitor's session has nothing that a thief would want.
+            // A guest session has nothing that a thief would want.
             binding: match draft.authentication {
                 Some(_) => input.came.client.current().into(),
                 None => Box::default(),

@@ -15,7 +15,9 @@ const ELEVATED_UNTIL: u8 = 1 << 2;
 const PERSISTENT: u8 = 1 << 3;
 const LABELLED: u8 = 1 << 4;
 const BOUND: u8 = 1 << 5;
-const KNOWN: u8 = AUTHENTICATED | ELEVATED | ELEVATED_UNTIL | PERSISTENT | LABELLED | BOUND;
+/// Every flag: that of each part that a state may lack.
+pub(crate) const KNOWN: u8 =
+    AUTHENTICATED | ELEVATED | ELEVATED_UNTIL | PERSISTENT | LABELLED | BOUND;
 
 /// The session itself, apart from how it is proved: the same in a store and in a self-contained token.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

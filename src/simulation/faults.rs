@@ -14,7 +14,7 @@ use crate::{session::event::EventKind, store::MemoryStore};
 /// Where a flow begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Start {
-    Nobody,
+    Anonymous,
     Guest,
     Alice,
     AliceElevated,
@@ -29,7 +29,7 @@ pub(super) enum Start {
 }
 
 pub(super) const STARTS: [Start; 8] = [
-    Start::Nobody,
+    Start::Anonymous,
     Start::Guest,
     Start::Alice,
     Start::AliceElevated,
@@ -51,7 +51,7 @@ pub(super) fn begin(world: &World, start: Start) -> (Cookies, Cookies) {
     let guest = || world.ask(PLANT, &none).guest;
     let mut came = Cookies::default();
     match start {
-        Start::Nobody => {}
+        Start::Anonymous => {}
         Start::Guest => came.guest = guest(),
         Start::Alice => came.session = alice(),
         Start::Both => (came.session, came.guest) = (alice(), guest()),

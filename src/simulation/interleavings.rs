@@ -198,7 +198,7 @@ fn alice(world: &World) -> Cookies {
     Cookies::session(&answer.session.unwrap())
 }
 
-fn visitor(world: &World) -> Cookies {
+fn guest(world: &World) -> Cookies {
     let answer = world.ask(PLANT, &Cookies::default());
     Cookies::guest(&answer.guest.unwrap())
 }
@@ -293,13 +293,13 @@ fn check_alice(run: &Run) {
         ended || !issued.is_empty() || run.answers(&["elevate", "step-down"]).any(Answer::is_ok);
     if run.stored {
         let own = alive(&in_place) > 0 || probe(first) != "nobody";
-        // A write whose token was dead already began a visitor's session.
-        let visitors = run
+        // A write whose token was dead already began a guest session.
+        let guests = run
             .done
             .iter()
             .filter_map(|(_, answer)| answer.as_ref()?.guest.clone());
-        let visitors = visitors.filter(|token| run.world.probe(&Cookies::guest(token)) != "nobody");
-        let live = alive(&issued) + usize::from(own) + visitors.count();
+        let guests = guests.filter(|token| run.world.probe(&Cookies::guest(token)) != "nobody");
+        let live = alive(&issued) + usize::from(own) + guests.count();
         run.assert(
             run.world.records() == live as u64,
             "no record without a holder",
@@ -342,7 +342,7 @@ fn no_interleaving_of_two_or_three_requests_breaks_a_rule() {
 }
 
 /// What must hold after any interleaving of requests that came with a token that an attacker planted.
-fn check_visitor(run: &Run) {
+fn check_guest(run: &Run) {
     let planted = run.first.guest.as_deref().unwrap();
     let logins: Vec<_> = run.answers(&["login", "login-bob"]).collect();
     for answer in &logins {
@@ -377,7 +377,7 @@ fn check_visitor(run: &Run) {
     for answer in run.answers(&["read", "write", "renew", "plant"]) {
         run.assert(
             answer.session.is_none(),
-            "a visitor's request never writes the session cookie (R15)",
+            "a guest's request never writes the session cookie (R15)",
         );
     }
     if !run.had("logout") && !run.had("revoke") {
@@ -396,7 +396,7 @@ fn a_planted_guest_token_gains_nothing_by_any_interleaving() {
     for stored in [true, false] {
         for of in [2, 3] {
             for acts in sets(of, &ACTS) {
-                runs += every_order(stored, &acts, visitor, check_visitor);
+                runs += every_order(stored, &acts, guest, check_guest);
             }
         }
     }

@@ -324,7 +324,7 @@ impl Life {
     }
 }
 
-/// No value is seen by anybody but its owner, or by who logged in where a visitor had left it.
+/// No value is seen by anybody but its owner, or by who logged in where a guest had left it.
 fn check_data(seen: &str) {
     let who = level(seen).0;
     for entry in seen.split(' ').skip(1) {

@@ -92,12 +92,11 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
     /// If the store cannot say whether there is one, or holds bytes there that are not a record.
     fn load<'a>(&'a self, claim: &'a Claim, now: Timestamp) -> StoreFuture<'a, Option<Stored>>;
 
-    /// The record that [`load`](Self::load) would answer, where the store need not wait for it: one in
-    /// this process's own memory that is the authority itself, not a cache of it.
+    /// The record that [`load`](Self::load) would return, if the store has it without waiting.
     ///
-    /// `None` says nothing, and the layer asks `load`. That is all a store does that does not implement
-    /// this.
-    fn at_hand(&self, claim: &Claim, now: Timestamp) -> Option<Stored> {
+    /// A store may implement this if the record is in this process's own memory, and if that memory is the
+    /// authority and not a cache. `None` means: ask `load`. The default returns `None` always.
+    fn try_load(&self, claim: &Claim, now: Timestamp) -> Option<Stored> {
         let _ = (claim, now);
         None
     }
@@ -188,8 +187,8 @@ macro_rules! store_behind_a_pointer {
                 (**self).load(claim, now)
             }
 
-            fn at_hand(&self, claim: &Claim, now: Timestamp) -> Option<Stored> {
-                (**self).at_hand(claim, now)
+            fn try_load(&self, claim: &Claim, now: Timestamp) -> Option<Stored> {
+                (**self).try_load(claim, now)
             }
 
             fn create<'a>(

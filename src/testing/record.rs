@@ -39,7 +39,7 @@ pub fn claim_for(id: &SessionId, secret: [u8; 16]) -> Claim {
 pub struct RecordBuilder(Record);
 
 impl RecordBuilder {
-    /// A visitor's session that begins at `now`, is empty and expires an hour later.
+    /// A guest session that begins at `now`, is empty and expires an hour later.
     pub fn new(now: Timestamp) -> Self {
         let expires_at = now.after(Duration::from_secs(3600));
         Self(Record::from(Fields {
@@ -76,7 +76,7 @@ impl RecordBuilder {
         self
     }
 
-    /// Elevates the session to this level until `until`; does nothing to a visitor's.
+    /// Elevates the session to this level until `until`; does nothing to a guest's.
     pub fn elevated(mut self, level: AssuranceLevel, until: Option<Timestamp>) -> Self {
         if let Some(who) = &mut self.0.fields.state.authentication {
             who.elevation = Some(Elevation { level, until });

@@ -234,9 +234,7 @@ impl Client {
     /// Puts data without any cookie and tells the guest token.
     pub async fn guest(&self) -> String {
         let answer = self.mark("put:k:planted,carried:locale:de", &[]).await;
-        answer
-            .cookie(GUEST)
-            .expect("data begins a visitor's session")
+        answer.cookie(GUEST).expect("data begins a guest session")
     }
 }
 

@@ -216,8 +216,8 @@ impl Flawed {
         let mut shared = self.shared()?;
         let Some(row) = shared.rows.get(&self.key(id)).cloned() else {
             if self.is(Flaw::LoadCreates) {
-                let visitor = RecordBuilder::new(now).build();
-                let row = self.row(&mut shared, id, &visitor, None);
+                let guest = RecordBuilder::new(now).build();
+                let row = self.row(&mut shared, id, &guest, None);
                 shared.rows.insert(self.key(id), row);
             }
             return Ok(None);

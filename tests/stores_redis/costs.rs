@@ -43,14 +43,14 @@ async fn a_load_and_a_rotation_take_one_round_trip_and_a_login_two() {
     let store = RedisStore::connect(proxy.url()).await.unwrap();
     warm(&store).await.unwrap();
 
-    let visitor = RecordBuilder::new(now()).build();
+    let guest = RecordBuilder::new(now()).build();
     let member = RecordBuilder::new(now()).subject("alice").build();
     let subject = member.subject().unwrap();
     let mut costs = Vec::new();
 
-    let (trips, created) = proxy.count(store.create(&id(1), &visitor, now())).await;
+    let (trips, created) = proxy.count(store.create(&id(1), &guest, now())).await;
     assert!(matches!(created.unwrap(), Created::Created(_)));
-    costs.push(("create, visitor", trips));
+    costs.push(("create, guest", trips));
     let (trips, created) = proxy.count(store.create(&id(2), &member, now())).await;
     let Created::Created(revision) = created.unwrap() else {
         panic!("the id was new")
@@ -67,7 +67,7 @@ async fn a_load_and_a_rotation_take_one_round_trip_and_a_login_two() {
     costs.push(("replace", trips));
     let (trips, removed) = proxy.count(store.remove(&id(1))).await;
     assert_eq!(removed.unwrap(), Removed::Removed);
-    costs.push(("remove, visitor", trips));
+    costs.push(("remove, guest", trips));
     let (trips, removed) = proxy.count(store.remove(&id(2))).await;
     assert_eq!(removed.unwrap(), Removed::Removed);
     costs.push(("remove, login", trips));
@@ -91,11 +91,11 @@ async fn a_load_and_a_rotation_take_one_round_trip_and_a_login_two() {
     assert_eq!(
         costs,
         [
-            ("create, visitor", 1),
+            ("create, guest", 1),
             ("create, login", 2),
             ("load", 1),
             ("replace", 1),
-            ("remove, visitor", 1),
+            ("remove, guest", 1),
             ("remove, login", 2),
         ]
     );

@@ -19,7 +19,7 @@ const HOURS_12: u32 = 12 * 60 * 60;
 
 /// Who sent a request, in its extensions.
 #[derive(Clone, Copy, Debug)]
-pub struct Visitor(pub Option<Known>);
+pub struct Caller(pub Option<Known>);
 
 /// What a handler says happened, in the response's extensions.
 #[derive(Clone, Copy, Debug)]
@@ -36,7 +36,7 @@ struct Shared {
     polite: bool,
 }
 
-/// Puts a [`Visitor`] into every request.
+/// Puts a [`Caller`] into every request.
 #[derive(Clone)]
 pub struct FloorLayer(Arc<Shared>);
 
@@ -89,7 +89,7 @@ where
             .shared
             .known(request.headers())
             .filter(|known| known.expires > now);
-        request.extensions_mut().insert(Visitor(known));
+        request.extensions_mut().insert(Caller(known));
         FloorFuture {
             inner: self.inner.call(request),
             shared: Arc::clone(&self.shared),

@@ -15,7 +15,7 @@ mod scan;
 mod token;
 
 pub use contract::{ContractLayer, ContractService, Handle, Member, Step};
-pub use layer::{FloorLayer, FloorService, Mark, Visitor};
+pub use layer::{Caller, FloorLayer, FloorService, Mark};
 pub use scan::Scan;
 pub use token::{Known, Sealer, TEXT};
 

@@ -8,7 +8,7 @@ use tokio::runtime::Runtime;
 use tower::{ServiceBuilder, service_fn};
 
 use super::{Body, Keeps, Label, Stack, Subject, answer, next_note};
-use crate::floor::{ContractLayer, FloorLayer, Handle, Mark, Member, Step, Visitor};
+use crate::floor::{Caller, ContractLayer, FloorLayer, Handle, Mark, Member, Step};
 use crate::scenario::{LOGIN, WRITE};
 
 pub(super) fn subject(runtime: &Rc<Runtime>, polite: bool) -> Box<dyn Subject> {
@@ -33,11 +33,11 @@ pub(super) fn subject(runtime: &Rc<Runtime>, polite: bool) -> Box<dyn Subject> {
 }
 
 pub(crate) async fn handle<B>(request: Request<B>) -> Result<Response<Body>, Infallible> {
-    let visitor = *request
+    let caller = *request
         .extensions()
-        .get::<Visitor>()
+        .get::<Caller>()
         .expect("the floor stands above");
-    let somebody = visitor.0.is_some_and(|known| known.user != 0);
+    let somebody = caller.0.is_some_and(|known| known.user != 0);
     let mark = match request.uri().path() {
         LOGIN => Some(Mark::Login(4217)),
         WRITE => Some(Mark::Write(next_note())),

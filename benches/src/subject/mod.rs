@@ -173,7 +173,7 @@ struct Kept {
 }
 
 impl Kept {
-    /// A visitor's, nobody logged in.
+    /// A guest's, nobody logged in.
     fn guest() -> Self {
         Self {
             jti: fresh_id(),

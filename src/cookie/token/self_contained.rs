@@ -21,24 +21,25 @@ use crate::{
     cookie::CookieKind,
     key::TAG_LEN,
     session::{
-        authentication::Subject, codec::Reader, id::SessionId, state::State, time::Timestamp,
+        authentication::Subject, binding, codec::Reader, id::SessionId, mark::Login, state::State,
+        time::Timestamp,
     },
 };
 
 /// Before the state: version, key id, session id, issue time.
-const BEFORE: usize = HEAD_LEN + SessionId::LEN + 6;
+pub(super) const BEFORE: usize = HEAD_LEN + SessionId::LEN + 6;
 const MAX_BYTES: usize = decoded_len(MAX_NAME_AND_VALUE);
 /// A session with a little data.
 const USUAL_BYTES: usize = 192;
 /// A state of its flags and three times of a byte each.
 const MIN_BYTES: usize = BEFORE + 4 + TAG_LEN;
-/// A state without data whose every part is as long as it may be.
-const MAX_BYTES_WITHOUT_DATA: usize = {
+/// A state without data whose every part is as long as it may be. A test encodes one and compares.
+pub(super) const MAX_BYTES_WITHOUT_DATA: usize = {
     let time = 10;
     let authentication = 1 + time + 2 + Subject::MAX_LEN;
     let elevation = 1 + time;
-    let label = 2 + 128;
-    let binding = 1 + 64;
+    let label = 2 + Login::MAX_LABEL_LEN;
+    let binding = 1 + binding::MAX_LEN;
     let state = 1 + 3 * time + authentication + elevation + label + binding;
     BEFORE + state + TAG_LEN
 };

@@ -4,17 +4,19 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 
 use super::{
     Opened, REFERENCE, Rejected, SELF_CONTAINED, SelfContained, Token, TokenKeys,
-    self_contained::TooLarge,
+    self_contained::{BEFORE, MAX_BYTES_WITHOUT_DATA, TooLarge},
 };
 use crate::{
     cookie::{CookieKind, CookiePolicy},
-    key::KeyRing,
+    key::{KeyRing, TAG_LEN},
     session::{
         authentication::{AssuranceLevel, Authentication, Elevation, Subject},
+        binding,
         entries::{Entries, Entry},
         id::{Claim, Secret, SessionId},
+        mark::Login,
         policy::SessionPolicy,
-        state::State,
+        state::{KNOWN, State},
         time::Timestamp,
     },
 };
@@ -368,25 +370,26 @@ fn length_is_looked_at_first() {
     }
 }
 
-/// The largest session there can be, but for its data.
+/// The largest session there can be, but for its data: each part is there and as long as it may be.
 fn largest() -> State {
+    let far = Timestamp::from_unix_millis(1 << 63);
     State {
         authentication: Some(Authentication {
             subject: Subject::from("x".repeat(Subject::MAX_LEN)),
             level: AssuranceLevel::AAL3,
-            authenticated_at: Timestamp::from_unix_millis(0),
+            authenticated_at: far,
             elevation: Some(Elevation {
                 level: AssuranceLevel::AAL3,
-                until: Some(Timestamp::from_unix_millis(1 << 63)),
+                until: Some(far),
             }),
         }),
-        created_at: Timestamp::from_unix_millis(1 << 63),
+        created_at: far,
         last_seen_at: Timestamp::from_unix_millis((1 << 48) - 1),
-        rotated_at: Timestamp::from_unix_millis(1 << 63),
-        absolute_expiry: Timestamp::from_unix_millis(u64::MAX),
+        rotated_at: far,
+        absolute_expiry: far,
         persistent: true,
-        label: Some("x".repeat(128).into()),
-        binding: [7; 64].into(),
+        label: Some("x".repeat(Login::MAX_LABEL_LEN).into()),
+        binding: [7; binding::MAX_LEN].into(),
         entries: Entries::default(),
     }
 }
@@ -465,13 +468,18 @@ fn a_token_that_fills_the_cookie_to_the_last_character_is_issued_and_opens() {
 #[test]
 fn the_budget_is_all_that_the_largest_session_leaves() {
     let keys = keys();
-    let far = Timestamp::from_unix_millis(1 << 63);
-    let mut largest = State {
-        absolute_expiry: far,
-        ..largest()
-    };
-    largest.authentication.as_mut().unwrap().authenticated_at = far;
-    let token = keys.seal_self_contained(Session, &ID, &largest).unwrap();
+    let mut state = Vec::new();
+    largest().encode_into(&mut state);
+    assert_eq!(
+        state[0], KNOWN,
+        "a part that a state may lack is missing in `largest`"
+    );
+    assert_eq!(
+        MAX_BYTES_WITHOUT_DATA,
+        BEFORE + state.len() + TAG_LEN,
+        "the bound leaves a part out"
+    );
+    let token = keys.seal_self_contained(Session, &ID, &largest()).unwrap();
     let taken = URL_SAFE_NO_PAD.decode(token.as_str()).unwrap().len();
     let room = 3 * (4096 - "__Host-Http-session-guest".len()) / 4;
     assert_eq!(taken + keys.data_budget(), room);

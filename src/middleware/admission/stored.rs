@@ -50,7 +50,7 @@ fn try_load(
         return None;
     }
     let (kind, token) = candidates.peek()?;
-    let stored = store.at_hand(&token.value, candidates.now)?;
+    let stored = store.try_load(&token.value, candidates.now)?;
     open(shared, candidates, kind, token, stored).ok()
 }
 

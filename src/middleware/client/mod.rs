@@ -33,10 +33,10 @@ type Proof = dyn Fn(&HeaderMap, &Extensions) -> Option<Vec<u8>> + Send + Sync;
 /// | [network](Self::network): the first 24 bits of an IPv4 address, the first 48 of an IPv6 one | whenever it leaves home, loses the mobile network or starts a VPN; not with IPv6 privacy addresses | [`Tell`](OnChange::Tell) |
 /// | [proof](Self::proof), such as the hash of a client certificate | never, if it is one | [`End`](OnChange::End) |
 ///
-/// [`recommended`](Self::recommended) sets the first two so: nobody is ever logged out by them.
+/// [`recommended`](Self::recommended) sets the first two so: they never log a user out.
 ///
 /// Only digests are kept: HMAC-SHA-256 under a key derived from the ring, 16 bytes each. Neither an
-/// address nor a user agent is in any record, token, event or log of this crate. Visitors' sessions are
+/// address nor a user agent is in any record, token, event or log of this crate. Guest sessions are
 /// not bound.
 ///
 /// # Deployment caveat
@@ -99,7 +99,7 @@ impl ClientBinding {
         }
     }
 
-    /// Tells of another user agent and of another network, and logs nobody out.
+    /// Tells of another user agent and of another network, and logs no user out.
     pub fn recommended() -> Self {
         Self::new()
             .user_agent(OnChange::Tell)

@@ -80,7 +80,11 @@ impl Task {
         } = settled;
         match plan {
             Plan::Nothing => self.tell(&events, None),
-            Plan::Save { state, why, resign } => {
+            Plan::Save {
+                state,
+                why,
+                re_sign,
+            } => {
                 let Some((live, loaded)) = self.live.as_ref().zip(self.record.as_ref()) else {
                     return Ok(Attempt::Done(verdict));
                 };
@@ -90,7 +94,7 @@ impl Task {
                 let claim = loaded.claim.clone();
                 match self.replace(&id, loaded.revision, &record).await? {
                     Replaced::Replaced(_) => {
-                        if resign {
+                        if re_sign {
                             self.issue(&record.fields.state, &id, claim.secret());
                         }
                         self.tell(&events, None);

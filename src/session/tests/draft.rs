@@ -35,7 +35,7 @@ const ANEW: Option<Rotation> = Some(Rotation::Renewed);
 /// R01, R02, R04, R07.
 #[test]
 fn a_login_never_goes_on_under_the_old_session() {
-    check("nobody", "login:alice", "alice@1", false, None);
+    check("anonymous", "login:alice", "alice@1", false, None);
     check("guest", "login:alice", "alice@1 c*=2", false, None);
     check("alice@1", "login:alice", "alice@1 c*=2 k=1", false, None);
     check("alice@2", "login:alice", "alice@1 c*=2 k=1", false, None);
@@ -58,7 +58,7 @@ fn a_change_of_level_replaces_the_token() {
     check("alice@1", "elevate:2 step-down", "alice@1 c*=2 k=1", true, DOWN);
     check("alice@2", "step-down elevate:3", "alice@3 c*=2 k=1", true, UP);
     check("guest", "elevate:2", "guest c*=2 k=1", true, None);
-    check("nobody", "elevate:2", "guest", false, None);
+    check("anonymous", "elevate:2", "guest", false, None);
     check("guest", "step-down", "guest c*=2 k=1", true, None);
 }
 
@@ -71,7 +71,7 @@ fn a_renewal_never_softens_a_change_of_privilege() {
     check("alice@2", "step-down renew", "alice@1 c*=2 k=1", true, DOWN);
     check("alice@2", "renew step-down", "alice@1 c*=2 k=1", true, DOWN);
     check("guest", "renew", "guest c*=2 k=1", true, ANEW);
-    check("nobody", "renew", "guest", false, None);
+    check("anonymous", "renew", "guest", false, None);
 }
 
 /// R05.
@@ -94,9 +94,9 @@ fn data_changes_under_the_same_token() {
     check("alice@1", "put:k:9", "alice@1 c*=2 k=9", true, None);
     check("alice@1", "remove:k", "alice@1 c*=2", true, None);
     check("guest", "put:c:9", "guest c=9 k=1", true, None);
-    check("nobody", "put:x:1", "guest x=1", false, None);
-    check("nobody", "put:x:1 remove:x", "guest", false, None);
-    assert!(!draft("nobody", "put:x:1 remove:x").exists());
+    check("anonymous", "put:x:1", "guest x=1", false, None);
+    check("anonymous", "put:x:1 remove:x", "guest", false, None);
+    assert!(!draft("anonymous", "put:x:1 remove:x").exists());
 }
 
 #[test]

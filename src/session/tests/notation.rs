@@ -24,9 +24,9 @@ pub(super) fn seconds_ago(seconds: u64) -> Timestamp {
     Timestamp::from_unix_seconds(NOW.as_unix_seconds() - seconds)
 }
 
-/// `nobody`, `guest` or `alice@2`, each perhaps with ` grace`, ` lost`, ` unadmitted`, ` stale` (signed under an older
+/// `anonymous`, `guest` or `alice@2`, each perhaps with ` grace`, ` lost`, ` unadmitted`, ` stale` (signed under an older
 /// key), ` suspended` (for this client), ` moved` (its client is to be taken for its own) or ` idle` (last seen
-/// long enough ago for a touch). `retired` is nobody, and ` retired` a guest, beside a retired token. Everybody has
+/// long enough ago for a touch). `retired` is anonymous, and ` retired` a guest, beside a retired token. Everybody has
 /// the data `k=1` and `c=2`, the latter carried.
 pub(super) fn live(text: &str) -> Option<Live> {
     let mut words = text.split(' ');
@@ -140,9 +140,13 @@ pub(super) fn show(settled: &Settled) -> String {
     let plan = match &settled.plan {
         Plan::Nothing => "keep".to_owned(),
         Plan::End => "end".to_owned(),
-        Plan::Save { state, why, resign } => {
-            let resign = if *resign { " resign" } else { "" };
-            format!("save {why:?}{resign} {}", state_text(state))
+        Plan::Save {
+            state,
+            why,
+            re_sign,
+        } => {
+            let re_sign = if *re_sign { " re-sign" } else { "" };
+            format!("save {why:?}{re_sign} {}", state_text(state))
         }
         Plan::Rotate { state, how } => format!("rotate {how:?} {}", state_text(state)),
         Plan::Start { state, end_first } => {

@@ -33,7 +33,7 @@ fn check(who: &str, text: &str, outcome: Outcome, expected: &str) {
 /// R01, R02, R04, R07.
 #[test]
 fn a_login_starts_a_new_session() {
-    check("nobody", "login:alice", Answered, "start alice@1; logged_in");
+    check("anonymous", "login:alice", Answered, "start alice@1; logged_in");
     check("retired", "login:alice", Answered, "start alice@1; logged_in");
     check("guest", "login:alice", Answered, "start alice@1 c*=2; logged_in");
     check("alice@1", "login:alice", Answered, "start alice@1 c*=2 k=1; reauthenticated");
@@ -65,9 +65,10 @@ fn an_elevation_and_a_step_down_replace_the_token() {
     check("alice@1", "step-down", Answered, "rotate steppeddown alice@1 c*=2 k=1; stepped_down");
     check("alice@1", "elevate:2 put:x:1", Answered, "rotate elevated alice@2 c*=2 k=1 x=1; elevated");
     check("alice@1", "renew elevate:2", Answered, "rotate elevated alice@2 c*=2 k=1; elevated");
-    check("guest", "elevate:2", Answered, "keep; elevation_of_nobody");
-    check("nobody", "elevate:2", Answered, "keep; elevation_of_nobody");
-    check("nobody", "step-down", Answered, "keep; elevation_of_nobody");
+    check("guest", "elevate:2", Answered, "keep; elevation_without_login");
+    check("anonymous", "elevate:2", Answered, "keep; elevation_without_login");
+    check("anonymous", "step-down", Answered, "keep; step_down_without_login");
+    check("guest", "step-down", Answered, "keep; step_down_without_login");
     check("alice@1", "elevate:2", ServerError, "keep; elevation_dropped");
     check("alice@1", "elevate:2", Dropped, "keep; elevation_dropped");
 }
@@ -96,16 +97,16 @@ fn what_lowers_privilege_happens_whatever_becomes_of_the_response() {
             check(who, "logout", outcome, "end; logged_out");
         }
     }
-    check("nobody", "logout", Answered, "end");
+    check("anonymous", "logout", Answered, "end");
     check("retired", "logout", Answered, "end");
-    check("retired", "logout put:x:1", Answered, "end; write_of_retired_dropped");
-    check("guest retired", "logout put:x:1", Answered, "end; logged_out write_of_retired_dropped");
+    check("retired", "logout put:x:1", Answered, "end; retired_token_data_dropped");
+    check("guest retired", "logout put:x:1", Answered, "end; logged_out retired_token_data_dropped");
 }
 
-/// Invariant 6: beside a retired token, the visitor's session that came too is read, ended or left alone.
+/// Invariant 6: beside a retired token, the guest session that came too is read, ended or left alone.
 #[test]
 fn a_request_with_a_retired_token_writes_nothing_but_a_login() {
-    check("guest retired", "put:x:1", Answered, "keep; write_of_retired_dropped");
+    check("guest retired", "put:x:1", Answered, "keep; retired_token_data_dropped");
     check("guest retired", "put:k:1", Answered, "keep");
     check("guest retired", "renew", Answered, "keep; renewal_skipped");
     check("guest retired idle stale", "", Answered, "keep");
@@ -125,12 +126,12 @@ fn a_renewal_needs_the_token_of_now() {
     check("alice@1 lost", "renew", Answered, "keep; renewal_skipped");
     check("alice@1 grace", "renew put:x:1", Answered, "save data alice@1 c*=2 k=1 x=1; renewal_skipped");
     check("guest", "renew", Answered, "rotate renewed guest c*=2 k=1; renewed");
-    check("nobody", "renew", Answered, "keep; renewal_of_nobody");
+    check("anonymous", "renew", Answered, "keep; renewal_without_session");
 }
 
 /// R16, R17.
 #[test]
-fn data_is_saved_under_the_same_token_and_begins_a_session_only_for_a_visitor() {
+fn data_is_saved_under_the_same_token_and_begins_a_session_only_for_a_guest() {
     check("alice@1", "put:x:1", Answered, "save data alice@1 c*=2 k=1 x=1");
     check("alice@1 lost", "put:x:1", Answered, "save data alice@1 c*=2 k=1 x=1");
     check("alice@1", "remove:k", Answered, "save data alice@1 c*=2");
@@ -138,10 +139,10 @@ fn data_is_saved_under_the_same_token_and_begins_a_session_only_for_a_visitor() 
     check("alice@1", "put:k:1", Answered, "keep");
     check("alice@1", "put:x:1", ServerError, "keep; data_dropped");
     check("alice@1", "put:x:1 put:y:2", Dropped, "keep; data_dropped");
-    check("nobody", "put:x:1", Answered, "start guest x=1; created");
-    check("nobody", "remove:x", Answered, "keep");
-    check("nobody", "put:x:1 remove:x", Answered, "keep");
-    check("retired", "put:x:1", Answered, "keep; write_of_retired_dropped");
+    check("anonymous", "put:x:1", Answered, "start guest x=1; created");
+    check("anonymous", "remove:x", Answered, "keep");
+    check("anonymous", "put:x:1 remove:x", Answered, "keep");
+    check("retired", "put:x:1", Answered, "keep; retired_token_data_dropped");
     check("alice@1", "logout put:x:1", Answered, "start afterwards guest x=1; logged_out created");
     check("alice@1", "logout put:x:1", ServerError, "end; logged_out data_dropped");
 }
@@ -155,13 +156,13 @@ fn unasked_a_session_is_touched_or_signed_again_at_most() {
     check("alice@1 idle lost", "", Answered, "keep");
     check("alice@1 idle", "", ServerError, "save touch alice@1 c*=2 k=1");
     check("alice@1 idle", "", Dropped, "keep");
-    check("alice@1 stale", "", Answered, "save touch resign alice@1 c*=2 k=1; resigned");
+    check("alice@1 stale", "", Answered, "save touch re-sign alice@1 c*=2 k=1; token_re_signed");
     check("alice@1 stale grace", "", Answered, "keep");
-    check("alice@1 stale", "put:x:1", Answered, "save data resign alice@1 c*=2 k=1 x=1; resigned");
+    check("alice@1 stale", "put:x:1", Answered, "save data re-sign alice@1 c*=2 k=1 x=1; token_re_signed");
     check("alice@1 stale lost", "put:x:1", Answered, "save data alice@1 c*=2 k=1 x=1");
 }
 
-/// R93: only a logged-in session remembers its client, and a layer without a binding forgets nobody's.
+/// R93: only a logged-in session remembers its client, and a layer without a binding forgets none.
 #[test]
 fn only_who_is_logged_in_is_bound_to_a_client() {
     let saved = |who: &str, client: &[u8], remembered: &[u8]| {
@@ -188,12 +189,13 @@ fn only_who_is_logged_in_is_bound_to_a_client() {
 
 /// R93: a session that is suspended for this client can be ended and logged into, and nothing else.
 #[test]
-fn a_suspended_session_is_nobodys() {
+fn a_suspended_session_counts_as_anonymous() {
     check("alice@2 suspended", "", Answered, "keep");
     check("alice@2 suspended idle stale", "", Answered, "keep");
-    check("alice@2 suspended", "put:x:1", Answered, "keep; write_of_suspended_dropped");
+    check("alice@2 suspended", "put:x:1", Answered, "keep; suspended_session_data_dropped");
     check("alice@2 suspended", "renew", Answered, "keep; renewal_skipped");
-    check("alice@2 suspended", "elevate:3", Answered, "keep; elevation_of_nobody");
+    check("alice@2 suspended", "elevate:3", Answered, "keep; elevation_without_login");
+    check("alice@2 suspended", "step-down", Answered, "keep; step_down_without_login");
     check("alice@2 suspended", "logout", Answered, "end; logged_out");
     check("alice@2 suspended", "login:bob", Answered, "start bob@1; subject_switched");
     check("alice@1 moved", "", Answered, "save touch alice@1 c*=2 k=1");

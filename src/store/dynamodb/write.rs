@@ -31,7 +31,7 @@ pub(super) enum Written {
 }
 
 impl DynamoDbStore {
-    /// Writes a visitor's session in one request; a subject's together with its index entry in one
+    /// Writes a guest session in one request; a subject's together with its index entry in one
     /// transaction, so that neither is ever there without the other.
     pub(super) async fn put(&self, id: &SessionId, record: &Record) -> Result<Created, StoreError> {
         let revision = draw()?;

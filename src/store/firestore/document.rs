@@ -15,7 +15,7 @@ use crate::{
 
 /// The record's bytes.
 pub(super) const RECORD: &str = "record";
-/// The subject's bytes, which any text may be; absent for a visitor.
+/// The subject's bytes, which any text may be; absent for a guest.
 pub(super) const SUBJECT: &str = "subject";
 /// When Firestore may clear the document away. What has expired is decided by the record.
 pub(super) const EXPIRES_AT: &str = "expires_at";

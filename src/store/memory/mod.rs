@@ -34,12 +34,12 @@ use crate::session::{
 /// is full, a new session takes the place of
 ///
 /// 1. an expired one, or else
-/// 2. the visitor's (anonymous) session nearest to its expiry, which with an idle timeout is the one
-///    unused for longest, or else
-/// 3. if the new one is a login, the logged-in session nearest to its expiry. A visitor's new session is
+/// 2. the guest session nearest to its expiry, which with an idle timeout is the one unused for
+///    longest, or else
+/// 3. if the new one is a login, the logged-in session nearest to its expiry. A new guest session is
 ///    refused instead ([`StoreErrorKind::Full`]).
 ///
-/// So no number of visitors can log anybody out. Accounts that log in without end can: limit the
+/// So no number of guest sessions can log a user out. Accounts that log in without end can: limit the
 /// sessions of a subject.
 ///
 /// # Examples
@@ -201,7 +201,7 @@ impl SessionStore for MemoryStore {
         Box::pin(async move { self.0.table.load(claim.id(), now) })
     }
 
-    fn at_hand(&self, claim: &Claim, now: Timestamp) -> Option<Stored> {
+    fn try_load(&self, claim: &Claim, now: Timestamp) -> Option<Stored> {
         self.0.table.load(claim.id(), now).ok().flatten()
     }
 

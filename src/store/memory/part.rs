@@ -17,7 +17,7 @@ pub(super) type Order = BTreeSet<(Timestamp, SessionId)>;
 #[derive(Debug, Default)]
 pub(super) struct Part {
     pub(super) by_id: HashMap<SessionId, Slot, BuildIdHasher>,
-    pub(super) visitors: Order,
+    pub(super) guests: Order,
     pub(super) members: Order,
     /// The last revision given: never the same twice under one id, even after its removal.
     revision: u64,
@@ -66,7 +66,7 @@ impl Part {
         if is_member {
             &mut self.members
         } else {
-            &mut self.visitors
+            &mut self.guests
         }
     }
 }

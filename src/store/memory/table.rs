@@ -20,7 +20,7 @@ const NONE: u64 = LAST_MOMENT.as_unix_millis() + 1;
 #[derive(Debug)]
 pub(super) struct Table {
     parts: Shards<Part>,
-    /// Per part, when its first visitor's and its first member's record expire: read without a lock to
+    /// Per part, when its first guest's and its first member's record expire: read without a lock to
     /// choose who goes. They may be out of date; whoever acts on one checks under the lock.
     soonest: Box<[Soonest]>,
 }
@@ -28,7 +28,7 @@ pub(super) struct Table {
 #[derive(Debug)]
 #[repr(align(64))]
 struct Soonest {
-    visitor: AtomicU64,
+    guest: AtomicU64,
     member: AtomicU64,
 }
 
@@ -43,7 +43,7 @@ pub(super) struct Victim {
 impl Table {
     pub(super) fn new() -> Self {
         let nothing = || Soonest {
-            visitor: AtomicU64::new(NONE),
+            guest: AtomicU64::new(NONE),
             member: AtomicU64::new(NONE),
         };
         Self {
@@ -147,8 +147,8 @@ impl Table {
         })
     }
 
-    /// Whose place a new session may take: an expired one's, or a visitor's, or, if the new one is a
-    /// member's, another member's; of several the one nearest to its expiry.
+    /// Whose place a new session may take: that of an expired session, of a guest session, or, if the new one is a
+    /// member's, of another member's; of several the one nearest to its expiry.
     pub(super) fn victim(&self, for_member: bool, now: Timestamp) -> Option<Victim> {
         let first_of = |is_member: bool| {
             let each = self.soonest.iter().enumerate();
@@ -159,13 +159,13 @@ impl Table {
             });
             each.min().filter(|first| first.expires_at != NONE)
         };
-        let (visitor, member) = (first_of(false), first_of(true));
+        let (guest, member) = (first_of(false), first_of(true));
         let is_expired = |first: &Victim| first.expires_at <= now.as_unix_millis();
         let member_goes = |first: &Victim| for_member || is_expired(first);
-        visitor
+        guest
             .filter(is_expired)
             .or(member.filter(is_expired))
-            .or(visitor)
+            .or(guest)
             .or(member.filter(member_goes))
     }
 
@@ -180,7 +180,7 @@ impl Table {
     pub(super) fn live_records(&self, now: Timestamp) -> u64 {
         let live = self.parts.each().map(|part| {
             let expired = |order: &Order| order.iter().take_while(|(at, _)| *at <= now).count();
-            part.by_id.len() - expired(&part.visitors) - expired(&part.members)
+            part.by_id.len() - expired(&part.guests) - expired(&part.members)
         });
         live.sum::<usize>() as u64
     }
@@ -199,11 +199,7 @@ impl Table {
 
 impl Soonest {
     fn of(&self, is_member: bool) -> u64 {
-        let at = if is_member {
-            &self.member
-        } else {
-            &self.visitor
-        };
+        let at = if is_member { &self.member } else { &self.guest };
         at.load(Relaxed)
     }
 
@@ -220,7 +216,7 @@ impl Soonest {
                 .map(|(at, _)| at.as_unix_millis().min(u64::MAX - 1));
             at.unwrap_or(u64::MAX)
         };
-        self.visitor.store(first(&part.visitors), Relaxed);
+        self.guest.store(first(&part.guests), Relaxed);
         self.member.store(first(&part.members), Relaxed);
     }
 }

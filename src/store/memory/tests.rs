@@ -22,10 +22,10 @@ fn at(seconds: u64) -> Timestamp {
 }
 
 fn record(subject: Option<&str>, expires_at: Timestamp) -> Record {
-    let visitor = RecordBuilder::new(NOW).expires_at(expires_at);
+    let guest = RecordBuilder::new(NOW).expires_at(expires_at);
     match subject {
-        Some(subject) => visitor.subject(subject).build(),
-        None => visitor.build(),
+        Some(subject) => guest.subject(subject).build(),
+        None => guest.build(),
     }
 }
 
@@ -61,7 +61,7 @@ async fn a_full_store_lets_an_expired_session_go_first() {
 }
 
 #[tokio::test]
-async fn a_full_store_lets_the_visitor_go_who_expires_first() {
+async fn a_full_store_lets_the_guest_go_who_expires_first() {
     let store = MemoryStore::with_capacity(3);
     create(&store, 1, Some("alice"), 10).await;
     create(&store, 2, None, 90).await;
@@ -73,7 +73,7 @@ async fn a_full_store_lets_the_visitor_go_who_expires_first() {
 }
 
 #[tokio::test]
-async fn no_flood_of_visitors_logs_anybody_out() {
+async fn no_flood_of_guests_logs_anybody_out() {
     let store = MemoryStore::with_capacity(200);
     for number in 0..150 {
         create(&store, number, Some("alice"), 10).await;
@@ -86,12 +86,12 @@ async fn no_flood_of_visitors_logs_anybody_out() {
 }
 
 #[tokio::test]
-async fn a_store_full_of_members_refuses_a_visitor_and_takes_a_login() {
+async fn a_store_full_of_members_refuses_a_guest_and_takes_a_login() {
     let store = MemoryStore::with_capacity(2);
     create(&store, 1, Some("alice"), 20).await;
     create(&store, 2, Some("alice"), 10).await;
-    let visitor = record(None, at(99));
-    let refused = store.create(&id(3), &visitor, NOW).await.unwrap_err();
+    let guest = record(None, at(99));
+    let refused = store.create(&id(3), &guest, NOW).await.unwrap_err();
     assert_eq!(refused.kind(), StoreErrorKind::Full);
     assert_eq!(alive(&store, 1..=3).await, [1, 2]);
     create(&store, 4, Some("bob"), 30).await;
@@ -165,14 +165,14 @@ async fn a_record_keeps_its_subject() {
 #[tokio::test]
 async fn a_revision_never_comes_back_under_its_id() {
     let store = MemoryStore::new();
-    let visitor = record(None, at(9));
+    let guest = record(None, at(9));
     let mut seen = Vec::<Revision>::new();
     for _ in 0..3 {
-        let Created::Created(revision) = store.create(&id(1), &visitor, NOW).await.unwrap() else {
+        let Created::Created(revision) = store.create(&id(1), &guest, NOW).await.unwrap() else {
             panic!("the id was free");
         };
         for old in &seen {
-            let answer = store.replace(&id(1), *old, &visitor, NOW).await.unwrap();
+            let answer = store.replace(&id(1), *old, &guest, NOW).await.unwrap();
             assert_eq!(answer, Replaced::Conflict);
         }
         seen.push(revision);
@@ -210,9 +210,9 @@ fn the_capacity_holds_under_parallel_creations() {
             let store = &store;
             scope.spawn(move || {
                 for number in 0..2_000 {
-                    let visitor = record(None, at(number % 50 + 1));
+                    let guest = record(None, at(number % 50 + 1));
                     let number = thread * 10_000 + number;
-                    let _ = store.0.create(&id(number), &visitor, NOW);
+                    let _ = store.0.create(&id(number), &guest, NOW);
                     assert!(store.0.capacity.taken() <= 100);
                 }
             });

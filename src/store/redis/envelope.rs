@@ -12,13 +12,13 @@ const VERSION: u8 = 1;
 const LAST_MOMENT: u64 = 1 << 52;
 
 /// Whose record it is: the first half of the SHA-256 of the subject, so that no name of a user appears in
-/// a key, or zeros for a visitor's.
+/// a key, or zeros for a guest's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Owner([u8; Self::LEN]);
 
 impl Owner {
     const LEN: usize = 16;
-    const NOBODY: Self = Self([0; Self::LEN]);
+    const NONE: Self = Self([0; Self::LEN]);
 
     pub(super) fn of(subject: &Subject) -> Self {
         let digest = Sha256::digest(subject.as_str().as_bytes());
@@ -38,7 +38,7 @@ impl Owner {
 }
 
 /// When the index of its subject got a record's entry, and until when it keeps it, by the clock of the
-/// server that holds the index, in milliseconds; both 0 for a visitor's record.
+/// server that holds the index, in milliseconds; both 0 for a guest record.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Listing {
     pub(super) at: u64,
@@ -61,7 +61,7 @@ impl Envelope {
     pub(super) fn of(record: &Record, revision: Revision) -> Self {
         Self {
             revision,
-            owner: record.subject().map_or(Owner::NOBODY, Owner::of),
+            owner: record.subject().map_or(Owner::NONE, Owner::of),
             expires_at: moment(record.expires_at()),
             listing: Listing::default(),
         }
@@ -109,7 +109,7 @@ impl Envelope {
 
     /// The owner whose index lists the record, if any.
     pub(super) fn listed_owner(&self) -> Option<Owner> {
-        (self.owner != Owner::NOBODY).then_some(self.owner)
+        (self.owner != Owner::NONE).then_some(self.owner)
     }
 }
 

@@ -98,7 +98,7 @@ pub trait RevocationList: fmt::Debug + Send + Sync + 'static {
     ) -> StoreFuture<'a, ()>;
 
     /// The same, but for the session of this token; false, and nothing changes, if the token no longer
-    /// holds or is nobody's.
+    /// holds or belongs to no subject.
     ///
     /// # Errors
     ///
@@ -125,7 +125,7 @@ pub trait RevocationList: fmt::Debug + Send + Sync + 'static {
 pub struct IssuedToken<'a> {
     /// Its id, which no other token has, unless it was issued anew.
     pub id: &'a SessionId,
-    /// Whose it is, unless it is a visitor's.
+    /// Whose it is; `None` for a guest session.
     pub subject: Option<&'a Subject>,
     /// When it was issued.
     pub issued_at: Timestamp,

@@ -130,12 +130,12 @@ impl Context {
         Subject::from(format!("{name}-{:016x}", self.seed))
     }
 
-    pub(super) fn visitor(&self) -> RecordBuilder {
+    pub(super) fn guest(&self) -> RecordBuilder {
         RecordBuilder::new(self.now())
     }
 
     pub(super) fn member(&self, subject: &Subject) -> RecordBuilder {
-        self.visitor().subject(subject.as_str())
+        self.guest().subject(subject.as_str())
     }
 
     pub(super) async fn load(&self, id: &SessionId) -> Result<Option<Stored>, Failure> {
@@ -149,11 +149,11 @@ impl Context {
     ) -> Result<Option<Stored>, Failure> {
         let claim = claim(id);
         let loaded = self.store().load(&claim, now).await?;
-        if let Some(at_hand) = self.store().at_hand(&claim, now) {
+        if let Some(tried) = self.store().try_load(&claim, now) {
             // Comparable only if nobody wrote meanwhile, as other tasks of a check may do.
             let still = self.store().load(&claim, now).await? == loaded;
             if still {
-                expect("at_hand", Some(at_hand), loaded.clone())?;
+                expect("try_load", Some(tried), loaded.clone())?;
             }
         }
         Ok(loaded)

@@ -24,17 +24,17 @@ pub(super) async fn an_unknown_id_is_nothing_and_stays_nothing(c: Context) -> Re
     let id = c.id();
     c.expect_nothing(&id).await?;
     c.expect_nothing(&id).await?;
-    let record = c.visitor().build();
+    let record = c.guest().build();
     let revision = c.create(&id, &record).await?;
     c.expect_stored(&id, &record, revision).await
 }
 
 pub(super) async fn create_never_overwrites(c: Context) -> Result<(), Failure> {
     let id = c.id();
-    let first = c.visitor().entry("whose", "first").build();
+    let first = c.guest().entry("whose", "first").build();
     let revision = c.create(&id, &first).await?;
     for record in [
-        c.visitor().entry("whose", "second").build(),
+        c.guest().entry("whose", "second").build(),
         c.member(&c.subject("mallory")).build(),
         first.clone(),
     ] {

@@ -11,10 +11,10 @@ const LARGE: usize = 256 * 1024;
 
 pub(super) async fn empty_data_comes_back(c: Context) -> Result<(), Failure> {
     let id = c.id();
-    let empty = c.visitor().build();
+    let empty = c.guest().build();
     let revision = c.create(&id, &empty).await?;
     c.expect_stored(&id, &empty, revision).await?;
-    let empty_value = c.visitor().entry("empty", "").build();
+    let empty_value = c.guest().entry("empty", "").build();
     let revision = c.replace_now(&id, revision, &empty_value).await?;
     c.expect_stored(&id, &empty_value, revision).await?;
     let revision = c.replace_now(&id, revision, &empty).await?;
@@ -45,7 +45,7 @@ pub(super) async fn large_data_comes_back(c: Context) -> Result<(), Failure> {
 pub(super) async fn any_bytes_come_back(c: Context) -> Result<(), Failure> {
     let id = c.id();
     let every_byte: Vec<u8> = (0..=255).collect();
-    let mut record = c.visitor().label("quote ' \" \0 \u{202E} 🦀");
+    let mut record = c.guest().label("quote ' \" \0 \u{202E} 🦀");
     for name in odd_subjects() {
         record = record.entry(name.as_str(), &every_byte);
     }

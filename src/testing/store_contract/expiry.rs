@@ -31,7 +31,7 @@ async fn expect_visible_until(
 
 pub(super) async fn an_expired_record_is_invisible(c: Context) -> Result<(), Failure> {
     let alice = c.subject("alice");
-    for record in [c.visitor().build(), c.member(&alice).build()] {
+    for record in [c.guest().build(), c.member(&alice).build()] {
         let id = c.id();
         let _ = c.create(&id, &record).await?;
         expect_visible_until(&c, &id, &record, record.expires_at()).await?;
@@ -75,7 +75,7 @@ pub(super) async fn an_expired_id_never_shows_its_old_record(c: Context) -> Resu
     let old = c.member(&alice).entry("old", "1").build();
     let _ = c.create(&id, &old).await?;
     let late = old.expires_at().after(MILLISECOND);
-    let new = c.visitor().expires_at(late.after(HOUR)).build();
+    let new = c.guest().expires_at(late.after(HOUR)).build();
     let expected = match c.store().create(&id, &new, late).await? {
         Created::Occupied => None,
         Created::Created(revision) => Some(Stored::new(new, revision)),
@@ -91,19 +91,19 @@ pub(super) async fn an_expired_id_never_shows_its_old_record(c: Context) -> Resu
 
 pub(super) async fn a_later_expiry_holds(c: Context) -> Result<(), Failure> {
     let id = c.id();
-    let record = c.visitor().build();
+    let record = c.guest().build();
     let revision = c.create(&id, &record).await?;
     let later = record.expires_at().after(HOUR);
-    let longer = c.visitor().expires_at(later).build();
+    let longer = c.guest().expires_at(later).build();
     let _ = c.replace_now(&id, revision, &longer).await?;
     expect_visible_until(&c, &id, &longer, later).await
 }
 
 pub(super) async fn an_earlier_expiry_holds(c: Context) -> Result<(), Failure> {
     let id = c.id();
-    let revision = c.create(&id, &c.visitor().build()).await?;
+    let revision = c.create(&id, &c.guest().build()).await?;
     let sooner = c.now().after(HOUR / 2);
-    let shorter = c.visitor().expires_at(sooner).build();
+    let shorter = c.guest().expires_at(sooner).build();
     let _ = c.replace_now(&id, revision, &shorter).await?;
     expect_visible_until(&c, &id, &shorter, sooner).await
 }
@@ -126,7 +126,7 @@ pub(super) async fn a_session_in_use_outlives_its_first_expiry(c: Context) -> Re
 pub(super) async fn a_far_expiry_is_kept(c: Context) -> Result<(), Failure> {
     let id = c.id();
     let far = c.now().after(SessionPolicy::MAX_ABSOLUTE);
-    let record = c.visitor().expires_at(far).build();
+    let record = c.guest().expires_at(far).build();
     let _ = c.create(&id, &record).await?;
     expect_visible_until(&c, &id, &record, far).await
 }
@@ -148,13 +148,13 @@ pub(super) async fn reading_with_a_fast_clock_destroys_nothing(c: Context) -> Re
 pub(super) async fn nodes_with_skewed_clocks_share_sessions(c: Context) -> Result<(), Failure> {
     let (id, skew) = (c.id(), Duration::from_secs(300));
     let ahead = c.now().after(skew);
-    let record = c.visitor().expires_at(ahead.after(HOUR)).build();
+    let record = c.guest().expires_at(ahead.after(HOUR)).build();
     let created = c.other_node().create(&id, &record, ahead).await?;
     let Created::Created(revision) = created else {
         return super::context::broken("create of a new id", "Created", created);
     };
     c.expect_stored(&id, &record, revision).await?;
-    let changed = c.visitor().entry("behind", "1").build();
+    let changed = c.guest().entry("behind", "1").build();
     let revision = c.replace_now(&id, revision, &changed).await?;
     let seen = c
         .other_node()
@@ -168,7 +168,7 @@ pub(super) async fn nodes_with_skewed_clocks_share_sessions(c: Context) -> Resul
         .await?;
     expect("load by the node ahead, at the expiry", seen, None)?;
     let longer = changed.expires_at().after(skew);
-    let extended = c.visitor().expires_at(longer).build();
+    let extended = c.guest().expires_at(longer).build();
     let revision = c.replace_now(&id, revision, &extended).await?;
     let seen = c
         .other_node()

@@ -75,7 +75,7 @@ pub(super) async fn parallel_rotations_on_two_nodes_have_one_winner(
     c.second_node()?;
     for _ in 0..ROUNDS {
         let id = c.id();
-        let record = c.visitor().build();
+        let record = c.guest().build();
         let revision = c.create(&id, &record).await?;
         // Odd tasks run on the second node.
         let answers = c.in_parallel(8, move |c, _| {

@@ -13,7 +13,7 @@ pub(super) async fn one_of_16_creations_wins(c: Context) -> Result<(), Failure> 
     for _ in 0..ROUNDS {
         let id = c.id();
         let answers = c.in_parallel(TASKS, move |c, task| async move {
-            let record = c.visitor().entry("task", task.to_string()).build();
+            let record = c.guest().entry("task", task.to_string()).build();
             let answer = c.store().create(&id, &record, c.now()).await?;
             Ok((record, answer))
         });
@@ -60,7 +60,7 @@ pub(super) async fn one_of_16_rotations_wins(c: Context) -> Result<(), Failure> 
 pub(super) async fn one_of_16_removals_removes(c: Context) -> Result<(), Failure> {
     for _ in 0..ROUNDS {
         let id = c.id();
-        let _ = c.create(&id, &c.visitor().build()).await?;
+        let _ = c.create(&id, &c.guest().build()).await?;
         let removals = c.in_parallel(TASKS, move |c, _| async move { c.remove(&id).await });
         let removals = removals.await?;
         let removed = removals.iter().filter(|&&one| one == Removed::Removed);

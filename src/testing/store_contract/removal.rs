@@ -40,9 +40,9 @@ pub(super) async fn live_records_counts_the_live_ones(c: Context) -> Result<(), 
     }
     let ids = c.ids(4);
     for id in &ids {
-        let _ = c.create(id, &c.visitor().build()).await?;
+        let _ = c.create(id, &c.guest().build()).await?;
     }
-    let longer = c.visitor().expires_at(now.after(HOUR * 3)).build();
+    let longer = c.guest().expires_at(now.after(HOUR * 3)).build();
     let _ = c.create(&c.id(), &longer).await?;
     let _ = c.remove(&ids[0]).await?;
     let counted = c.store().live_records(c.now()).await?;

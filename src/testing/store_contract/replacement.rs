@@ -20,10 +20,10 @@ pub(super) async fn replace_writes_over_the_revision_it_was_given(
 
 pub(super) async fn a_stale_revision_conflicts(c: Context) -> Result<(), Failure> {
     let id = c.id();
-    let first = c.create(&id, &c.visitor().build()).await?;
-    let present = c.visitor().entry("present", "1").build();
+    let first = c.create(&id, &c.guest().build()).await?;
+    let present = c.guest().entry("present", "1").build();
     let revision = c.replace_now(&id, first, &present).await?;
-    let late = c.visitor().entry("late", "1").build();
+    let late = c.guest().entry("late", "1").build();
     let unknown = Revision::new(revision.get().wrapping_add(1_000));
     for stale in [first, unknown] {
         let answer = c.replace(&id, stale, &late).await?;
@@ -61,7 +61,7 @@ pub(super) async fn replace_of_a_removed_record_is_gone(c: Context) -> Result<()
 }
 
 pub(super) async fn every_write_has_a_revision_of_its_own(c: Context) -> Result<(), Failure> {
-    let (id, record) = (c.id(), c.visitor().build());
+    let (id, record) = (c.id(), c.guest().build());
     let mut seen = vec![c.create(&id, &record).await?];
     for _ in 0..5 {
         // The same record again: what is compared is the revision, not the bytes.

@@ -10,7 +10,7 @@ pub(super) async fn remove_all_of_ends_every_session_of_the_subject(
     c: Context,
 ) -> Result<(), Failure> {
     let (alice, bob) = (c.subject("alice"), c.subject("bob"));
-    let (ids, bobs, visitors) = (c.ids(3), c.id(), c.id());
+    let (ids, bobs, guests) = (c.ids(3), c.id(), c.id());
     let record = c.member(&alice).build();
     let mut last = None;
     for id in &ids {
@@ -19,9 +19,9 @@ pub(super) async fn remove_all_of_ends_every_session_of_the_subject(
     if let Some(revision) = last {
         let _ = c.replace_now(&ids[2], revision, &record).await?;
     }
-    let (bob_record, visitor) = (c.member(&bob).build(), c.visitor().build());
+    let (bob_record, guest) = (c.member(&bob).build(), c.guest().build());
     let bob_revision = c.create(&bobs, &bob_record).await?;
-    let visitor_revision = c.create(&visitors, &visitor).await?;
+    let guest_revision = c.create(&guests, &guest).await?;
     expect("revoked of alice", c.remove_all_of(&alice, None).await?, 3)?;
     for id in &ids {
         c.expect_nothing(id).await?;
@@ -29,8 +29,7 @@ pub(super) async fn remove_all_of_ends_every_session_of_the_subject(
     expect("alice's sessions", c.listed(&alice).await?, vec![])?;
     expect("revoked again", c.remove_all_of(&alice, None).await?, 0)?;
     c.expect_stored(&bobs, &bob_record, bob_revision).await?;
-    c.expect_stored(&visitors, &visitor, visitor_revision)
-        .await?;
+    c.expect_stored(&guests, &guest, guest_revision).await?;
     expect("bob's sessions", c.listed(&bob).await?, vec![bobs])
 }
 

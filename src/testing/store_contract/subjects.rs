@@ -5,7 +5,11 @@ use crate::{session::authentication::Subject, testing::RecordBuilder};
 
 pub(super) async fn a_subjects_live_sessions_are_listed(c: Context) -> Result<(), Failure> {
     let (alice, bob) = (c.subject("alice"), c.subject("bob"));
-    expect("sessions of nobody", c.listed(&alice).await?, vec![])?;
+    expect(
+        "sessions before the first login",
+        c.listed(&alice).await?,
+        vec![],
+    )?;
     let mut expected = Vec::new();
     for number in 0..3 {
         let label = format!("browser {number}");
@@ -15,7 +19,7 @@ pub(super) async fn a_subjects_live_sessions_are_listed(c: Context) -> Result<()
     }
     let (bobs, removed) = (c.id(), c.id());
     let _ = c.create(&bobs, &c.member(&bob).build()).await?;
-    let _ = c.create(&c.id(), &c.visitor().build()).await?;
+    let _ = c.create(&c.id(), &c.guest().build()).await?;
     let _ = c.create(&removed, &c.member(&alice).build()).await?;
     let _ = c.remove(&removed).await?;
     let mut sessions = c.store().sessions_of(&alice, c.now()).await?;

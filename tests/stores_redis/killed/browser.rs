@@ -16,7 +16,7 @@ use crate::common::{GUEST, SESSION};
 
 pub(super) struct Browser {
     users: [String; 2],
-    /// What it puts as a visitor, and nobody else does.
+    /// What it puts as a guest, and nobody else does.
     data: String,
     pub(super) entries: Vec<Entry>,
     /// The token that it sends: one of the entries.

@@ -54,7 +54,7 @@ impl Connection {
         })
     }
 
-    /// What a token opens; `data` is what its browser put as a visitor.
+    /// What a token opens; `data` is what its browser put as a guest.
     pub(super) async fn look(&mut self, entry: &Entry, data: &str) -> Opens {
         let who = self.read("/whoami", &entry.cookie).await;
         let found = user(&who);
@@ -65,7 +65,7 @@ impl Connection {
         match serde_json::from_str::<Value>(&read).unwrap()["value"].as_str() {
             None => Opens::Nothing,
             Some(found) => {
-                assert_eq!(found, data, "another visitor's data");
+                assert_eq!(found, data, "another guest's data");
                 Opens::Guest
             }
         }

@@ -8,7 +8,7 @@ use crate::common::{GUEST, SESSION};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Opens {
     Nothing,
-    /// The visitor's session in which the browser put its data.
+    /// The guest session in which the browser put its data.
     Guest,
     User {
         name: String,
@@ -19,7 +19,7 @@ pub(super) enum Opens {
 /// What a browser asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Action {
-    /// Puts data as a visitor without any cookie.
+    /// Puts data as a guest without any cookie.
     Visit,
     Login,
     /// A login as the other user of this browser.

@@ -74,10 +74,10 @@ proptest! {
                 prop_assert!(!current || !case.renewal_is_due() && !live.stale_key);
             }
             Plan::Rotate { .. } => prop_assert!(current && case.renewal_is_due()),
-            Plan::Save { why, resign, state } => {
+            Plan::Save { why, re_sign, state } => {
                 prop_assert_eq!(why, Save::Touch);
-                prop_assert!(case.touch_is_due() || live.rebind || resign);
-                prop_assert_eq!(resign, current && live.stale_key);
+                prop_assert!(case.touch_is_due() || live.rebind || re_sign);
+                prop_assert_eq!(re_sign, current && live.stale_key);
                 prop_assert_eq!(state.entries, live.state.entries.clone());
             }
             other => prop_assert!(false, "{:?}", other),

@@ -152,7 +152,7 @@ proptest! {
         prop_assert_eq!(sees, is(after));
     }
 
-    /// The same subject, or the same visitor, keeps what it had and has what it put in, last word last.
+    /// The same subject, or the same guest, keeps what it had and has what it put in, last word last.
     #[test]
     fn where_nobody_else_comes_between_no_data_is_lost(case in case()) {
         let settled = case.settle();

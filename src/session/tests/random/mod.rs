@@ -89,11 +89,11 @@ fn case() -> impl Strategy<Value = Case> {
         |((policy, mut marks, outcome), live, retired_came, client)| {
             marks.sort_by_key(|(age, _)| std::cmp::Reverse(*age));
             let live = live.map(|live| admitted(live, &policy));
-            let visitor = live.as_ref().is_none_or(|live| live.subject().is_none());
+            let guest = live.as_ref().is_none_or(|live| live.subject().is_none());
             Case {
                 live,
                 // Who is logged in came with a token that is not retired.
-                retired_token: retired_came && visitor,
+                retired_token: retired_came && guest,
                 marks: marks
                     .into_iter()
                     .enumerate()

@@ -36,7 +36,7 @@ pub(super) const fn written(plan: &Plan) -> Option<&State> {
     }
 }
 
-/// The level that holds at a moment; 0 is nobody.
+/// The level that holds at a moment; 0 where nobody is logged in.
 pub(super) fn level_at(who: Option<&Authentication>, now: Timestamp) -> u8 {
     let Some(who) = who else {
         return 0;
@@ -160,7 +160,7 @@ impl Case {
     /// Whether a value that lies in a session of `reader` at the end may be there.
     ///
     /// It may where its writer is the reader, and nobody else was logged in since and nobody logged out; or
-    /// where a visitor wrote it as one that survives a login, and the reader is who logged in then.
+    /// where a guest wrote it as one that survives a login, and the reader is who logged in then.
     pub(super) fn may_read(&self, reader: Option<&Subject>, value: &[u8], carried: bool) -> bool {
         let end = self.end();
         let text = str::from_utf8(value).unwrap().trim_matches('"');
@@ -180,7 +180,7 @@ impl Case {
         let writer = match before.last() {
             Some(Mark::Login(login)) => Some(&login.subject),
             Some(_) => None,
-            // What is put in for a client that is not the session's own is a visitor's.
+            // What is put in for a client that is not the session's own is a guest's.
             None if text != "held" && self.is_suspended() => None,
             None => of_session,
         };

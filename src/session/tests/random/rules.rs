@@ -179,7 +179,7 @@ proptest! {
         let settled = case.settle();
         let live = case.live.as_ref();
         match settled.plan {
-            Plan::Rotate { how: Rotation::Renewed, .. } | Plan::Save { resign: true, .. } => {
+            Plan::Rotate { how: Rotation::Renewed, .. } | Plan::Save { re_sign: true, .. } => {
                 prop_assert!(live.is_some_and(Live::is_current));
             }
             Plan::Rotate { .. } => prop_assert!(live.is_some_and(Live::opens)),
@@ -189,7 +189,7 @@ proptest! {
         prop_assert_eq!(settled.verdict == Verdict::Unusable, case.is_unusable());
     }
 
-    /// R61, R62: what goes on keeps its limits; what begins has those of its login, or of a visitor.
+    /// R61, R62: what goes on keeps its limits; what begins has those of its login, or of a guest.
     #[test]
     fn the_absolute_limit_moves_by_a_new_session_only(case in case()) {
         let settled = case.settle();

@@ -8,7 +8,7 @@ use crate::session::{
     event::EventKind::{
         Created, DataDropped, Elevated, ElevationDropped, ElevationRefused, LoggedIn, LoggedOut,
         LoginDropped, LoginRefused, Reauthenticated, RenewalDropped, Renewed, RenewedByPolicy,
-        Resigned, SteppedDown, SubjectSwitched,
+        SteppedDown, SubjectSwitched, TokenReSigned,
     },
     mark::Mark,
     plan::{Plan, Save, Verdict},
@@ -35,7 +35,7 @@ proptest! {
                 Rotation::Renewed => told(&[Renewed, RenewedByPolicy]),
             },
             Plan::Save { why: Save::Lower, .. } => told(&[SteppedDown]),
-            Plan::Save { resign, .. } => !resign || told(&[Resigned]),
+            Plan::Save { re_sign, .. } => !re_sign || told(&[TokenReSigned]),
             Plan::Nothing => true,
         };
         prop_assert!(is_told, "{:?} and {:?}", settled.plan, settled.events);

@@ -77,7 +77,7 @@ impl RedisRevocations {
     }
 }
 
-/// The name of a subject in the list; none for a visitor.
+/// The name of a subject in the list; none for a guest.
 fn owner(subject: Option<&Subject>) -> String {
     subject.map_or_else(String::new, |subject| Owner::of(subject).to_text())
 }

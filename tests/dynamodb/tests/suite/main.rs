@@ -133,9 +133,9 @@ async fn a_write_whose_answer_was_lost_knows_its_own_work() {
     let endpoint = endpoint().await;
     let proxy = Proxy::to(endpoint.trim_start_matches("http://").parse().unwrap()).await;
     let store = store_at(&format!("http://{}", proxy.address())).await;
-    let visitor = RecordBuilder::new(now()).build();
+    let guest = RecordBuilder::new(now()).build();
     let member = RecordBuilder::new(now()).subject("alice").build();
-    for (number, record) in [(1, visitor), (2, member)] {
+    for (number, record) in [(1, guest), (2, member)] {
         proxy.round_trips();
         proxy.cut_answers(1);
         let created = store.create(&id(number), &record, now()).await.unwrap();
@@ -166,7 +166,7 @@ async fn round_trips_are_as_documented() {
     let proxy = Proxy::to(endpoint.trim_start_matches("http://").parse().unwrap()).await;
     let store = store_at(&format!("http://{}", proxy.address())).await;
     let alice = Subject::from("alice");
-    let visitor = RecordBuilder::new(now()).build();
+    let guest = RecordBuilder::new(now()).build();
     let member = RecordBuilder::new(now()).subject("alice").build();
     let count = |what: &str, expected: u64| {
         let trips = proxy.round_trips();
@@ -174,8 +174,8 @@ async fn round_trips_are_as_documented() {
         assert_eq!(trips, expected, "{what}");
     };
     proxy.round_trips();
-    let _ = store.create(&id(1), &visitor, now()).await.unwrap();
-    count("create a visitor's", 1);
+    let _ = store.create(&id(1), &guest, now()).await.unwrap();
+    count("create a guest's", 1);
     let created = store.create(&id(2), &member, now()).await.unwrap();
     let Created::Created(revision) = created else {
         panic!("{created:?}");
@@ -201,7 +201,7 @@ async fn round_trips_are_as_documented() {
     assert_eq!(store.sessions_of(&alice, now()).await.unwrap().len(), 1);
     count("sessions_of", 2);
     let _ = store.remove(&id(1)).await.unwrap();
-    count("remove a visitor's", 1);
+    count("remove a guest's", 1);
     let _ = store.remove(&id(2)).await.unwrap();
     count("remove a subject's", 2);
     for number in 10..15 {
