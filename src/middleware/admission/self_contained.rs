@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Admission, Candidates, Consequence, later};
+use super::candidates::{Candidates, Consequence};
 use crate::{
     middleware::{
         backend::{EndedTokens, Loaded},
@@ -50,21 +50,21 @@ pub(super) fn admit_now(
     candidates.anonymous(shared, loaded(ended, None))
 }
 
-/// The same with a distributed list, which has to be waited for if there is a token.
-pub(super) fn admit(
+/// The admission where there is no token, so that a distributed list has no say.
+pub(super) fn try_anonymous(
     shared: &Arc<Shared>,
     list: &Arc<dyn RevocationList>,
     candidates: Sessions,
-) -> Admission {
-    if candidates.is_empty() {
-        let ended = EndedTokens::Distributed(Arc::clone(list));
-        return Admission::Now(candidates.anonymous(shared, loaded(ended, None)));
+) -> Result<RequestContext, Sessions> {
+    if candidates.peek().is_some() {
+        return Err(candidates);
     }
-    let (shared, list, now) = (Arc::clone(shared), Arc::clone(list), candidates.now);
-    later(Arc::clone(&shared), now, load(shared, list, candidates))
+    let ended = EndedTokens::Distributed(Arc::clone(list));
+    Ok(candidates.anonymous(shared, loaded(ended, None)))
 }
 
-async fn load(
+/// Asks a distributed list.
+pub(super) async fn load(
     shared: Arc<Shared>,
     list: Arc<dyn RevocationList>,
     mut candidates: Sessions,

@@ -2,7 +2,7 @@
 
 use std::{mem, sync::Arc};
 
-use super::{Admission, Candidates, Consequence, Refused, later};
+use super::candidates::{Candidates, Consequence, Refused};
 use crate::{
     cookie::{CookieKind, token::Opened},
     middleware::{
@@ -21,40 +21,33 @@ use crate::{
 
 type References = Candidates<Opened<Claim>>;
 
-pub(super) fn admit(
+/// The admission where there is no token, or where the store need not wait for the first token's session,
+/// it opens, and nothing has to be ended or told. Everything else is [`load`]'s to find out.
+pub(super) fn try_load(
     shared: &Arc<Shared>,
     store: &Arc<dyn SessionStore>,
     mut candidates: References,
-) -> Admission {
-    if candidates.is_empty() {
+) -> Result<RequestContext, References> {
+    let Some((kind, token)) = candidates.peek() else {
         let loaded = loaded(Arc::clone(store), None, None);
-        return Admission::Now(candidates.anonymous(shared, loaded));
-    }
-    if let Some((session, record)) = try_load(shared, &**store, &candidates) {
-        let _opened = candidates.next();
-        let loaded = loaded(Arc::clone(store), Some(record), candidates.guest.take());
-        return Admission::Now(candidates.admitted(shared, session, loaded));
-    }
-    let (shared, store, now) = (Arc::clone(shared), Arc::clone(store), candidates.now);
-    later(Arc::clone(&shared), now, load(shared, store, candidates))
-}
-
-/// The session that the first token opens, where the store need not wait for it and nothing has to be
-/// ended or told. Everything else is [`load`]'s to find out.
-fn try_load(
-    shared: &Arc<Shared>,
-    store: &dyn SessionStore,
-    candidates: &References,
-) -> Option<(Session, LoadedRecord)> {
+        return Ok(candidates.anonymous(shared, loaded));
+    };
     if shared.client.is_some() {
-        return None;
+        return Err(candidates);
     }
-    let (kind, token) = candidates.peek()?;
-    let stored = store.try_load(&token.value, candidates.now)?;
-    open(shared, candidates, kind, token, stored).ok()
+    let opened = store
+        .try_load(&token.value, candidates.now)
+        .and_then(|stored| open(shared, &candidates, kind, token, stored).ok());
+    let Some((session, record)) = opened else {
+        return Err(candidates);
+    };
+    let _opened = candidates.next();
+    let loaded = loaded(Arc::clone(store), Some(record), candidates.guest.take());
+    Ok(candidates.admitted(shared, session, loaded))
 }
 
-async fn load(
+/// Asks the store.
+pub(super) async fn load(
     shared: Arc<Shared>,
     store: Arc<dyn SessionStore>,
     mut candidates: References,

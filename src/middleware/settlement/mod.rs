@@ -1,5 +1,6 @@
 //! Settlement: carries out what becomes of the session, which [`settle`](settle::settle) decides.
 
+pub(crate) mod done;
 mod limit;
 mod self_contained;
 pub(crate) mod set_cookies;
@@ -12,33 +13,23 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use self::set_cookies::SetCookies;
+use self::{
+    done::{Committed, HandlerDone, tell_all},
+    set_cookies::SetCookies,
+};
 use super::{
     backend::{EndedTokens, Loaded},
-    failure::{SessionError, SessionErrorKind},
+    failure::SessionErrorKind,
     settings::Shared,
 };
 use crate::session::{
-    authentication::Subject,
-    came::Came,
     event::{EventKind, SessionEvent},
     handle::Unadmitted,
-    id::SessionId,
     live::Live,
-    mark::Mark,
-    plan::{Plan, Verdict},
-    settle::{self, Outcome, Settlement},
+    plan::Plan,
+    settle,
     time::Timestamp,
 };
-
-/// What is left of a request once its handler is done.
-#[derive(Debug)]
-pub(crate) struct HandlerDone {
-    pub(crate) marks: Vec<(Timestamp, Mark)>,
-    pub(crate) outcome: Outcome,
-    pub(crate) came: Came,
-    pub(crate) now: Timestamp,
-}
 
 /// What carrying out a plan comes to, or a wait for it.
 #[must_use]
@@ -47,9 +38,6 @@ pub(crate) enum Commit {
     /// A store or a distributed list has to answer first.
     Later(PendingCommit),
 }
-
-/// The cookies that the response is to write, or why another response takes its place.
-pub(crate) type Committed = Result<SetCookies, SessionError>;
 
 /// A commit that waits; dropped before it is done, it goes on without its request.
 pub(crate) struct PendingCommit {
@@ -143,56 +131,6 @@ fn later(
         commit: Box::pin(commit),
         done: false,
     })
-}
-
-impl HandlerDone {
-    fn settlement<'a>(&'a self, live: Option<&'a Live>, shared: &'a Shared) -> Settlement<'a> {
-        Settlement {
-            live,
-            came: &self.came,
-            marks: &self.marks,
-            outcome: self.outcome,
-            now: self.now,
-            policy: shared.policy(),
-        }
-    }
-}
-
-impl Verdict {
-    /// Turns the verdict into the response's cookies, or into the error that replaces the response.
-    fn into_result(self, cookies: SetCookies) -> Committed {
-        match self {
-            Self::Stands => Ok(cookies),
-            Self::Refused => Err(SessionError::new(SessionErrorKind::Refused)),
-            Self::Unusable => Err(SessionError::new(SessionErrorKind::InvalidSubject)),
-        }
-    }
-}
-
-/// Tells what happened to a session that a request held, and which session took its place.
-fn tell_all(
-    shared: &Shared,
-    kinds: &[EventKind],
-    live: Option<&Live>,
-    successor: Option<(SessionId, Option<&Subject>)>,
-    now: Timestamp,
-) {
-    for kind in kinds {
-        let mut event = SessionEvent::new(*kind, now);
-        event.session = live.map(|live| live.id);
-        event.subject = live.and_then(Live::subject).cloned();
-        if let Some((id, subject)) = successor
-            && *kind != EventKind::LoggedOut
-        {
-            // A session that began from nothing is what the event is about.
-            match event.session {
-                Some(_) => event.successor = Some(id),
-                None => event.session = Some(id),
-            }
-            event.subject = subject.cloned();
-        }
-        shared.tell(&event);
-    }
 }
 
 impl PendingCommit {

@@ -3,7 +3,10 @@
 //! What a plan asks of the list is a [`Change`], and what the list says an [`Answer`]. Both are data, so that one
 //! list can answer at once and another be waited for, while what a plan means is written down once.
 
-use super::{Committed, HandlerDone, set_cookies::SetCookies, tell_all};
+use super::{
+    done::{Committed, HandlerDone, tell_all},
+    set_cookies::SetCookies,
+};
 use crate::{
     cookie::CookieKind,
     middleware::{

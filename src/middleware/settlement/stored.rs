@@ -2,7 +2,11 @@
 
 use std::{mem, sync::Arc};
 
-use super::{Committed, HandlerDone, limit::Limit, set_cookies::SetCookies, tell_all};
+use super::{
+    done::{Committed, HandlerDone, tell_all},
+    limit::Limit,
+    set_cookies::SetCookies,
+};
 use crate::{
     cookie::CookieKind,
     middleware::{
