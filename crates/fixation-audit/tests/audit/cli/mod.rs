@@ -42,6 +42,18 @@ impl Ended {
             .map(|check| check["id"].as_str().unwrap().to_owned())
             .collect()
     }
+
+    /// Checks with the severities that were found.
+    pub(crate) fn findings(&self) -> Vec<(String, String)> {
+        let report = self.json();
+        let checks = report["checks"].as_array().unwrap();
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        checks
+            .iter()
+            .filter(|check| check["outcome"] == "found")
+            .map(|check| (text(&check["id"]), text(&check["finding"]["severity"])))
+            .collect()
+    }
 }
 
 pub(crate) async fn run(arguments: &[&str]) -> Ended {
