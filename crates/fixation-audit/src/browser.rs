@@ -258,7 +258,11 @@ impl Browser {
         self.world.add_headers(&mut request);
         let answer = Answer::new(self.world.exchange(request).await?);
         Ok(Exchange {
-            label: step.label(),
+            label: if step.target.contains("://") {
+                format!("{} {}", step.method, place.path())
+            } else {
+                step.label()
+            },
             method: step.method.clone(),
             place,
             answer,

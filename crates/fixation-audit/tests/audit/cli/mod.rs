@@ -1,5 +1,6 @@
 //! Starting servers and the command, and reading what it says.
 
+mod frameworks;
 mod limits;
 mod login;
 mod python;

@@ -1,6 +1,7 @@
 //! What is known of each server under `tests/audit/`, and how what was found compares.
 
 mod docs;
+mod frameworks;
 mod python;
 mod rust;
 mod site;
@@ -9,6 +10,9 @@ use std::collections::BTreeSet;
 
 use fixation_audit::Report;
 
+#[cfg(feature = "cli")]
+pub(crate) use frameworks::FrameworkServer;
+pub(crate) use frameworks::framework_servers;
 pub(crate) use python::python_servers;
 #[cfg(feature = "cli")]
 pub(crate) use python::{DescribedBy, PythonServer};
