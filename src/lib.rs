@@ -71,8 +71,7 @@
 //! | `sqlite`, `postgres` | stores in an SQLite file and in PostgreSQL, on `sqlx` |
 //! | `dynamodb` | a store in DynamoDB, on the AWS SDK |
 //! | `firestore` | a store in Firestore |
-//! | `testing` | a manual clock, the store contract suite, a store that fails on demand, the fixation audit |
-//! | `audit-cli` | the `fixation-audit` command |
+//! | `testing` | a manual clock, the store contract suite, a store that fails on demand |
 //!
 //! A feature whose name begins with `_` is not for use on its own.
 

@@ -15,14 +15,9 @@ use axum::{
     http::{Request, StatusCode, header},
 };
 use common::{Answer, SESSION, clock, keys};
+use fixation_audit::{Account, FixationAudit, Outcome, Pick, Probe, Step};
 use tower::ServiceExt;
-use tower_session_guard::{
-    MemoryStore, SessionLayer,
-    testing::{
-        FixationAudit, ManualClock,
-        audit::{Account, Outcome, Pick, Probe, Step},
-    },
-};
+use tower_session_guard::{MemoryStore, SessionLayer, testing::ManualClock};
 
 /// A browser with a jar of cookies, which sends its own pages' forms.
 #[derive(Clone)]

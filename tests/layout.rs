@@ -102,7 +102,7 @@ fn nothing_imports_from_a_floor_above() {
         let part = name.split(['/', '.']).next().unwrap();
         let Some((_, allowed)) = ARROWS.iter().find(|(from, _)| *from == part) else {
             assert!(
-                ["lib", "bin", "misuse"].contains(&part),
+                ["lib", "misuse"].contains(&part),
                 "{name}: a new room needs its arrows"
             );
             continue;
@@ -136,8 +136,7 @@ fn one_file_reads_the_systems_clock() {
     let mut files = Vec::new();
     sources(root(), &mut files);
     for (name, code) in files {
-        let may =
-            name == "middleware/clock.rs" || name.starts_with("testing") || name.starts_with("bin");
+        let may = name == "middleware/clock.rs" || name.starts_with("testing");
         assert!(may || !code.contains("SystemTime::now"), "{name}");
     }
 }

@@ -1,6 +1,5 @@
 //! Tools for the tests of applications and of stores.
 
-pub mod audit;
 mod clock;
 mod faulty;
 mod operation;
@@ -8,7 +7,6 @@ mod record;
 pub mod store_contract;
 
 pub use self::{
-    audit::FixationAudit,
     clock::ManualClock,
     faulty::FaultyStore,
     operation::{StoreOperation, UnknownOperation},

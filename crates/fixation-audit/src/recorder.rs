@@ -1,0 +1,156 @@
+//! Collects what the checks conclude.
+
+use std::collections::BTreeMap;
+
+use super::catalogue::{Id, checks};
+use super::scene::Scene;
+use super::{AuditError, Finding, Outcome, Report, Severity, Verdict};
+
+pub(super) struct Recorder<'a> {
+    scene: &'a Scene,
+    outcomes: BTreeMap<Id, Outcome>,
+    stopped: Option<String>,
+}
+
+/// A finding in the making.
+pub(super) struct Note {
+    finding: Finding,
+}
+
+impl Note {
+    /// Confirmed by use.
+    pub(super) fn confirmed(seen: impl Into<String>) -> Self {
+        Self::new(seen.into(), true)
+    }
+
+    /// Seen, and not put to use.
+    pub(super) fn observed(seen: impl Into<String>) -> Self {
+        Self::new(seen.into(), false)
+    }
+
+    fn new(seen: String, confirmed: bool) -> Self {
+        let finding = Finding {
+            severity: Severity::Low,
+            confirmed,
+            sent: String::new(),
+            seen,
+        };
+        Self { finding }
+    }
+
+    pub(super) fn sent(mut self, sent: impl Into<String>) -> Self {
+        self.finding.sent = sent.into();
+        self
+    }
+}
+
+impl<'a> Recorder<'a> {
+    pub(super) fn new(scene: &'a Scene) -> Self {
+        Self {
+            scene,
+            outcomes: BTreeMap::new(),
+            stopped: None,
+        }
+    }
+
+    pub(super) fn progress(&self, what: &str) {
+        if let Some(tell) = &self.scene.plan.progress {
+            tell(what);
+        }
+    }
+
+    pub(super) fn found(&mut self, id: Id, note: Note) {
+        self.found_as(id, id.check().severity, note);
+    }
+
+    /// A finding less severe than the check's worst.
+    pub(super) fn found_as(&mut self, id: Id, severity: Severity, note: Note) {
+        let secrets = &self.scene.world.secrets;
+        let Finding {
+            confirmed,
+            sent,
+            seen,
+            ..
+        } = note.finding;
+        let (sent, seen) = (secrets.scrub(&sent), secrets.scrub(&seen));
+        let finding = Finding {
+            severity,
+            confirmed,
+            sent,
+            seen,
+        };
+        let finding = match self.outcomes.remove(&id) {
+            Some(Outcome::Found(earlier) | Outcome::Accepted(earlier, _)) => earlier.and(finding),
+            _ => finding,
+        };
+        let outcome = match self.scene.plan.accepted.get(id.check().id) {
+            Some(reason) => Outcome::Accepted(finding, secrets.scrub(reason)),
+            None => Outcome::Found(finding),
+        };
+        self.outcomes.insert(id, outcome);
+    }
+
+    /// Nothing found. A finding made before stays.
+    pub(super) fn passed(&mut self, id: Id) {
+        self.outcomes.entry(id).or_insert(Outcome::Passed);
+    }
+
+    /// It could not be tried. A finding made before stays.
+    pub(super) fn not_judged(&mut self, id: Id, reason: impl Into<String>) {
+        let reason = self.scene.world.secrets.scrub(&reason.into());
+        self.outcomes
+            .entry(id)
+            .or_insert(Outcome::NotJudged(reason));
+    }
+
+    pub(super) fn is_found(&self, id: Id) -> bool {
+        matches!(
+            self.outcomes.get(&id),
+            Some(Outcome::Found(_) | Outcome::Accepted(..))
+        )
+    }
+
+    /// A family of checks broke off. Says whether the audit can go on.
+    pub(super) fn broke_off(&mut self, family: &[Id], error: &AuditError) -> bool {
+        let reason = format!("broke off: {error}");
+        for id in family {
+            self.not_judged(*id, reason.clone());
+        }
+        self.stopped
+            .get_or_insert_with(|| self.scene.world.secrets.scrub(&reason));
+        !error.is_final()
+    }
+
+    pub(super) fn finish(mut self) -> Report {
+        let verdicts = checks().iter().enumerate().map(|(at, check)| {
+            let known = self
+                .outcomes
+                .iter()
+                .find(|(id, _)| **id as usize == at)
+                .map(|(id, _)| *id);
+            let outcome = known.and_then(|id| self.outcomes.remove(&id));
+            let not_reached = || Outcome::NotJudged("the audit ended before".to_owned());
+            Verdict {
+                check,
+                outcome: outcome.unwrap_or_else(not_reached),
+            }
+        });
+        let verdicts = verdicts.collect();
+        let scene = self.scene;
+        Report {
+            target: scene.world.base.origin(),
+            session: scene
+                .cookies
+                .iter()
+                .map(|name| String::from_utf8_lossy(name).into_owned())
+                .chain(scene.variables.iter().map(|name| format!("{{{name}}}")))
+                .collect(),
+            notes: scene.notes.clone(),
+            took: scene.world.took(),
+            requests: scene.world.requests(),
+            fail_on: scene.plan.fail_on,
+            verdicts,
+            stopped: self.stopped,
+        }
+    }
+}
