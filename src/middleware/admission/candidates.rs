@@ -31,9 +31,9 @@ pub(super) struct Candidates<T> {
     pub(super) now: Timestamp,
 }
 
-/// Why a token opens nothing, and what follows.
-pub(super) struct Refused {
-    pub(super) dead: Dead,
+/// A token that opens nothing, and what follows.
+pub(super) struct DeadToken {
+    pub(super) why: Dead,
     /// The session that the token is of, and when that ends at the latest.
     pub(super) id: SessionId,
     pub(super) until: Timestamp,
@@ -41,7 +41,7 @@ pub(super) struct Refused {
     pub(super) consequence: Consequence,
 }
 
-/// What a refused token brings about.
+/// What a dead token brings about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Consequence {
     Nothing,
@@ -83,25 +83,25 @@ impl<T> Candidates<T> {
         session.or_else(|| Some((CookieKind::Guest, self.guest.take()?)))
     }
 
-    /// Tells of a token that opens nothing, once what it brings about is done.
-    pub(super) fn refuse(&mut self, shared: &Shared, refused: Refused) {
-        self.came.retired_token |= refused.dead.is_retired();
-        let kind = match refused.consequence {
+    /// Tells of a token that opens nothing, once its consequence is carried out.
+    pub(super) fn pass_over(&mut self, shared: &Shared, token: DeadToken) {
+        self.came.retired_token |= token.why.is_retired();
+        let kind = match token.consequence {
             Consequence::EndFamily => EventKind::SessionEndedByReuse,
-            Consequence::Nothing | Consequence::EndSession => refused.dead.event(),
+            Consequence::Nothing | Consequence::EndSession => token.why.event(),
         };
-        let event = SessionEvent::new(kind, self.now).of(refused.id);
-        shared.tell(&event.by(refused.subject));
+        let event = SessionEvent::new(kind, self.now).of(token.id);
+        shared.tell(&event.by(token.subject));
     }
 
     /// Decides whether a token of this standing opens its session for the request's client.
-    pub(super) fn judge(
+    pub(super) fn decide(
         &self,
         shared: &Shared,
         mut session: Unadmitted,
         standing: Standing,
         kind: CookieKind,
-    ) -> Result<Session, Refused> {
+    ) -> Result<Session, DeadToken> {
         let live = session.live_mut();
         let authenticated = kind == CookieKind::Session;
         let opens = admit::admit(
@@ -117,12 +117,12 @@ impl<T> Candidates<T> {
         });
         match appraised {
             Ok(()) => Ok(session.admitted()),
-            Err(dead) => Err(Refused {
-                dead,
+            Err(why) => Err(DeadToken {
+                why,
                 id: live.id,
                 until: live.state.absolute_expiry,
                 subject: live.subject().cloned(),
-                consequence: consequence(dead, shared.policy()),
+                consequence: consequence(why, shared.policy()),
             }),
         }
     }
@@ -170,8 +170,8 @@ impl<T> Candidates<T> {
     }
 }
 
-const fn consequence(dead: Dead, policy: &SessionPolicy) -> Consequence {
-    match (dead, policy.token_reuse()) {
+const fn consequence(why: Dead, policy: &SessionPolicy) -> Consequence {
+    match (why, policy.token_reuse()) {
         (Dead::OtherClient, _) => Consequence::EndSession,
         (Dead::Reused, TokenReuse::EndSession) => Consequence::EndFamily,
         _ => Consequence::Nothing,

@@ -29,21 +29,20 @@ pub(super) fn admit_now(
     while let Some((kind, session)) = candidates.next() {
         let token = IssuedToken::of(session.live());
         let standing = list.standing(token.id, token.subject, token.issued_at, now);
-        match candidates.judge(shared, session, standing, kind) {
+        match candidates.decide(shared, session, standing, kind) {
             Ok(session) => {
                 let loaded = loaded(ended, candidates.guest.take());
                 return candidates.admitted(shared, session, loaded);
             }
-            Err(refused) => {
-                match refused.consequence {
+            Err(dead) => {
+                match dead.consequence {
                     Consequence::Nothing => {}
                     Consequence::EndSession => {
-                        let _: bool =
-                            list.retire(&refused.id, Retirement::Ended, refused.until, now);
+                        let _: bool = list.retire(&dead.id, Retirement::Ended, dead.until, now);
                     }
-                    Consequence::EndFamily => list.end_family(&refused.id, refused.until, now),
+                    Consequence::EndFamily => list.end_family(&dead.id, dead.until, now),
                 }
-                candidates.refuse(shared, refused);
+                candidates.pass_over(shared, dead);
             }
         }
     }
@@ -72,21 +71,21 @@ pub(super) async fn load(
     let now = candidates.now;
     while let Some((kind, session)) = candidates.next() {
         let standing = list.standing(IssuedToken::of(session.live()), now).await?;
-        match candidates.judge(&shared, session, standing, kind) {
+        match candidates.decide(&shared, session, standing, kind) {
             Ok(session) => {
                 let loaded = loaded(EndedTokens::Distributed(list), candidates.guest.take());
                 return Ok(candidates.admitted(&shared, session, loaded));
             }
-            Err(refused) => {
-                let (id, until) = (&refused.id, refused.until);
-                match refused.consequence {
+            Err(dead) => {
+                let (id, until) = (&dead.id, dead.until);
+                match dead.consequence {
                     Consequence::Nothing => {}
                     Consequence::EndSession => {
                         let _: bool = list.retire(id, Retirement::Ended, until, now).await?;
                     }
                     Consequence::EndFamily => list.end_family(id, until, now).await?,
                 }
-                candidates.refuse(&shared, refused);
+                candidates.pass_over(&shared, dead);
             }
         }
     }

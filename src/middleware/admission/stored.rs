@@ -2,7 +2,7 @@
 
 use std::{mem, sync::Arc};
 
-use super::candidates::{Candidates, Consequence, Refused};
+use super::candidates::{Candidates, Consequence, DeadToken};
 use crate::{
     cookie::{CookieKind, token::Opened},
     middleware::{
@@ -63,11 +63,11 @@ pub(super) async fn load(
                 let loaded = loaded(store, Some(record), candidates.guest.take());
                 return Ok(candidates.admitted(&shared, session, loaded));
             }
-            Err(refused) => {
-                if refused.consequence != Consequence::Nothing {
-                    let _: Removed = store.remove(&refused.id).await?;
+            Err(dead) => {
+                if dead.consequence != Consequence::Nothing {
+                    let _: Removed = store.remove(&dead.id).await?;
                 }
-                candidates.refuse(&shared, refused);
+                candidates.pass_over(&shared, dead);
             }
         }
     }
@@ -81,7 +81,7 @@ fn open(
     kind: CookieKind,
     token: &Opened<Claim>,
     stored: Stored,
-) -> Result<(Session, LoadedRecord), Refused> {
+) -> Result<(Session, LoadedRecord), DeadToken> {
     let Stored {
         mut record,
         revision,
@@ -101,7 +101,7 @@ fn open(
         rebind: false,
     };
     let session = Unadmitted::new(live, Arc::clone(shared) as _, candidates.now);
-    let session = candidates.judge(shared, session, standing, kind)?;
+    let session = candidates.decide(shared, session, standing, kind)?;
     let record = LoadedRecord {
         claim,
         revision,
@@ -110,10 +110,10 @@ fn open(
     Ok((session, record))
 }
 
-/// Of a token whose session the store does not have.
-const fn unknown(claim: &Claim, now: Timestamp) -> Refused {
-    Refused {
-        dead: Dead::Unknown,
+/// A token whose session the store does not have.
+const fn unknown(claim: &Claim, now: Timestamp) -> DeadToken {
+    DeadToken {
+        why: Dead::Unknown,
         id: *claim.id(),
         until: now,
         subject: None,

@@ -42,7 +42,7 @@ pub(crate) enum Commit {
 /// A commit that waits; dropped before it is done, it goes on without its request.
 pub(crate) struct PendingCommit {
     commit: BoxCommit,
-    done: bool,
+    is_done: bool,
 }
 
 /// It owns all that it needs.
@@ -66,7 +66,7 @@ pub(crate) fn commit(
             ended: EndedTokens::Local(list),
             guest_beside,
         } => {
-            let task = self_contained::Task {
+            let task = self_contained::CommitToToken {
                 shared,
                 live,
                 guest_beside: guest_beside.as_ref().map(Unadmitted::live),
@@ -80,7 +80,7 @@ pub(crate) fn commit(
         } => {
             let (owned, session) = (Arc::clone(shared), live.cloned());
             let commit = async move {
-                let task = self_contained::Task {
+                let task = self_contained::CommitToToken {
                     shared: &owned,
                     live: session.as_ref(),
                     guest_beside: guest_beside.as_ref().map(Unadmitted::live),
@@ -95,7 +95,7 @@ pub(crate) fn commit(
             record,
             guest_beside,
         } => {
-            let task = stored::Task {
+            let task = stored::CommitToStore {
                 shared: Arc::clone(shared),
                 store,
                 live: live.cloned(),
@@ -129,21 +129,21 @@ fn later(
     };
     Commit::Later(PendingCommit {
         commit: Box::pin(commit),
-        done: false,
+        is_done: false,
     })
 }
 
 impl PendingCommit {
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Committed> {
         let committed = ready!(self.commit.as_mut().poll(cx));
-        self.done = true;
+        self.is_done = true;
         Poll::Ready(committed)
     }
 }
 
 impl Drop for PendingCommit {
     fn drop(&mut self) {
-        if !self.done {
+        if !self.is_done {
             // Nothing polls what takes its place.
             let never = Box::pin(std::future::pending());
             detach(std::mem::replace(&mut self.commit, never));

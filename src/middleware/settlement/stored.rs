@@ -44,7 +44,7 @@ enum Attempt {
 }
 
 /// Carries out a plan; it owns all that it needs, so that it can outlive the request.
-pub(super) struct Task {
+pub(super) struct CommitToStore {
     pub(super) shared: Arc<Shared>,
     pub(super) store: Arc<dyn SessionStore>,
     pub(super) live: Option<Live>,
@@ -54,7 +54,7 @@ pub(super) struct Task {
     pub(super) cookies: SetCookies,
 }
 
-impl Task {
+impl CommitToStore {
     pub(super) async fn commit(mut self, first: Settled) -> Committed {
         let verdict = self.run(first).await?;
         verdict.into_result(self.cookies)
