@@ -118,7 +118,7 @@ impl Parts {
     #[must_use]
     pub fn find(&self, headers: &HeaderMap) -> bool {
         let found = self.reader.read(headers, |_, value| Ok(value.len()));
-        found.session.is_one()
+        found.session.one().is_some()
     }
 
     /// Decides whether the session opens.

@@ -1,6 +1,15 @@
-//! Which part of the crate may import which: the arrows of ARCHITECTURE.md.
+//! Which part of the crate may import which: the arrows of ARCHITECTURE.md, and no circles among files.
+
+#[path = "layout/circles.rs"]
+mod circles;
+#[path = "layout/features.rs"]
+mod features;
+#[path = "layout/imports.rs"]
+mod imports;
 
 use std::{fs, path::Path};
+
+use self::{circles::circles, features::switches, imports::Sources};
 
 /// From, and what it may name of the crate besides itself.
 const ARROWS: &[(&str, &[&str])] = &[
@@ -38,15 +47,22 @@ const NOT_ON_FLOOR_1: &[&str] = &[
 ];
 
 fn sources(at: &Path, found: &mut Vec<(String, String)>) {
+    texts(at, found);
+    found.retain(|(name, _)| !Path::new(name).ends_with("tests.rs"));
+    for (_, text) in found {
+        *text = code(text);
+    }
+}
+
+/// Every source file below a folder, by its path below `src`.
+fn texts(at: &Path, found: &mut Vec<(String, String)>) {
     for entry in fs::read_dir(at).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
-            sources(&path, found);
-        } else if path.extension().is_some_and(|extension| extension == "rs")
-            && !path.ends_with("tests.rs")
-        {
+            texts(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
             let name = path.strip_prefix(root()).unwrap().display().to_string();
-            found.push((name, code(&fs::read_to_string(&path).unwrap())));
+            found.push((name, fs::read_to_string(&path).unwrap()));
         }
     }
 }
@@ -114,6 +130,140 @@ fn nothing_imports_from_a_floor_above() {
                 "{name} imports from {used}"
             );
         }
+    }
+}
+
+/// The circles among these files, in words.
+fn circles_of(files: &[(&str, &str)]) -> Vec<String> {
+    circles(&Sources::parse(files.iter().copied()).imports())
+}
+
+#[test]
+fn no_files_import_each_other_in_a_circle() {
+    let mut files = Vec::new();
+    texts(root(), &mut files);
+    assert!(files.len() > 100);
+    let files: Vec<_> = files
+        .iter()
+        .map(|(name, text)| (&**name, &**text))
+        .collect();
+    let found = circles_of(&files);
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+#[test]
+fn a_circle_is_found_however_it_is_written() {
+    let expected = ["a circle of imports:\n  \
+        a.rs imports crate::room::B from room/b.rs\n  \
+        room/b.rs imports super::super::a::A from a.rs"];
+    let a = "use crate::room::B; pub struct A(B);";
+    let b = "use super::super::a::A; pub struct B(Box<A>);";
+    let room = ("room/mod.rs", "mod b; pub(crate) use self::b::B;");
+    assert_eq!(circles_of(&[("a.rs", a), room, ("room/b.rs", b)]), expected);
+
+    // A path in the code instead of a `use`, a module by its name, a macro, an inner module.
+    for (b, path) in [
+        ("pub struct B(Box<crate::a::A>);", "crate::a::A"),
+        ("use crate::a; pub struct B(Box<a::A>);", "a::A"),
+        (
+            "pub fn b() { vec![crate::a::A::new()]; }",
+            "crate::a::A::new",
+        ),
+        ("any! { b => $crate::a::A }", "crate::a::A"),
+        (
+            "mod inner { use super::super::super::a::A; }",
+            "super::super::super::a::A",
+        ),
+        ("pub use crate::a::A; pub fn b() -> A {}", "A"),
+        ("use crate::a::*;", "crate::a::*"),
+    ] {
+        let found = circles_of(&[("a.rs", a), room, ("room/b.rs", b)]);
+        let last = format!("\n  room/b.rs imports {path} from a.rs");
+        assert!(
+            found.len() == 1 && found[0].ends_with(&last),
+            "{b}: {found:?}"
+        );
+    }
+}
+
+#[test]
+fn the_shortest_circle_of_each_knot_is_told() {
+    let found = circles_of(&[
+        ("a.rs", "use crate::b::B;"),
+        ("b.rs", "use crate::c::C;"),
+        ("c.rs", "use crate::{a::A, d::D};"),
+        ("d.rs", "use crate::c::C;"),
+        ("e.rs", "use crate::{a::A, f::F};"),
+        ("f.rs", "use crate::e::E;"),
+    ]);
+    assert_eq!(
+        found,
+        [
+            "a circle of imports:\n  \
+             c.rs imports crate::d::D from d.rs\n  d.rs imports crate::c::C from c.rs",
+            "a circle of imports:\n  \
+             e.rs imports crate::f::F from f.rs\n  f.rs imports crate::e::E from e.rs",
+        ]
+    );
+}
+
+#[test]
+fn what_is_no_circle_is_not_taken_for_one() {
+    let found = circles_of(&[
+        (
+            "lib.rs",
+            "mod a; mod room; pub use self::a::A; pub use self::room::B;",
+        ),
+        // The root only passes on what `a` names through it.
+        ("a.rs", "use crate::B; pub struct A(B);"),
+        // The folder's own file has a type for its children, and passes theirs on.
+        (
+            "room/mod.rs",
+            "mod b; mod c; pub(crate) use self::{b::B, c::C}; pub(crate) struct Key;",
+        ),
+        ("room/b.rs", "use super::{C, Key}; pub struct B(C, Key);"),
+        (
+            "room/c.rs",
+            "//! Not [`B`](crate::room::B).\n\
+             use super::Key; pub(in crate::room) struct C(Key);\n\
+             const TEXT: &str = \"crate::room::B\";\n\
+             #[cfg(test)] mod tests { use crate::room::B; }",
+        ),
+    ]);
+    assert!(found.is_empty(), "{found:?}");
+}
+
+/// A feature adds whole items only, so the code that exists without it does the same with it.
+#[test]
+fn a_feature_adds_and_changes_nothing() {
+    let mut files = Vec::new();
+    texts(root(), &mut files);
+    for (name, text) in files {
+        // Without TLS it answers that a URL needs another feature.
+        if name == "store/redis/connect.rs" {
+            continue;
+        }
+        let found = switches(&text);
+        assert!(found.is_empty(), "{name}: {found:?}");
+    }
+    let with = "#[cfg(feature = \"a\")] ";
+    for text in [
+        format!("{with} mod a; {with} fn f() {{}}"),
+        format!("impl A {{ {with} fn f() {{}} }}"),
+        format!("mod a {{ {with} use b::C; }}"),
+        "fn f() { cfg!(debug_assertions); }".to_owned(),
+    ] {
+        assert!(switches(&text).is_empty(), "{text}");
+    }
+    for text in [
+        "#[cfg(not(feature = \"a\"))] mod a;".to_owned(),
+        "fn f() -> bool { cfg!(feature = \"a\") }".to_owned(),
+        format!("fn f() {{ {with} g(); }}"),
+        format!("struct S {{ {with} field: u8 }}"),
+        format!("fn f() {{ match x {{ {with} A => 1, _ => 2 }} }}"),
+        "#[cfg_attr(not(feature = \"a\"), derive(Clone))] struct S;".to_owned(),
+    ] {
+        assert_eq!(switches(&text).len(), 1, "{text}");
     }
 }
 

@@ -45,9 +45,9 @@ pub(crate) const LABEL: &[u8] = b"tower-session-guard";
 /// # Ok::<(), tower_session_guard::ConfigError>(())
 /// ```
 #[derive(Clone)]
-pub struct KeyRing(Arc<Shared>);
+pub struct KeyRing(Arc<Keys>);
 
-struct Shared {
+struct Keys {
     /// Grows after each replacement of the keys.
     generation: AtomicU64,
     keys: ArcSwap<Box<[RingKey]>>,
@@ -92,7 +92,7 @@ impl KeyRing {
         if ring.is_empty() {
             return Err(ConfigError::NoKeys);
         }
-        Ok(Self(Arc::new(Shared {
+        Ok(Self(Arc::new(Keys {
             generation: AtomicU64::new(0),
             keys: ArcSwap::from_pointee(ring.into()),
         })))

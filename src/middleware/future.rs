@@ -17,7 +17,7 @@ use super::{
     failure::{FailureResponse, reply},
     request::RequestContext,
     settings::Shared,
-    settlement::{Commit, Committed, PendingCommit, set_cookies::SetCookies},
+    settlement::{Commit, PendingCommit, done::Committed, set_cookies::SetCookies},
 };
 use crate::session::settle::Outcome;
 

@@ -7,7 +7,7 @@ use http::Extensions;
 use super::{
     backend::Loaded,
     settings::Shared,
-    settlement::{self, Commit, HandlerDone, set_cookies::SetCookies},
+    settlement::{self, Commit, done::HandlerDone, set_cookies::SetCookies},
 };
 use crate::session::{
     authenticated::AuthenticatedSession,

@@ -221,7 +221,7 @@ fn plan(input: &Settlement<'_>, draft: Draft, events: &mut Vec<EventKind>) -> Pl
 
 /// The plan where the session that the request came with, if any, does not go on.
 fn begin_or_end(input: &Settlement<'_>, draft: Draft, events: &mut Vec<EventKind>) -> Plan {
-    // A logout ends also what the request holds besides its session: the keeper knows what came.
+    // A logout ends also what the request holds besides its session: the backend knows what came.
     let nothing_begins = if draft.logged_out {
         Plan::End
     } else {

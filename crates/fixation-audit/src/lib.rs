@@ -56,6 +56,7 @@ mod chance;
 mod checks;
 mod entropy;
 mod error;
+mod forge;
 mod form;
 mod jar;
 mod plan;

@@ -145,6 +145,7 @@ impl<'a> Recorder<'a> {
                 .map(|name| String::from_utf8_lossy(name).into_owned())
                 .chain(scene.variables.iter().map(|name| format!("{{{name}}}")))
                 .collect(),
+            notes: scene.notes.clone(),
             took: scene.world.took(),
             requests: scene.world.requests(),
             fail_on: scene.plan.fail_on,

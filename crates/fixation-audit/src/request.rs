@@ -4,15 +4,22 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, Request, header};
 use serde_json::Value;
 
+use super::browser::{Agent, Initiator, Snapshot};
 use super::script::{Body, Step, Variables, substitute};
 use super::{AuditError, Place, form};
+
+/// The origin of a page that has nothing to do with the application.
+const OTHER_SITE: &str = "https://another-site.example";
 
 pub(super) fn of(
     step: &Step,
     place: &Place,
     cookie: &[u8],
-    variables: &Variables,
+    kept: &Snapshot,
+    initiator: Initiator,
 ) -> Result<Request<Bytes>, AuditError> {
+    let variables = &kept.variables;
+    let elsewhere = initiator == Initiator::OtherSite;
     let malformed = || AuditError::Config(format!("{} makes no valid request", step.label()));
     let (content_type, body) = match &step.body {
         Body::Empty => (None, Vec::new()),
@@ -21,7 +28,12 @@ pub(super) fn of(
             form::encode(fields, variables).into_bytes(),
         ),
         Body::Json(json) => (
-            Some("application/json"),
+            // A form on another site can send JSON under the name of plain text only.
+            Some(if elsewhere {
+                "text/plain"
+            } else {
+                "application/json"
+            }),
             filled(json, variables).to_string().into_bytes(),
         ),
     };
@@ -31,16 +43,31 @@ pub(super) fn of(
     let headers = request.headers_mut().ok_or_else(malformed)?;
     let text = |text: &str| HeaderValue::from_str(text).map_err(|_| malformed());
     headers.insert(header::HOST, text(&place.authority())?);
-    headers.insert(
-        header::USER_AGENT,
-        HeaderValue::from_static("Mozilla/5.0 (fixation-audit)"),
-    );
+    let agent = match kept.agent {
+        Agent::Usual => "Mozilla/5.0 (fixation-audit)",
+        Agent::Other => "Opera/9.80 (another device; fixation-audit)",
+    };
+    headers.insert(header::USER_AGENT, HeaderValue::from_static(agent));
     headers.insert(header::ACCEPT, HeaderValue::from_static("*/*"));
     // What a browser says of a request that a page of the application itself makes.
-    headers.insert("sec-fetch-site", HeaderValue::from_static("same-origin"));
+    let site = if elsewhere {
+        "cross-site"
+    } else {
+        "same-origin"
+    };
+    headers.insert("sec-fetch-site", HeaderValue::from_static(site));
     headers.insert("sec-fetch-mode", HeaderValue::from_static("navigate"));
     if step.method != Method::GET && step.method != Method::HEAD {
-        headers.insert(header::ORIGIN, text(&place.origin())?);
+        let origin = if elsewhere {
+            OTHER_SITE.to_owned()
+        } else {
+            place.origin()
+        };
+        headers.insert(header::ORIGIN, text(&origin)?);
+    }
+    if elsewhere {
+        let referer = format!("{OTHER_SITE}/");
+        headers.insert(header::REFERER, text(&referer)?);
     }
     if let Some(content_type) = content_type {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));

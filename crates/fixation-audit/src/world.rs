@@ -8,9 +8,10 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use hmac::{Hmac, KeyInit, Mac};
-use http::{Request, Response};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 use sha2::Sha256;
 
+use super::plan::Plan;
 use super::transport::Transport;
 use super::{AuditError, Place, chance};
 
@@ -18,6 +19,8 @@ pub(super) struct World {
     pub(super) base: Place,
     pub(super) transport: Arc<dyn Transport>,
     pub(super) secrets: Secrets,
+    /// Sent with every request, as a proxy in front of the application would.
+    headers: HeaderMap,
     origins: BTreeSet<String>,
     sent: AtomicUsize,
     most: usize,
@@ -29,24 +32,39 @@ impl World {
     pub(super) fn new(
         base: Place,
         transport: Arc<dyn Transport>,
-        more_origins: &[Place],
-        most: usize,
-        within: Duration,
-    ) -> Self {
+        plan: &Plan,
+    ) -> Result<Self, AuditError> {
+        let more_origins = &plan.more_origins;
         let origins = more_origins
             .iter()
             .chain([&base])
             .map(Place::origin)
             .collect();
-        Self {
+        let mut headers = HeaderMap::new();
+        for (name, value) in &plan.headers {
+            let malformed = || AuditError::Config(format!("{name} makes no valid header"));
+            let name = HeaderName::try_from(name.as_str()).map_err(|_| malformed())?;
+            headers.insert(name, HeaderValue::from_str(value).map_err(|_| malformed())?);
+        }
+        Ok(Self {
             base,
             transport,
+            headers,
             origins,
-            most,
-            within,
+            most: plan.most_requests,
+            within: plan.within,
             secrets: Secrets::new(),
             sent: AtomicUsize::new(0),
             start: Instant::now(),
+        })
+    }
+
+    /// Adds the headers that every request has. What a step says itself stays.
+    pub(super) fn add_headers(&self, request: &mut Request<Bytes>) {
+        for (name, value) in &self.headers {
+            if !request.headers().contains_key(name) {
+                request.headers_mut().insert(name, value.clone());
+            }
         }
     }
 

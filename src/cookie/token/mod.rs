@@ -5,6 +5,7 @@
 
 mod reference;
 mod self_contained;
+mod size;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
@@ -15,9 +16,9 @@ use std::fmt;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
-pub(super) use self::self_contained::MAX_NAME_LEN;
 #[cfg(any(test, fuzzing, bench))]
 pub(crate) use self::self_contained::SelfContained;
+pub(super) use self::size::MAX_NAME_LEN;
 use super::{ByKind, CookieKind, CookiePolicy, MAX_NAME_AND_VALUE};
 use crate::{
     key::{Derived, KeyId, KeyRing, LABEL, Mac},
@@ -26,9 +27,6 @@ use crate::{
 
 const REFERENCE: u8 = 1;
 const SELF_CONTAINED: u8 = 2;
-
-/// Version and key id.
-const HEAD_LEN: usize = 1 + KeyId::LEN;
 
 /// The value of a cookie: whoever has it is the session's holder.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
@@ -149,12 +147,4 @@ fn decode<'a>(value: &[u8], bytes: &'a mut [u8]) -> Result<&'a [u8], Rejected> {
         .decode_slice(value, bytes)
         .map_err(|_| Rejected::Malformed)?;
     Ok(&bytes[..len])
-}
-
-const fn encoded_len(bytes: usize) -> usize {
-    (bytes * 4).div_ceil(3)
-}
-
-const fn decoded_len(characters: usize) -> usize {
-    characters * 3 / 4
 }

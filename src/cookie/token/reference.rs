@@ -13,7 +13,10 @@ use std::ops::RangeInclusive;
 
 use zeroize::Zeroizing;
 
-use super::{HEAD_LEN, Opened, REFERENCE, Rejected, Token, TokenKeys, decode, encoded_len};
+use super::{
+    Opened, REFERENCE, Rejected, Token, TokenKeys, decode,
+    size::{HEAD_LEN, encoded_len},
+};
 use crate::{
     cookie::CookieKind,
     key::TAG_LEN,

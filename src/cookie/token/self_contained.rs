@@ -14,39 +14,19 @@ use std::{ops::RangeInclusive, time::Duration};
 #[cfg(any(test, fuzzing, bench))]
 use super::Opened;
 use super::{
-    HEAD_LEN, MAX_NAME_AND_VALUE, Rejected, SELF_CONTAINED, Token, TokenKeys, decode, decoded_len,
-    encoded_len,
+    Rejected, SELF_CONTAINED, Token, TokenKeys, decode,
+    size::{BEFORE, MAX_BYTES, MAX_BYTES_WITHOUT_DATA, decoded_len, encoded_len},
 };
 use crate::{
-    cookie::CookieKind,
+    cookie::{CookieKind, MAX_NAME_AND_VALUE},
     key::TAG_LEN,
-    session::{
-        authentication::Subject, binding, codec::Reader, id::SessionId, mark::Login, state::State,
-        time::Timestamp,
-    },
+    session::{codec::Reader, id::SessionId, state::State, time::Timestamp},
 };
 
-/// Before the state: version, key id, session id, issue time.
-pub(super) const BEFORE: usize = HEAD_LEN + SessionId::LEN + 6;
-const MAX_BYTES: usize = decoded_len(MAX_NAME_AND_VALUE);
 /// A session with a little data.
 const USUAL_BYTES: usize = 192;
 /// A state of its flags and three times of a byte each.
 const MIN_BYTES: usize = BEFORE + 4 + TAG_LEN;
-/// A state without data whose every part is as long as it may be. A test encodes one and compares.
-pub(super) const MAX_BYTES_WITHOUT_DATA: usize = {
-    let time = 10;
-    let authentication = 1 + time + 2 + Subject::MAX_LEN;
-    let elevation = 1 + time;
-    let label = 2 + Login::MAX_LABEL_LEN;
-    let binding = 1 + binding::MAX_LEN;
-    let state = 1 + 3 * time + authentication + elevation + label + binding;
-    BEFORE + state + TAG_LEN
-};
-
-/// The longest cookie name beside which every session without data fits.
-pub(in crate::cookie) const MAX_NAME_LEN: usize =
-    MAX_NAME_AND_VALUE - encoded_len(MAX_BYTES_WITHOUT_DATA);
 
 /// How far the clocks of two servers may lie apart.
 const MAX_SKEW: Duration = Duration::from_secs(60);

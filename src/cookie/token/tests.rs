@@ -4,7 +4,8 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 
 use super::{
     Opened, REFERENCE, Rejected, SELF_CONTAINED, SelfContained, Token, TokenKeys,
-    self_contained::{BEFORE, MAX_BYTES_WITHOUT_DATA, TooLarge},
+    self_contained::TooLarge,
+    size::{BEFORE, MAX_BYTES_WITHOUT_DATA},
 };
 use crate::{
     cookie::{CookieKind, CookiePolicy},

@@ -1,9 +1,9 @@
 //! Admission: which of a request's tokens opens a session.
 //!
-//! The rules are here, once. The session's token counts first and the guest's second. A retired token bars the
-//! request, unless a live token of its session came. A token that is used again after its renewal ends the
-//! session. [`stored`] and [`self_contained`] find out what one token is worth.
+//! [`Candidates`] has the rules, which are the same wherever sessions are kept. [`stored`] and
+//! [`self_contained`] find out what one token is worth.
 
+mod candidates;
 mod self_contained;
 mod stored;
 
@@ -11,26 +11,17 @@ use std::{future::Future, pin::Pin, sync::Arc};
 
 use http::Request;
 
+use self::candidates::Candidates;
 use super::{
     arrival::Arrival,
-    backend::{Backend, EndedTokens, Loaded},
+    backend::{Backend, EndedTokens},
     failure::SessionError,
     request::RequestContext,
     settings::Shared,
 };
 use crate::{
-    cookie::CookieKind,
     session::{
-        admit::{self, lower_remembered},
-        authentication::Subject,
-        binding::OnChange,
-        came::Came,
         event::{EventKind, SessionEvent},
-        handle::{Session, Unadmitted},
-        id::SessionId,
-        live::{Dead, Live},
-        policy::{SessionPolicy, TokenReuse},
-        standing::Standing,
         time::Timestamp,
     },
     store::StoreError,
@@ -57,175 +48,32 @@ pub(crate) fn admit<B>(shared: &Arc<Shared>, request: &Request<B>) -> Admission 
         }
         Backend::SelfContained(EndedTokens::Distributed(list)) => {
             let candidates = Candidates::of(Arrival::of_sessions(shared, request, now));
-            self_contained::admit(shared, list, candidates)
+            match self_contained::try_anonymous(shared, list, candidates) {
+                Ok(context) => Admission::Now(context),
+                Err(candidates) => later(shared, now, |shared| {
+                    self_contained::load(shared, Arc::clone(list), candidates)
+                }),
+            }
         }
         Backend::Stored(store) => {
             let candidates = Candidates::of(Arrival::of_references(shared, request, now));
-            stored::admit(shared, store, candidates)
-        }
-    }
-}
-
-/// The valid tokens of a request that are still to be looked at.
-struct Candidates<T> {
-    session: Option<T>,
-    guest: Option<T>,
-    came: Came,
-    now: Timestamp,
-}
-
-/// Why a token opens nothing, and what follows.
-struct Refused {
-    dead: Dead,
-    /// The session that the token is of, and when that ends at the latest.
-    id: SessionId,
-    until: Timestamp,
-    subject: Option<Subject>,
-    consequence: Consequence,
-}
-
-/// What a refused token brings about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Consequence {
-    Nothing,
-    /// The session ends, since another client used it.
-    EndSession,
-    /// The session ends with every token that it ever had: one of its holders stole it.
-    EndFamily,
-}
-
-impl<T> Candidates<T> {
-    fn of(arrival: Arrival<T>) -> Self {
-        Self {
-            came: Came {
-                retired_token: false,
-                guest_token: arrival.guest.is_some(),
-                client: arrival.client,
-            },
-            session: arrival.session,
-            guest: arrival.guest,
-            now: arrival.now,
-        }
-    }
-
-    const fn is_empty(&self) -> bool {
-        self.session.is_none() && self.guest.is_none()
-    }
-
-    /// The token that counts next: the session's, then the guest's.
-    fn peek(&self) -> Option<(CookieKind, &T)> {
-        let session = self
-            .session
-            .as_ref()
-            .map(|token| (CookieKind::Session, token));
-        session.or(self.guest.as_ref().map(|token| (CookieKind::Guest, token)))
-    }
-
-    /// Takes the token that counts next.
-    fn next(&mut self) -> Option<(CookieKind, T)> {
-        let session = self
-            .session
-            .take()
-            .map(|token| (CookieKind::Session, token));
-        session.or_else(|| Some((CookieKind::Guest, self.guest.take()?)))
-    }
-
-    /// Tells of a token that opens nothing, once what it brings about is done.
-    fn refuse(&mut self, shared: &Shared, refused: Refused) {
-        self.came.retired_token |= refused.dead.is_retired();
-        let kind = match refused.consequence {
-            Consequence::EndFamily => EventKind::SessionEndedByReuse,
-            Consequence::Nothing | Consequence::EndSession => refused.dead.event(),
-        };
-        let event = SessionEvent::new(kind, self.now).of(refused.id);
-        shared.tell(&event.by(refused.subject));
-    }
-
-    /// Decides whether a token of this standing opens its session for the request's client.
-    fn judge(
-        &self,
-        shared: &Shared,
-        mut session: Unadmitted,
-        standing: Standing,
-        kind: CookieKind,
-    ) -> Result<Session, Refused> {
-        let live = session.live_mut();
-        let authenticated = kind == CookieKind::Session;
-        let opens = admit::admit(
-            &live.state,
-            standing,
-            authenticated,
-            self.now,
-            shared.policy(),
-        );
-        let appraised = opens.and_then(|()| {
-            live.standing = Some(standing);
-            self.appraise(shared, live)
-        });
-        match appraised {
-            Ok(()) => Ok(session.admitted()),
-            Err(dead) => Err(Refused {
-                dead,
-                id: live.id,
-                until: live.state.absolute_expiry,
-                subject: live.subject().cloned(),
-                consequence: consequence(dead, shared.policy()),
-            }),
-        }
-    }
-
-    /// What an admitted session is worth to its client by now.
-    fn appraise(&self, shared: &Shared, live: &mut Live) -> Result<(), Dead> {
-        lower_remembered(&mut live.state, self.now, shared.policy());
-        if shared.client.is_none() || live.state.authentication.is_none() {
-            return Ok(());
-        }
-        let difference = self.came.client.differs_from(&live.state.binding);
-        let tell = |kind, live: &Live| {
-            let event = SessionEvent::new(kind, self.now).of(live.id);
-            shared.tell(&event.by(live.subject().cloned()));
-        };
-        for part in difference.changed {
-            tell(part.event(), live);
-        }
-        match difference.reaction {
-            None => {}
-            Some(OnChange::Tell) => live.rebind = true,
-            Some(OnChange::Ask) => {
-                live.suspended = true;
-                tell(EventKind::SessionSuspended, live);
+            match stored::try_load(shared, store, candidates) {
+                Ok(context) => Admission::Now(context),
+                Err(candidates) => later(shared, now, |shared| {
+                    stored::load(shared, Arc::clone(store), candidates)
+                }),
             }
-            Some(OnChange::End) => return Err(Dead::OtherClient),
         }
-        Ok(())
-    }
-
-    /// The request, with the session that one of its tokens opened.
-    fn admitted(self, shared: &Arc<Shared>, session: Session, loaded: Loaded) -> RequestContext {
-        RequestContext::new(Arc::clone(shared), session, loaded, self.came)
-    }
-
-    /// The request, without a session.
-    fn anonymous(self, shared: &Arc<Shared>, loaded: Loaded) -> RequestContext {
-        let session = Session::new(Arc::clone(shared) as _, self.now);
-        self.admitted(shared, session, loaded)
-    }
-}
-
-const fn consequence(dead: Dead, policy: &SessionPolicy) -> Consequence {
-    match (dead, policy.token_reuse()) {
-        (Dead::OtherClient, _) => Consequence::EndSession,
-        (Dead::Reused, TokenReuse::EndSession) => Consequence::EndFamily,
-        _ => Consequence::Nothing,
     }
 }
 
 /// Waits for an admission, and tells if it fails.
-fn later(
-    shared: Arc<Shared>,
-    now: Timestamp,
-    load: impl Future<Output = Result<RequestContext, StoreError>> + Send + 'static,
-) -> Admission {
+fn later<L>(shared: &Arc<Shared>, now: Timestamp, load: impl FnOnce(Arc<Shared>) -> L) -> Admission
+where
+    L: Future<Output = Result<RequestContext, StoreError>> + Send + 'static,
+{
+    let load = load(Arc::clone(shared));
+    let shared = Arc::clone(shared);
     Admission::Later(Box::pin(async move {
         let admitted = load.await;
         if admitted.is_err() {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Admission, Candidates, Consequence, later};
+use super::candidates::{Candidates, Consequence};
 use crate::{
     middleware::{
         backend::{EndedTokens, Loaded},
@@ -29,42 +29,41 @@ pub(super) fn admit_now(
     while let Some((kind, session)) = candidates.next() {
         let token = IssuedToken::of(session.live());
         let standing = list.standing(token.id, token.subject, token.issued_at, now);
-        match candidates.judge(shared, session, standing, kind) {
+        match candidates.decide(shared, session, standing, kind) {
             Ok(session) => {
                 let loaded = loaded(ended, candidates.guest.take());
                 return candidates.admitted(shared, session, loaded);
             }
-            Err(refused) => {
-                match refused.consequence {
+            Err(dead) => {
+                match dead.consequence {
                     Consequence::Nothing => {}
                     Consequence::EndSession => {
-                        let _: bool =
-                            list.retire(&refused.id, Retirement::Ended, refused.until, now);
+                        let _: bool = list.retire(&dead.id, Retirement::Ended, dead.until, now);
                     }
-                    Consequence::EndFamily => list.end_family(&refused.id, refused.until, now),
+                    Consequence::EndFamily => list.end_family(&dead.id, dead.until, now),
                 }
-                candidates.refuse(shared, refused);
+                candidates.pass_over(shared, dead);
             }
         }
     }
     candidates.anonymous(shared, loaded(ended, None))
 }
 
-/// The same with a distributed list, which has to be waited for if there is a token.
-pub(super) fn admit(
+/// The admission where there is no token, so that a distributed list has no say.
+pub(super) fn try_anonymous(
     shared: &Arc<Shared>,
     list: &Arc<dyn RevocationList>,
     candidates: Sessions,
-) -> Admission {
-    if candidates.is_empty() {
-        let ended = EndedTokens::Distributed(Arc::clone(list));
-        return Admission::Now(candidates.anonymous(shared, loaded(ended, None)));
+) -> Result<RequestContext, Sessions> {
+    if candidates.peek().is_some() {
+        return Err(candidates);
     }
-    let (shared, list, now) = (Arc::clone(shared), Arc::clone(list), candidates.now);
-    later(Arc::clone(&shared), now, load(shared, list, candidates))
+    let ended = EndedTokens::Distributed(Arc::clone(list));
+    Ok(candidates.anonymous(shared, loaded(ended, None)))
 }
 
-async fn load(
+/// Asks a distributed list.
+pub(super) async fn load(
     shared: Arc<Shared>,
     list: Arc<dyn RevocationList>,
     mut candidates: Sessions,
@@ -72,21 +71,21 @@ async fn load(
     let now = candidates.now;
     while let Some((kind, session)) = candidates.next() {
         let standing = list.standing(IssuedToken::of(session.live()), now).await?;
-        match candidates.judge(&shared, session, standing, kind) {
+        match candidates.decide(&shared, session, standing, kind) {
             Ok(session) => {
                 let loaded = loaded(EndedTokens::Distributed(list), candidates.guest.take());
                 return Ok(candidates.admitted(&shared, session, loaded));
             }
-            Err(refused) => {
-                let (id, until) = (&refused.id, refused.until);
-                match refused.consequence {
+            Err(dead) => {
+                let (id, until) = (&dead.id, dead.until);
+                match dead.consequence {
                     Consequence::Nothing => {}
                     Consequence::EndSession => {
                         let _: bool = list.retire(id, Retirement::Ended, until, now).await?;
                     }
                     Consequence::EndFamily => list.end_family(id, until, now).await?,
                 }
-                candidates.refuse(&shared, refused);
+                candidates.pass_over(&shared, dead);
             }
         }
     }

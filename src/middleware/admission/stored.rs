@@ -2,7 +2,7 @@
 
 use std::{mem, sync::Arc};
 
-use super::{Admission, Candidates, Consequence, Refused, later};
+use super::candidates::{Candidates, Consequence, DeadToken};
 use crate::{
     cookie::{CookieKind, token::Opened},
     middleware::{
@@ -21,40 +21,33 @@ use crate::{
 
 type References = Candidates<Opened<Claim>>;
 
-pub(super) fn admit(
+/// The admission where there is no token, or where the store need not wait for the first token's session,
+/// it opens, and nothing has to be ended or told. Everything else is [`load`]'s to find out.
+pub(super) fn try_load(
     shared: &Arc<Shared>,
     store: &Arc<dyn SessionStore>,
     mut candidates: References,
-) -> Admission {
-    if candidates.is_empty() {
+) -> Result<RequestContext, References> {
+    let Some((kind, token)) = candidates.peek() else {
         let loaded = loaded(Arc::clone(store), None, None);
-        return Admission::Now(candidates.anonymous(shared, loaded));
-    }
-    if let Some((session, record)) = try_load(shared, &**store, &candidates) {
-        let _opened = candidates.next();
-        let loaded = loaded(Arc::clone(store), Some(record), candidates.guest.take());
-        return Admission::Now(candidates.admitted(shared, session, loaded));
-    }
-    let (shared, store, now) = (Arc::clone(shared), Arc::clone(store), candidates.now);
-    later(Arc::clone(&shared), now, load(shared, store, candidates))
-}
-
-/// The session that the first token opens, where the store need not wait for it and nothing has to be
-/// ended or told. Everything else is [`load`]'s to find out.
-fn try_load(
-    shared: &Arc<Shared>,
-    store: &dyn SessionStore,
-    candidates: &References,
-) -> Option<(Session, LoadedRecord)> {
+        return Ok(candidates.anonymous(shared, loaded));
+    };
     if shared.client.is_some() {
-        return None;
+        return Err(candidates);
     }
-    let (kind, token) = candidates.peek()?;
-    let stored = store.try_load(&token.value, candidates.now)?;
-    open(shared, candidates, kind, token, stored).ok()
+    let opened = store
+        .try_load(&token.value, candidates.now)
+        .and_then(|stored| open(shared, &candidates, kind, token, stored).ok());
+    let Some((session, record)) = opened else {
+        return Err(candidates);
+    };
+    let _opened = candidates.next();
+    let loaded = loaded(Arc::clone(store), Some(record), candidates.guest.take());
+    Ok(candidates.admitted(shared, session, loaded))
 }
 
-async fn load(
+/// Asks the store.
+pub(super) async fn load(
     shared: Arc<Shared>,
     store: Arc<dyn SessionStore>,
     mut candidates: References,
@@ -70,11 +63,11 @@ async fn load(
                 let loaded = loaded(store, Some(record), candidates.guest.take());
                 return Ok(candidates.admitted(&shared, session, loaded));
             }
-            Err(refused) => {
-                if refused.consequence != Consequence::Nothing {
-                    let _: Removed = store.remove(&refused.id).await?;
+            Err(dead) => {
+                if dead.consequence != Consequence::Nothing {
+                    let _: Removed = store.remove(&dead.id).await?;
                 }
-                candidates.refuse(&shared, refused);
+                candidates.pass_over(&shared, dead);
             }
         }
     }
@@ -88,7 +81,7 @@ fn open(
     kind: CookieKind,
     token: &Opened<Claim>,
     stored: Stored,
-) -> Result<(Session, LoadedRecord), Refused> {
+) -> Result<(Session, LoadedRecord), DeadToken> {
     let Stored {
         mut record,
         revision,
@@ -108,7 +101,7 @@ fn open(
         rebind: false,
     };
     let session = Unadmitted::new(live, Arc::clone(shared) as _, candidates.now);
-    let session = candidates.judge(shared, session, standing, kind)?;
+    let session = candidates.decide(shared, session, standing, kind)?;
     let record = LoadedRecord {
         claim,
         revision,
@@ -117,10 +110,10 @@ fn open(
     Ok((session, record))
 }
 
-/// Of a token whose session the store does not have.
-const fn unknown(claim: &Claim, now: Timestamp) -> Refused {
-    Refused {
-        dead: Dead::Unknown,
+/// A token whose session the store does not have.
+const fn unknown(claim: &Claim, now: Timestamp) -> DeadToken {
+    DeadToken {
+        why: Dead::Unknown,
         id: *claim.id(),
         until: now,
         subject: None,

@@ -1,5 +1,6 @@
 //! Settlement: carries out what becomes of the session, which [`settle`](settle::settle) decides.
 
+pub(crate) mod done;
 mod limit;
 mod self_contained;
 pub(crate) mod set_cookies;
@@ -12,33 +13,23 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use self::set_cookies::SetCookies;
+use self::{
+    done::{Committed, HandlerDone, tell_all},
+    set_cookies::SetCookies,
+};
 use super::{
     backend::{EndedTokens, Loaded},
-    failure::{SessionError, SessionErrorKind},
+    failure::SessionErrorKind,
     settings::Shared,
 };
 use crate::session::{
-    authentication::Subject,
-    came::Came,
     event::{EventKind, SessionEvent},
     handle::Unadmitted,
-    id::SessionId,
     live::Live,
-    mark::Mark,
-    plan::{Plan, Verdict},
-    settle::{self, Outcome, Settlement},
+    plan::Plan,
+    settle,
     time::Timestamp,
 };
-
-/// What is left of a request once its handler is done.
-#[derive(Debug)]
-pub(crate) struct HandlerDone {
-    pub(crate) marks: Vec<(Timestamp, Mark)>,
-    pub(crate) outcome: Outcome,
-    pub(crate) came: Came,
-    pub(crate) now: Timestamp,
-}
 
 /// What carrying out a plan comes to, or a wait for it.
 #[must_use]
@@ -48,13 +39,10 @@ pub(crate) enum Commit {
     Later(PendingCommit),
 }
 
-/// The cookies that the response is to write, or why another response takes its place.
-pub(crate) type Committed = Result<SetCookies, SessionError>;
-
 /// A commit that waits; dropped before it is done, it goes on without its request.
 pub(crate) struct PendingCommit {
     commit: BoxCommit,
-    done: bool,
+    is_done: bool,
 }
 
 /// It owns all that it needs.
@@ -78,7 +66,7 @@ pub(crate) fn commit(
             ended: EndedTokens::Local(list),
             guest_beside,
         } => {
-            let task = self_contained::Task {
+            let task = self_contained::CommitToToken {
                 shared,
                 live,
                 guest_beside: guest_beside.as_ref().map(Unadmitted::live),
@@ -92,7 +80,7 @@ pub(crate) fn commit(
         } => {
             let (owned, session) = (Arc::clone(shared), live.cloned());
             let commit = async move {
-                let task = self_contained::Task {
+                let task = self_contained::CommitToToken {
                     shared: &owned,
                     live: session.as_ref(),
                     guest_beside: guest_beside.as_ref().map(Unadmitted::live),
@@ -107,7 +95,7 @@ pub(crate) fn commit(
             record,
             guest_beside,
         } => {
-            let task = stored::Task {
+            let task = stored::CommitToStore {
                 shared: Arc::clone(shared),
                 store,
                 live: live.cloned(),
@@ -141,71 +129,21 @@ fn later(
     };
     Commit::Later(PendingCommit {
         commit: Box::pin(commit),
-        done: false,
+        is_done: false,
     })
-}
-
-impl HandlerDone {
-    fn settlement<'a>(&'a self, live: Option<&'a Live>, shared: &'a Shared) -> Settlement<'a> {
-        Settlement {
-            live,
-            came: &self.came,
-            marks: &self.marks,
-            outcome: self.outcome,
-            now: self.now,
-            policy: shared.policy(),
-        }
-    }
-}
-
-impl Verdict {
-    /// Turns the verdict into the response's cookies, or into the error that replaces the response.
-    fn into_result(self, cookies: SetCookies) -> Committed {
-        match self {
-            Self::Stands => Ok(cookies),
-            Self::Refused => Err(SessionError::new(SessionErrorKind::Refused)),
-            Self::Unusable => Err(SessionError::new(SessionErrorKind::InvalidSubject)),
-        }
-    }
-}
-
-/// Tells what happened to a session that a request held, and which session took its place.
-fn tell_all(
-    shared: &Shared,
-    kinds: &[EventKind],
-    live: Option<&Live>,
-    successor: Option<(SessionId, Option<&Subject>)>,
-    now: Timestamp,
-) {
-    for kind in kinds {
-        let mut event = SessionEvent::new(*kind, now);
-        event.session = live.map(|live| live.id);
-        event.subject = live.and_then(Live::subject).cloned();
-        if let Some((id, subject)) = successor
-            && *kind != EventKind::LoggedOut
-        {
-            // A session that began from nothing is what the event is about.
-            match event.session {
-                Some(_) => event.successor = Some(id),
-                None => event.session = Some(id),
-            }
-            event.subject = subject.cloned();
-        }
-        shared.tell(&event);
-    }
 }
 
 impl PendingCommit {
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Committed> {
         let committed = ready!(self.commit.as_mut().poll(cx));
-        self.done = true;
+        self.is_done = true;
         Poll::Ready(committed)
     }
 }
 
 impl Drop for PendingCommit {
     fn drop(&mut self) {
-        if !self.done {
+        if !self.is_done {
             // Nothing polls what takes its place.
             let never = Box::pin(std::future::pending());
             detach(std::mem::replace(&mut self.commit, never));

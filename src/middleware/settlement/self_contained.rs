@@ -1,9 +1,12 @@
 //! Carries out a plan without a store: what ends goes on the list, and what goes on is in a new token.
 //!
-//! What a plan asks of the list is a [`Change`], and what the list says an [`Answer`]. Both are data, so that one
-//! list can answer at once and another be waited for, while what a plan means is written down once.
+//! What a plan asks of the list is a [`Change`], and the list's answer is a [`Changed`]. Both are data: a local list answers
+//! at once and a distributed one later, and what a plan means is written once.
 
-use super::{Committed, HandlerDone, set_cookies::SetCookies, tell_all};
+use super::{
+    done::{Committed, HandlerDone, tell_all},
+    set_cookies::SetCookies,
+};
 use crate::{
     cookie::CookieKind,
     middleware::{
@@ -30,7 +33,7 @@ use crate::{
 
 /// Carries out a plan.
 #[derive(Clone, Copy)]
-pub(super) struct Task<'a> {
+pub(super) struct CommitToToken<'a> {
     pub(super) shared: &'a Shared,
     pub(super) live: Option<&'a Live>,
     /// The guest's session whose token came with a logged-in session's.
@@ -71,25 +74,25 @@ enum Issue<'a> {
     },
 }
 
-/// What the list says.
-struct Answer {
+/// What the list did of it.
+struct Changed {
     /// Which tokens this request ended itself.
     ended: [bool; 2],
     /// The token that may leave, and when it counts as issued.
     issue: Option<(SessionId, Timestamp)>,
 }
 
-impl<'a> Task<'a> {
+impl<'a> CommitToToken<'a> {
     /// With the list of this process, which answers at once and never fails.
     pub(super) fn commit_now(self, list: &Revocations, settled: Settled) -> Committed {
-        let answer = self.change(&settled.plan)?.ask(list, self.done.now);
-        self.finish(settled, &answer)
+        let changed = self.change(&settled.plan)?.ask(list, self.done.now);
+        self.finish(settled, &changed)
     }
 
     pub(super) async fn commit(self, list: &dyn RevocationList, settled: Settled) -> Committed {
         let change = self.change(&settled.plan)?;
-        let answer = change.ask_distributed(list, self.done.now).await?;
-        self.finish(settled, &answer)
+        let changed = change.ask_distributed(list, self.done.now).await?;
+        self.finish(settled, &changed)
     }
 
     /// What a plan asks of the list.
@@ -169,7 +172,7 @@ impl<'a> Task<'a> {
     }
 
     /// Does what the plan says now that the list has answered.
-    fn finish(self, settled: Settled, answer: &Answer) -> Committed {
+    fn finish(self, settled: Settled, changed: &Changed) -> Committed {
         let Settled {
             plan,
             events,
@@ -182,10 +185,10 @@ impl<'a> Task<'a> {
                 why: Save::Lower, ..
             } => self.tell(&events, None),
             Plan::End => {
-                self.remove_ended(answer, &mut cookies);
+                self.remove_ended(changed, &mut cookies);
                 self.tell(&events, None);
             }
-            Plan::Save { state, why, .. } => match answer.issue {
+            Plan::Save { state, why, .. } => match changed.issue {
                 // A token that was replaced meanwhile must not leave again: the browser has a newer one.
                 Some((id, _)) if self.live.is_some_and(Live::is_current) => {
                     self.issue(&state, &id, &mut cookies)?;
@@ -196,7 +199,7 @@ impl<'a> Task<'a> {
                 }
                 _ => {}
             },
-            Plan::Rotate { mut state, .. } => match answer.issue {
+            Plan::Rotate { mut state, .. } => match changed.issue {
                 Some((id, at)) => {
                     state.last_seen_at = state.last_seen_at.max(at);
                     self.issue(&state, &id, &mut cookies)?;
@@ -211,10 +214,10 @@ impl<'a> Task<'a> {
                 None => {}
             },
             Plan::Start { mut state, .. } => {
-                let Some((id, at)) = answer.issue else {
+                let Some((id, at)) = changed.issue else {
                     return Err(SessionError::new(SessionErrorKind::NeedsStore));
                 };
-                self.remove_ended(answer, &mut cookies);
+                self.remove_ended(changed, &mut cookies);
                 if state.authentication.is_some() && self.done.came.guest_token {
                     cookies.remove(&self.shared.writer, CookieKind::Guest);
                 }
@@ -227,8 +230,11 @@ impl<'a> Task<'a> {
     }
 
     /// Removes the cookies of the tokens that this request ended itself.
-    fn remove_ended(&self, answer: &Answer, cookies: &mut SetCookies) {
-        for (live, ended) in [self.live, self.guest_beside].into_iter().zip(answer.ended) {
+    fn remove_ended(&self, changed: &Changed, cookies: &mut SetCookies) {
+        for (live, ended) in [self.live, self.guest_beside]
+            .into_iter()
+            .zip(changed.ended)
+        {
             if let (Some(live), true) = (live, ended) {
                 let kind = CookieKind::of_session(live.state.authentication.is_some());
                 cookies.remove(&self.shared.writer, kind);
@@ -268,9 +274,9 @@ fn subject_of(state: &State) -> Option<&Subject> {
 }
 
 impl Change<'_> {
-    fn ask(&self, list: &Revocations, now: Timestamp) -> Answer {
+    fn ask(&self, list: &Revocations, now: Timestamp) -> Changed {
         let retire = |live: &Live| list.retire(&live.id, self.end, live.state.absolute_expiry, now);
-        Answer {
+        Changed {
             ended: self.ended.map(|live| live.is_some_and(retire)),
             issue: match self.issue {
                 Issue::Nothing => None,
@@ -290,7 +296,7 @@ impl Change<'_> {
         &self,
         list: &dyn RevocationList,
         now: Timestamp,
-    ) -> Result<Answer, StoreError> {
+    ) -> Result<Changed, StoreError> {
         let mut ended = [false; 2];
         for (live, ended) in self.ended.iter().zip(&mut ended) {
             if let Some(live) = live {
@@ -311,6 +317,6 @@ impl Change<'_> {
                 issue.map(|at| (id, at))
             }
         };
-        Ok(Answer { ended, issue })
+        Ok(Changed { ended, issue })
     }
 }

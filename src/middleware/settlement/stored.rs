@@ -2,7 +2,11 @@
 
 use std::{mem, sync::Arc};
 
-use super::{Committed, HandlerDone, limit::Limit, set_cookies::SetCookies, tell_all};
+use super::{
+    done::{Committed, HandlerDone, tell_all},
+    limit::Limit,
+    set_cookies::SetCookies,
+};
 use crate::{
     cookie::CookieKind,
     middleware::{
@@ -40,7 +44,7 @@ enum Attempt {
 }
 
 /// Carries out a plan; it owns all that it needs, so that it can outlive the request.
-pub(super) struct Task {
+pub(super) struct CommitToStore {
     pub(super) shared: Arc<Shared>,
     pub(super) store: Arc<dyn SessionStore>,
     pub(super) live: Option<Live>,
@@ -50,7 +54,7 @@ pub(super) struct Task {
     pub(super) cookies: SetCookies,
 }
 
-impl Task {
+impl CommitToStore {
     pub(super) async fn commit(mut self, first: Settled) -> Committed {
         let verdict = self.run(first).await?;
         verdict.into_result(self.cookies)

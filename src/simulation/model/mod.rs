@@ -5,121 +5,26 @@
 //! beginning with every store call a step of its own. `stateright` searches; two states are the same if
 //! nothing but names of ids and secrets tells them apart.
 
+mod action;
 mod plain;
 mod properties;
 mod replay;
+mod scenario;
 mod scenarios;
 mod tests;
 mod view;
 
-use std::{
-    fmt,
-    hash::{Hash, Hasher},
-};
-
 use stateright::{Model, Property};
 
-use self::{plain::Mutant, replay::Replay, view::View};
-use super::{store::Fault, world::Op};
-
-/// A request, told apart by its name.
-#[derive(Clone, Copy)]
-struct Act(Op);
-
-impl PartialEq for Act {
-    fn eq(&self, other: &Self) -> bool {
-        self.0.name == other.0.name
-    }
-}
-
-impl fmt::Debug for Act {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0.name)
-    }
-}
-
-/// One thing that happens. Requests and tokens are numbered in the order in which they came to be.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Action {
-    /// The victim's browser sends a request with what it holds.
-    Victim(Act),
-    /// The attacker sends one with a token that they have, or with none.
-    Attacker(Act, Option<usize>),
-    /// A request goes on by one store call.
-    Step(usize),
-    StepAndFail(usize, Fault),
-    /// An answer reaches the victim's browser, or is lost.
-    Deliver(usize),
-    Lose(usize),
-    /// The attacker puts a token that they have into the victim's browser.
-    Plant(usize),
-    /// A grace time passes.
-    Wait,
-    /// An administrator ends all of the victim's sessions.
-    Revoke,
-}
-
-/// How much may still happen.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-struct Budget {
-    victim: u8,
-    attacker: u8,
-    faults: u8,
-    losses: u8,
-    plants: u8,
-    waits: u8,
-    revocations: u8,
-}
-
-/// Who may do what, and how much of it.
-#[derive(Clone, Copy, Debug)]
-struct Scenario {
-    victim: &'static [Op],
-    attacker: &'static [Op],
-    budget: Budget,
-    /// What has happened at the beginning.
-    prefix: &'static [Action],
-    /// Whether the attacker has every token as soon as it is issued.
-    thief: bool,
-    /// Whether answers may be held back and come in any order.
-    held: bool,
-    mutant: Option<Mutant>,
-}
-
-/// What happened, and what there is now. Only the latter tells states apart.
-#[derive(Clone, Debug)]
-struct State {
-    path: Vec<Action>,
-    view: View,
-}
-
-impl PartialEq for State {
-    fn eq(&self, other: &Self) -> bool {
-        self.view == other.view
-    }
-}
-
-impl Hash for State {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.view.hash(state);
-    }
-}
+use self::{
+    action::{Act, Action},
+    scenario::{Scenario, State},
+    view::{TokenView, View},
+};
+use super::store::Fault;
 
 /// How many requests may be under way at a time.
 const UNDER_WAY: usize = 2;
-
-impl Scenario {
-    fn after(&self, last: &State, action: Action, left: Budget) -> State {
-        let mut path = last.path.clone();
-        path.push(action);
-        let stepped = match action {
-            Action::Step(at) | Action::StepAndFail(at, _) => Some(at),
-            _ => None,
-        };
-        let view = View::of(&Replay::of(self.mutant, &path), &last.view, left, stepped);
-        State { path, view }
-    }
-}
 
 impl Model for Scenario {
     type State = State;
@@ -167,7 +72,7 @@ impl Model for Scenario {
                 actions.push(Action::StepAndFail(*at, Fault::After));
             }
         }
-        let has = |token: &view::TokenView| self.thief || token.known;
+        let has = |token: &TokenView| self.thief || token.known;
         let known: Vec<_> = view
             .tokens
             .iter()

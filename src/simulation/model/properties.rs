@@ -2,7 +2,10 @@
 
 use stateright::Property;
 
-use super::{Scenario, State, replay::Who};
+use super::{
+    replay::Who,
+    scenario::{Scenario, State},
+};
 use crate::simulation::faults::level;
 
 pub(super) fn all() -> Vec<Property<Scenario>> {

@@ -3,7 +3,7 @@
 use std::{sync::Arc, task::Poll, time::Duration};
 
 use super::{
-    Action,
+    action::Action,
     plain::{Mutant, Plain},
 };
 use crate::{

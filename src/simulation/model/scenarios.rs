@@ -1,6 +1,9 @@
 //! Who may do what, and how much of it.
 
-use super::{Act, Action, Budget, Scenario};
+use super::{
+    action::{Act, Action, Budget},
+    scenario::Scenario,
+};
 use crate::simulation::world::{ELEVATE, LOGIN, LOGIN_BOB, LOGOUT, PLANT, READ, RENEW, WRITE};
 
 const NOTHING: Budget = Budget {

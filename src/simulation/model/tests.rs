@@ -1,8 +1,8 @@
 use stateright::{Checker, HasDiscoveries, Model};
 
 use super::{
-    Scenario,
     plain::Mutant,
+    scenario::Scenario,
     scenarios::{FIXATION, OVERLAP, THEFT, TROUBLE},
 };
 

@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    Budget,
+    action::Budget,
     replay::{Replay, Who},
 };
 use crate::{

@@ -3,10 +3,13 @@
 use std::{
     collections::BTreeSet,
     sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
-use super::SLACK;
 use crate::session::time::Timestamp;
+
+/// For how long after its token's expiry an entry stays, so that a clock set back by less revives none.
+const SLACK: Duration = Duration::from_secs(60);
 
 /// How many entries one write drops: more than it adds.
 const DROPPED_PER_WRITE: usize = 4;

@@ -9,6 +9,7 @@ mod expiry;
 mod list;
 mod memory;
 mod retired;
+mod retirement;
 #[cfg(test)]
 mod tests;
 
@@ -22,12 +23,10 @@ use self::{cutoff::Cutoffs, retired::Retired};
 pub use self::{
     list::{IssuedToken, RevocationList},
     memory::MemoryRevocations,
+    retirement::Retirement,
 };
 pub use crate::session::standing::Standing;
 use crate::session::{authentication::Subject, id::SessionId, time::Timestamp};
-
-/// For how long after its token's expiry an entry stays, so that a clock set back by less revives none.
-const SLACK: Duration = Duration::from_secs(60);
 
 /// Tokens that ended before their time.
 ///
@@ -44,31 +43,6 @@ pub(crate) struct Revocations {
 struct Writer {
     /// The latest moment at which a token was replaced or issued anew, so that one was issued then.
     latest: Timestamp,
-}
-
-/// Why a token no longer holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Retirement {
-    /// A logout or a revocation: the session ends, whatever its token is by now.
-    Ended,
-    /// A login put another session in its place: the session ends as after a logout, but a late request
-    /// carries its token honestly.
-    Superseded,
-    /// An elevation or a step-down replaced it by `successor`, the same session: only while the token
-    /// itself still holds.
-    Elevated {
-        /// The session's next token.
-        successor: SessionId,
-    },
-    /// A renewal replaced it by `successor`, the same session: only while the token itself holds, and
-    /// not in another renewal's grace time. It works until `grace_until`.
-    Renewed {
-        /// The session's next token.
-        successor: SessionId,
-        /// When the token itself stops working.
-        grace_until: Timestamp,
-    },
 }
 
 impl Revocations {

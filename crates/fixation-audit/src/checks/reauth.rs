@@ -2,7 +2,7 @@
 
 use super::super::AuditError;
 use super::super::browser::{Exchange, Snapshot};
-use super::super::catalogue::Id;
+use super::super::catalogue::{Id, Severity};
 use super::super::recorder::{Note, Recorder};
 use super::super::scene::{Scene, allowed};
 use super::super::script::Account;
@@ -10,6 +10,14 @@ use super::carry;
 
 pub(super) const FAMILY: &[Id] = &[
     Id::IdKeptAtReauth,
+    Id::OldIdAliveAfterReauth,
+    Id::IdKeptAtSwitch,
+    Id::OldIdAliveAfterSwitch,
+    Id::DataSurvivesSwitch,
+];
+
+const SAME_USER: &[Id] = &[Id::IdKeptAtReauth, Id::OldIdAliveAfterReauth];
+const OTHER_USER: &[Id] = &[
     Id::IdKeptAtSwitch,
     Id::OldIdAliveAfterSwitch,
     Id::DataSurvivesSwitch,
@@ -29,7 +37,7 @@ pub(super) async fn run(scene: &Scene, recorder: &mut Recorder<'_>) -> Result<()
     if scene.tells_apart() {
         return other_user(scene, recorder).await;
     }
-    for id in &FAMILY[1..] {
+    for id in OTHER_USER {
         recorder.not_judged(
             *id,
             "needs a second account that the probe tells from the first",
@@ -41,33 +49,59 @@ pub(super) async fn run(scene: &Scene, recorder: &mut Recorder<'_>) -> Result<()
 async fn same_user(scene: &Scene, recorder: &mut Recorder<'_>) -> Result<(), AuditError> {
     let user = scene.user(0).await?;
     let before = user.snapshot();
+    let elevated_before = is_elevated(scene, &before).await?;
     user.drain_trail();
     let sent_again = allowed(scene.login.run(&user, &scene.plan.accounts[0]).await)?;
     let trail = user.drain_trail();
     if !sent_again || !scene.shows(user.who(&scene.probe).await?.as_deref(), 0) {
-        recorder.not_judged(Id::IdKeptAtReauth, "the application refuses a second login");
+        for id in SAME_USER {
+            recorder.not_judged(*id, "the application refuses a second login");
+        }
         return Ok(());
     }
     let kept = scene.kept(&before, &user.snapshot());
     if scene.reaches(&before, 0).await? {
         if was_ignored(scene, &before, &trail).await? {
             let reason = "the application ignores a login where somebody is logged in";
-            recorder.not_judged(Id::IdKeptAtReauth, reason);
+            for id in SAME_USER {
+                recorder.not_judged(*id, reason);
+            }
             return Ok(());
         }
-        let seen = if kept.is_empty() {
-            "the cookie's value changed; the copy is still logged in".to_owned()
-        } else {
-            format!(
-                "unchanged: {}; the copy is still logged in",
-                scene.show_all(&kept)
-            )
-        };
         let sent = "logged in, copied the cookies, logged in again; then called up the account with the copy";
-        recorder.found(Id::IdKeptAtReauth, Note::confirmed(seen).sent(sent));
+        let elevated = !elevated_before && is_elevated(scene, &before).await?;
+        let ids = scene.identifiers(&before);
+        // What is computed from the same data comes out the same: nothing stands for an identifier that could change.
+        let computed = scene.self_contained(&ids).await?;
+        if kept.len() == ids.len() && computed.is_none() {
+            let kept = scene.show_all(&kept);
+            let seen = format!("unchanged: {kept}; the copy is still logged in");
+            let note = Note::confirmed(seen).sent(sent);
+            // The copy was this user's before. It is worth more afterwards where a fresh login is a higher level.
+            if elevated {
+                recorder.found(Id::IdKeptAtReauth, note);
+            } else {
+                recorder.found_as(Id::IdKeptAtReauth, Severity::Low, note);
+            }
+        } else {
+            let seen = match computed {
+                Some(how) => format!("the copy is still logged in; {how}"),
+                None => "the cookie's value changed; the copy is still logged in".to_owned(),
+            };
+            recorder.found(Id::OldIdAliveAfterReauth, Note::confirmed(seen).sent(sent));
+        }
     }
-    recorder.passed(Id::IdKeptAtReauth);
+    for id in SAME_USER {
+        recorder.passed(*id);
+    }
     Ok(())
+}
+
+async fn is_elevated(scene: &Scene, kept: &Snapshot) -> Result<bool, AuditError> {
+    match &scene.plan.elevated {
+        Some(probe) => Ok(scene.from(kept).who(probe).await?.is_some()),
+        None => Ok(false),
+    }
 }
 
 /// Whether a wrong password gets the same answer as the right one got: then no login happened, and nothing can be judged.
@@ -122,7 +156,7 @@ async fn other_user(scene: &Scene, recorder: &mut Recorder<'_>) -> Result<(), Au
     let before = browser.snapshot();
     let stored = carry::shown(scene, &browser, &marker).await?;
     if !scene.try_login(&browser, 1).await? {
-        for id in &FAMILY[1..] {
+        for id in OTHER_USER {
             recorder.not_judged(
                 *id,
                 "the application does not log a second user in over the first",
@@ -148,13 +182,16 @@ async fn other_user(scene: &Scene, recorder: &mut Recorder<'_>) -> Result<(), Au
     }
     if scene.plan.data.is_none() {
         recorder.not_judged(Id::DataSurvivesSwitch, "no session data was described");
-    } else if stored && carry::shown(scene, &browser, &marker).await? {
+    } else if !stored {
+        let reason = "the application shows the user no value that the user stored";
+        recorder.not_judged(Id::DataSurvivesSwitch, reason);
+    } else if carry::shown(scene, &browser, &marker).await? {
         let note = Note::confirmed("the first user's value is there for the second user");
         let sent =
             "the first user stored a value; the second logged in over the session and read it";
         recorder.found(Id::DataSurvivesSwitch, note.sent(sent));
     }
-    for id in &FAMILY[1..] {
+    for id in OTHER_USER {
         recorder.passed(*id);
     }
     Ok(())

@@ -11,6 +11,7 @@ pub(super) fn write(report: &Report) -> String {
         "version": env!("CARGO_PKG_VERSION"),
         "target": report.target,
         "session": report.session,
+        "notes": report.notes,
         "complete": report.is_complete(),
         "stopped": report.stopped,
         "fails": report.fails(),

@@ -17,6 +17,8 @@ use super::{Check, Severity};
 pub struct Report {
     pub(super) target: String,
     pub(super) session: Vec<String>,
+    /// What else is known of the session, such as that it is bound to the device.
+    pub(super) notes: Vec<String>,
     pub(super) took: Duration,
     pub(super) requests: usize,
     pub(super) fail_on: Severity,

@@ -22,7 +22,11 @@ pub(super) fn write(report: &Report, colour: bool) -> String {
         report.session.join(", ")
     };
     let _ = writeln!(out, "{} {}", paint("1", "fixation audit of"), report.target);
-    let _ = writeln!(out, "the session rides on {session}\n");
+    let _ = writeln!(out, "the session rides on {session}");
+    for note in &report.notes {
+        let _ = writeln!(out, "{note}");
+    }
+    let _ = writeln!(out);
     for verdict in &report.verdicts {
         let (mark, code, note) = match &verdict.outcome {
             Outcome::Found(finding) => (

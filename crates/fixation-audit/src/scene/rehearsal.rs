@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use super::super::browser::Snapshot;
 use super::super::plan::Plan;
 use super::super::script::Account;
 use super::super::transport::Transport;
@@ -25,14 +24,7 @@ impl Scene {
         if plan.accounts.is_empty() {
             return Err(missing("an account"));
         }
-        let (most, within) = (plan.most_requests, plan.within);
-        let world = World::new(
-            plan.base.clone(),
-            transport,
-            &plan.more_origins,
-            most,
-            within,
-        );
+        let world = World::new(plan.base.clone(), transport, &plan)?;
         let place = world
             .base
             .join(&probe.step.target)
@@ -44,6 +36,8 @@ impl Scene {
             place,
             world: Arc::new(world),
             cookies: Vec::new(),
+            others: Vec::new(),
+            notes: Vec::new(),
             variables: Vec::new(),
             marks: Vec::new(),
         };
@@ -88,68 +82,5 @@ impl Scene {
             (false, false) => Mark::Anybody,
         };
         Ok((browser, mark))
-    }
-
-    async fn learn(&mut self, browser: &Browser) -> Result<(), AuditError> {
-        let whole = browser.snapshot();
-        let mut names: Vec<_> = whole
-            .jar
-            .matching(&self.place)
-            .iter()
-            .map(|cookie| cookie.name.clone())
-            .collect();
-        names.dedup();
-        for name in &names {
-            let mut without = whole.clone();
-            without.jar.forget(name);
-            if self.from(&without).who(&self.probe).await?.is_none() {
-                self.cookies.push(name.clone());
-            }
-        }
-        if self.cookies.is_empty() {
-            self.cookies = self.sufficient(&whole, names).await?;
-        }
-        let step = &self.probe.step;
-        let texts = step
-            .headers
-            .iter()
-            .chain(&step.query)
-            .map(|(_, value)| value.as_str());
-        let texts: Vec<_> = texts.chain([step.target.as_str()]).collect();
-        let used = |name: &String| {
-            texts
-                .iter()
-                .any(|text| text.contains(&format!("{{{name}}}")))
-        };
-        let given = ["username", "password"];
-        self.variables = whole.variables.into_keys().filter(used).collect();
-        self.variables
-            .retain(|name| !given.contains(&name.as_str()));
-        Ok(())
-    }
-
-    /// Where the user stays logged in without any one cookie: those that do it alone, or all of them together.
-    async fn sufficient(
-        &self,
-        whole: &Snapshot,
-        names: Vec<Vec<u8>>,
-    ) -> Result<Vec<Vec<u8>>, AuditError> {
-        let mut bare = whole.clone();
-        names.iter().for_each(|name| bare.jar.forget(name));
-        if self.from(&bare).who(&self.probe).await?.is_some() {
-            return Ok(Vec::new());
-        }
-        let mut alone = Vec::new();
-        for name in &names {
-            let mut only = whole.clone();
-            names
-                .iter()
-                .filter(|other| *other != name)
-                .for_each(|other| only.jar.forget(other));
-            if self.from(&only).who(&self.probe).await?.is_some() {
-                alone.push(name.clone());
-            }
-        }
-        Ok(if alone.is_empty() { names } else { alone })
     }
 }

@@ -97,6 +97,7 @@ fn read(parser: &mut Parser) -> Result<Command, lexopt::Error> {
             }
             Arg::Long("allow-origin") => described.allow_origins.push(parser.value()?.string()?),
             Arg::Long("time-limit") => described.limits.seconds = Some(parser.value()?.parse()?),
+            Arg::Long("wait") => described.limits.wait = Some(parser.value()?.parse()?),
             Arg::Long("patience") => described.limits.patience = Some(parser.value()?.parse()?),
             Arg::Long("most-requests") => {
                 described.limits.requests = Some(parser.value()?.parse()?);

@@ -155,11 +155,23 @@ pub(crate) fn described_audit(
     if let Some(slow) = description.slow {
         audit = audit.slow(step(slow)?);
     }
+    if !description.end_others.is_empty() {
+        audit = audit.end_others(flow(description.end_others)?);
+    }
+    if !description.change_password.is_empty() {
+        audit = audit.change_password(flow(description.change_password)?);
+    }
+    if let Some(most) = description.sessions.most {
+        audit = audit.session_limit(most);
+    }
+    if let Some(idle) = description.sessions.idle_limit()? {
+        audit = audit.idle_limit(idle);
+    }
     for (check, reason) in description.accept {
         audit = audit.accept(check, reason);
     }
     let limits = description.limits;
-    audit = audit.within(limits.time_limit()?);
+    audit = audit.within(limits.time_limit()?).wait(limits.wait()?);
     if let Some(most) = limits.requests {
         audit = audit.most_requests(most);
     }

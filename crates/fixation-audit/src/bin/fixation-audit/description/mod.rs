@@ -26,6 +26,9 @@ pub(crate) struct Description {
     pub(crate) data: Option<DataText>,
     pub(crate) csrf: Option<CsrfText>,
     pub(crate) slow: Option<StepText>,
+    pub(crate) end_others: Vec<StepText>,
+    pub(crate) change_password: Vec<StepText>,
+    pub(crate) sessions: SessionsText,
     pub(crate) openapi: OpenApiText,
     pub(crate) limits: Limits,
     pub(crate) accept: BTreeMap<String, String>,
@@ -107,9 +110,21 @@ pub(crate) struct OpenApiText {
     pub(crate) logout: Option<String>,
 }
 
+/// What the application announces of its sessions.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct SessionsText {
+    /// The most of one account at once.
+    pub(crate) most: Option<usize>,
+    /// Seconds without a request after which one ends.
+    pub(crate) idle: Option<f64>,
+}
+
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Limits {
+    /// Seconds that the audit may wait for something to expire.
+    pub(crate) wait: Option<f64>,
     pub(crate) seconds: Option<f64>,
     pub(crate) patience: Option<f64>,
     pub(crate) requests: Option<usize>,
@@ -156,6 +171,7 @@ impl Description {
         self.login_fields = other.login_fields;
         self.accept.extend(other.accept);
         let (mine, flags) = (&mut self.limits, other.limits);
+        mine.wait = flags.wait.or(mine.wait);
         mine.seconds = flags.seconds.or(mine.seconds);
         mine.patience = flags.patience.or(mine.patience);
         mine.requests = flags.requests.or(mine.requests);

@@ -1,0 +1,86 @@
+//! [`HandlerDone`]: what is left of a request once its handler is done, and how it ends.
+
+use super::set_cookies::SetCookies;
+use crate::{
+    middleware::{
+        failure::{SessionError, SessionErrorKind},
+        settings::Shared,
+    },
+    session::{
+        authentication::Subject,
+        came::Came,
+        event::{EventKind, SessionEvent},
+        id::SessionId,
+        live::Live,
+        mark::Mark,
+        plan::Verdict,
+        settle::{Outcome, Settlement},
+        time::Timestamp,
+    },
+};
+
+/// What is left of a request once its handler is done.
+#[derive(Debug)]
+pub(crate) struct HandlerDone {
+    pub(crate) marks: Vec<(Timestamp, Mark)>,
+    pub(crate) outcome: Outcome,
+    pub(crate) came: Came,
+    pub(crate) now: Timestamp,
+}
+
+/// The cookies that the response is to write, or why another response takes its place.
+pub(crate) type Committed = Result<SetCookies, SessionError>;
+
+impl HandlerDone {
+    pub(super) fn settlement<'a>(
+        &'a self,
+        live: Option<&'a Live>,
+        shared: &'a Shared,
+    ) -> Settlement<'a> {
+        Settlement {
+            live,
+            came: &self.came,
+            marks: &self.marks,
+            outcome: self.outcome,
+            now: self.now,
+            policy: shared.policy(),
+        }
+    }
+}
+
+impl Verdict {
+    /// Turns the verdict into the response's cookies, or into the error that replaces the response.
+    pub(super) fn into_result(self, cookies: SetCookies) -> Committed {
+        match self {
+            Self::Stands => Ok(cookies),
+            Self::Refused => Err(SessionError::new(SessionErrorKind::Refused)),
+            Self::Unusable => Err(SessionError::new(SessionErrorKind::InvalidSubject)),
+        }
+    }
+}
+
+/// Tells what happened to a session that a request held, and which session took its place.
+pub(super) fn tell_all(
+    shared: &Shared,
+    kinds: &[EventKind],
+    live: Option<&Live>,
+    successor: Option<(SessionId, Option<&Subject>)>,
+    now: Timestamp,
+) {
+    for kind in kinds {
+        let mut event = SessionEvent::new(*kind, now);
+        event.session = live.map(|live| live.id);
+        event.subject = live.and_then(Live::subject).cloned();
+        if let Some((id, subject)) = successor
+            && *kind != EventKind::LoggedOut
+        {
+            // A session that began from nothing is what the event is about.
+            match event.session {
+                Some(_) => event.successor = Some(id),
+                None => event.session = Some(id),
+            }
+            event.subject = subject.cloned();
+        }
+        shared.tell(&event);
+    }
+}
