@@ -16,7 +16,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 pub(super) use self::self_contained::MAX_NAME_LEN;
-#[cfg(any(test, fuzzing, bench))]
+#[cfg(any(test, bench))]
 pub(crate) use self::self_contained::SelfContained;
 use super::{ByKind, CookieKind, CookiePolicy, MAX_NAME_AND_VALUE};
 use crate::{
