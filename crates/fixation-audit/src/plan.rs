@@ -3,8 +3,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::journal::Observer;
 use super::script::{Account, Flow, Probe, Step};
-use super::{Place, Severity};
+use super::{Framework, Place, Severity};
 
 /// What is audited, and how: everything that the user gave.
 pub(super) struct Plan {
@@ -22,12 +23,18 @@ pub(super) struct Plan {
     /// A page to pick a CSRF token from, and a request that needs it.
     pub(super) csrf: Option<(Step, Step)>,
     pub(super) slow: Option<Step>,
+    pub(super) headers: Vec<(String, String)>,
     pub(super) accepted: BTreeMap<String, String>,
     pub(super) fail_on: Severity,
     pub(super) samples: usize,
     pub(super) most_requests: usize,
     pub(super) within: Duration,
+    pub(super) delay: Duration,
+    /// What the application is called in reports.
+    pub(super) name: Option<String>,
+    pub(super) framework: Option<Framework>,
     pub(super) progress: Option<Progress>,
+    pub(super) observer: Option<Observer>,
 }
 
 pub(super) type Progress = Arc<dyn Fn(&str) + Send + Sync>;
@@ -47,12 +54,17 @@ impl Plan {
             data: None,
             csrf: None,
             slow: None,
+            headers: Vec::new(),
             accepted: BTreeMap::new(),
             fail_on: Severity::Low,
             samples: 12,
             most_requests: 1_000,
             within: Duration::from_secs(300),
+            delay: Duration::ZERO,
+            name: None,
+            framework: None,
             progress: None,
+            observer: None,
         }
     }
 }

@@ -1,9 +1,13 @@
 //! Starting servers and the command, and reading what it says.
 
+mod care;
+mod describe;
+mod discover;
 mod limits;
 mod login;
 mod python;
 mod reports;
+mod site;
 mod tls;
 
 use std::collections::BTreeSet;
