@@ -227,7 +227,7 @@ async fn debug_and_reports_hide_credentials_and_tokens() {
     assert!(report.findings().count() > 5);
     for text in [
         report.to_json(),
-        report.to_sarif("x"),
+        report.to_sarif(Some("x")),
         report.to_junit(),
         report.to_string(),
     ] {

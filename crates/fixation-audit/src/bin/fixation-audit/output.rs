@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::Path;
 
-use fixation_audit::{Report, checks};
+use fixation_audit::{Report, Trace, checks};
 
 #[derive(Clone, Copy, Default)]
 pub(crate) enum Format {
@@ -26,7 +26,7 @@ impl Format {
         }
     }
 
-    pub(crate) fn write(self, report: &Report, colour: bool, location: &str) -> String {
+    pub(crate) fn write(self, report: &Report, colour: bool, location: Option<&str>) -> String {
         match self {
             Self::Table => report.to_table(colour),
             Self::Json => report.to_json(),
@@ -94,6 +94,12 @@ pub(crate) fn progress(what: &str) {
         writeln!(err, "trying {what}")
     };
     let _ = err.flush();
+}
+
+/// One request and its answer, while the audit runs.
+pub(crate) fn exchange(trace: &Trace) {
+    clear_progress();
+    let _ = writeln!(io::stderr(), "{trace}");
 }
 
 pub(crate) fn clear_progress() {

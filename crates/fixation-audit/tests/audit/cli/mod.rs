@@ -1,10 +1,15 @@
 //! Starting servers and the command, and reading what it says.
 
+mod care;
+mod describe;
+mod discover;
 mod frameworks;
+
 mod limits;
 mod login;
 mod python;
 mod reports;
+mod site;
 mod tls;
 
 use std::collections::BTreeSet;

@@ -139,6 +139,13 @@ fn the_documentation_shows_the_checks_and_the_matrix() {
     is_current("servers", &matrix(&truths));
     is_current("matrix", &by_check(&truths));
     is_current(
+        "example",
+        &format!(
+            "```toml\n{}```",
+            include_str!("../../../src/bin/fixation-audit/example.toml")
+        ),
+    );
+    is_current(
         "usage",
         &format!(
             "```text\n{}```",
