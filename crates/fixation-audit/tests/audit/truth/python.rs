@@ -22,6 +22,7 @@ pub(crate) enum DescribedBy {
 
 const COOKIES: DescribedBy = DescribedBy::File("cookies.toml");
 const SEALED: DescribedBy = DescribedBy::File("sealed.toml");
+const TOTP: DescribedBy = DescribedBy::File("totp.toml");
 const TOKENS: DescribedBy = DescribedBy::File("tokens.toml");
 
 const KEPT_EVERYWHERE: &[&str] = &[
@@ -80,7 +81,7 @@ pub(crate) fn python_servers() -> Vec<PythonServer> {
         "token-not-verified=critical",
         "token-lifetime=medium",
     ];
-    let rows: [(&str, &str, &str, DescribedBy, &[&str]); 21] = [
+    let rows: [(&str, &str, &str, DescribedBy, &[&str]); 23] = [
         (
             "fastapi_signed_kept",
             "FastAPI",
@@ -192,6 +193,26 @@ pub(crate) fn python_servers() -> Vec<PythonServer> {
             "the same, and a logout ends it",
             SEALED,
             &[],
+        ),
+        (
+            "totp_login correct",
+            "Flask",
+            "a password and a code, a new id with each",
+            TOTP,
+            &["late-response-restores-cookie=low"],
+        ),
+        (
+            "totp_login kept",
+            "Flask",
+            "the same, under the id of the first visit",
+            TOTP,
+            &[
+                "id-kept-at-login=high",
+                "planted-cookie-authenticated=critical",
+                "id-kept-at-reauth=low",
+                "id-kept-at-switch=high",
+                "late-response-restores-cookie=low",
+            ],
         ),
         (
             "token_keys correct",
