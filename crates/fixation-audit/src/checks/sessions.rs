@@ -70,7 +70,14 @@ async fn end_others(
         );
         return Ok(());
     }
-    if let Err(reason) = scene.perform(flow, &user).await? {
+    let trail = match scene.perform(flow, &user).await? {
+        Ok(trail) => trail,
+        Err(reason) => {
+            recorder.not_judged(Id::OthersNotEnded, reason);
+            return Ok(());
+        }
+    };
+    if let Some(reason) = scene.did_nothing(flow, &user, &trail).await? {
         recorder.not_judged(Id::OthersNotEnded, reason);
     } else if scene.reaches(&other, 0).await? {
         let sent = "logged in with two browsers, and ended the other sessions from the second";

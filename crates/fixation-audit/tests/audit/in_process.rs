@@ -65,6 +65,7 @@ async fn what_is_found_in_each_server_is_what_is_wrong_with_it() {
         );
         score.add(&server.truth, &report);
     }
+    score.save("rust");
     score.assert_exact();
 }
 
