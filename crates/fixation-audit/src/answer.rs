@@ -76,15 +76,28 @@ impl Answer {
         (200..400).contains(&self.status)
     }
 
-    pub(super) fn forbids_storing(&self) -> bool {
-        self.headers
-            .get_all(header::CACHE_CONTROL)
-            .into_iter()
-            .any(|field| {
-                let text = String::from_utf8_lossy(field.as_bytes()).to_ascii_lowercase();
-                text.split(',')
-                    .any(|directive| directive.trim() == "no-store")
-            })
+    /// Whether a shared cache may keep it: it says so, or nothing forbids it and the status is one that caches keep by
+    /// themselves. `private` and `no-cache` keep it from being handed to others unasked.
+    pub(super) fn may_be_stored(&self) -> bool {
+        let fields = self.headers.get_all(header::CACHE_CONTROL).into_iter();
+        let text: Vec<_> = fields
+            .map(|field| String::from_utf8_lossy(field.as_bytes()).to_ascii_lowercase())
+            .collect();
+        let says = |directive: &str| {
+            text.iter()
+                .flat_map(|text| text.split(','))
+                .any(|part| part.trim().split('=').next() == Some(directive))
+        };
+        if ["no-store", "no-cache", "private"].into_iter().any(says) {
+            return false;
+        }
+        let by_itself = matches!(
+            self.status,
+            200 | 203 | 204 | 206 | 300 | 301 | 308 | 404 | 405 | 410 | 414 | 501
+        );
+        by_itself
+            || ["public", "max-age", "s-maxage"].into_iter().any(says)
+            || self.headers.contains_key(header::EXPIRES)
     }
 }
 

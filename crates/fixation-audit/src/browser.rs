@@ -37,14 +37,40 @@ pub(super) struct Used(Arc<Mutex<State>>);
 pub(super) struct Snapshot {
     pub(super) jar: CookieJar,
     pub(super) variables: Variables,
+    pub(super) agent: Agent,
+}
+
+/// What a browser calls itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Agent {
+    #[default]
+    Usual,
+    /// As different as an attacker's browser is from a victim's.
+    Other,
+}
+
+/// Where the page comes from that makes a browser send a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Initiator {
+    Application,
+    /// A page of another site, with a form or a link.
+    OtherSite,
 }
 
 /// One request and its answer.
 #[derive(Clone)]
 pub(super) struct Exchange {
     pub(super) label: String,
+    pub(super) method: Method,
     pub(super) place: Place,
     pub(super) answer: Answer,
+}
+
+impl Exchange {
+    /// Whether a shared cache may keep the answer and hand it to others, RFC 9111.
+    pub(super) fn may_be_stored(&self) -> bool {
+        (self.method == Method::GET || self.method == Method::HEAD) && self.answer.may_be_stored()
+    }
 }
 
 impl Browser {
@@ -77,6 +103,17 @@ impl Browser {
     ///
     /// There was no answer, the step's expectation was not met, or a pick found nothing.
     pub async fn send(&self, step: &Step) -> Result<Answer, AuditError> {
+        self.send_for(step).await?.pop().map_or_else(
+            || {
+                let label = step.label();
+                Err(AuditError::Step(format!("{label} had no answer")))
+            },
+            |last| Ok(last.answer),
+        )
+    }
+
+    /// Sends a step as [`Browser::send`] does, and hands out its answer and those of the redirects that followed.
+    pub(super) async fn send_for(&self, step: &Step) -> Result<Vec<Exchange>, AuditError> {
         let exchanges = self.run(step, true).await?;
         let (Some(first), Some(last)) = (exchanges.first(), exchanges.last()) else {
             return Err(AuditError::Step(format!("{} had no answer", step.label())));
@@ -113,7 +150,17 @@ impl Browser {
             };
             self.remember(&pick.name, value);
         }
-        Ok(last.answer.clone())
+        Ok(exchanges)
+    }
+
+    /// Sends a step as a page of another site makes a browser do it, with the cookies that `SameSite` lets through.
+    /// What a form cannot send, such as headers, is left out.
+    pub(super) async fn send_from_other_site(&self, step: &Step) -> Result<Exchange, AuditError> {
+        let mut step = step.clone();
+        step.headers.clear();
+        let exchange = self.once(&step, None, Initiator::OtherSite).await?;
+        self.take(&exchange);
+        Ok(exchange)
     }
 
     /// Keeps a value for later steps to use as `{name}`.
@@ -129,16 +176,20 @@ impl Browser {
         self.state().kept.variables.get(name).cloned()
     }
 
-    /// From now on steps in this browser are the account's.
-    pub(super) fn act_as(&self, account: &Account) {
-        for (name, value) in account.variables() {
+    pub(super) fn know(&self, variables: Variables) {
+        for (name, value) in variables {
             self.remember(&name, value);
         }
+    }
+
+    /// From now on steps in this browser are the account's.
+    pub(super) fn act_as(&self, account: &Account) {
+        self.know(account.variables());
         self.world.note_user(Used(Arc::clone(&self.state)));
     }
 
     pub(super) async fn who(&self, probe: &Probe) -> Result<Option<String>, AuditError> {
-        let exchange = self.once(&probe.step, None).await?;
+        let exchange = self.once(&probe.step, None, Initiator::Application).await?;
         let read = probe.read(&exchange.answer);
         self.take(&exchange);
         Ok(read)
@@ -150,7 +201,10 @@ impl Browser {
         probe: &Probe,
         cookie: &[u8],
     ) -> Result<Option<String>, AuditError> {
-        Ok(probe.read(&self.once(&probe.step, Some(cookie)).await?.answer))
+        let exchange = self
+            .once(&probe.step, Some(cookie), Initiator::Application)
+            .await?;
+        Ok(probe.read(&exchange.answer))
     }
 
     /// Sends a step and holds the answers back: a network slow enough that they arrive later, with [`Browser::take`].
@@ -180,7 +234,7 @@ impl Browser {
         let mut exchanges = Vec::new();
         let mut next = Some(step.clone());
         while let Some(step) = next.take() {
-            let exchange = self.once(&step, None).await?;
+            let exchange = self.once(&step, None, Initiator::Application).await?;
             if taking {
                 self.take(&exchange);
             }
@@ -201,7 +255,12 @@ impl Browser {
         Ok(exchanges)
     }
 
-    async fn once(&self, step: &Step, cookie: Option<&[u8]>) -> Result<Exchange, AuditError> {
+    async fn once(
+        &self,
+        step: &Step,
+        cookie: Option<&[u8]>,
+        initiator: Initiator,
+    ) -> Result<Exchange, AuditError> {
         let kept = self.snapshot();
         let page = self.state().page.clone();
         let target = substitute(&step.target, &kept.variables);
@@ -216,11 +275,16 @@ impl Browser {
                     step.label()
                 ))
             })?;
-        let cookie = cookie.map_or_else(|| kept.jar.header(&place), ToOwned::to_owned);
+        let cookie = match (cookie, initiator) {
+            (Some(cookie), _) => cookie.to_owned(),
+            (None, Initiator::Application) => kept.jar.header(&place),
+            (None, Initiator::OtherSite) => kept.jar.header_from_other_site(&place, &step.method),
+        };
         let sender = request::Sender {
             cookie: &cookie,
-            variables: &kept.variables,
+            kept: &kept,
             page: page.as_ref(),
+            initiator,
         };
         let make = || {
             let mut request = request::of(step, &place, &sender)?;
@@ -230,6 +294,7 @@ impl Browser {
         let answer = Answer::new(self.world.exchange(make).await?);
         let exchange = Exchange {
             label: step.label(),
+            method: step.method.clone(),
             place,
             answer,
         };
@@ -241,6 +306,11 @@ impl Browser {
 
     pub(super) fn snapshot(&self) -> Snapshot {
         self.state().kept.clone()
+    }
+
+    /// What happened, without forgetting it.
+    pub(super) fn trail(&self) -> Vec<Exchange> {
+        self.state().trail.clone()
     }
 
     /// What happened since the last call.

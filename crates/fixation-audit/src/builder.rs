@@ -144,6 +144,41 @@ impl FixationAudit {
         self
     }
 
+    /// How a user ends the account's other sessions, from one of them.
+    pub fn end_others(mut self, flow: impl Into<Flow>) -> Self {
+        self.plan.end_others = Some(flow.into());
+        self
+    }
+
+    /// How a user changes the password from `{password}` to `{new_password}`.
+    ///
+    /// The audit changes the first account's password to a random one and back. Where the way back fails, the report
+    /// says so and is not complete.
+    pub fn change_password(mut self, flow: impl Into<Flow>) -> Self {
+        self.plan.change_password = Some(flow.into());
+        self
+    }
+
+    /// How many sessions of one account the application announces to allow at once, from 1 to 50.
+    pub fn session_limit(mut self, limit: usize) -> Self {
+        self.plan.session_limit = Some(limit.clamp(1, 50));
+        self
+    }
+
+    /// After how long without a request the application announces to end a session. It is judged if
+    /// [`wait`](Self::wait) allows for it.
+    pub fn idle_limit(mut self, limit: Duration) -> Self {
+        self.plan.idle_limit = Some(limit);
+        self
+    }
+
+    /// The longest that the audit waits for a session or a token to expire; not at all by default. Waiting counts
+    /// towards [`within`](Self::within).
+    pub fn wait(mut self, longest: Duration) -> Self {
+        self.plan.wait = longest;
+        self
+    }
+
     /// A header for every request, such as `X-Forwarded-Proto: https` for an application that stands behind a proxy.
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.plan.headers.push((name.into(), value.into()));

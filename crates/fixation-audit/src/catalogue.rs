@@ -109,6 +109,10 @@ catalogue! {
         "the identifier survives a second login of the same user";
         "what the browser held before the second login reaches the account afterwards";
         "Treat a re-authentication as a login: new identifier, old session ended".
+    OldIdAliveAfterReauth = "old-id-alive-after-reauth" Low 613 "7.2.4" "SESS-03"
+        "the earlier session goes on after a second login of the same user";
+        "what the browser held before the second login reaches the account afterwards, under another value";
+        "End the session that came with the login request when the new one is issued".
     IdKeptAtElevation = "id-kept-at-elevation" High 384 "7.2.4" "SESS-03"
         "the identifier stays the same when the user proves more";
         "what the browser held before the elevation has the higher privilege afterwards (needs a probe for it)";
@@ -137,7 +141,15 @@ catalogue! {
         "the cookie's identifier is accepted from another header";
         "the account is reached with the identifier in the header and no cookie";
         "Read the identifier from the Cookie field only".
-    DataSurvivesLogin = "data-survives-login" Medium 501 "7.2.4" "SESS-08"
+    IdInUrl = "id-in-url" Medium 598 "14.2.1" "SESS-04"
+        "the application writes the identifier into addresses";
+        "the identifier is in a Location, a link, a form's action or an address that was called up";
+        "Keep the identifier in the cookie only: switch URL rewriting off, and hand tokens over in bodies or fragments".
+    IdInBody = "id-in-body" Low 200 "14.2.1" "SESS-04"
+        "the application shows the identifier in a page";
+        "the cookie's value is in the body of an answer, where scripts read it despite HttpOnly";
+        "Leave the identifier out of pages and API answers; name sessions by another value there".
+    DataSurvivesLogin = "data-survives-login" Low 501 "7.2.4" "SESS-08"
         "what a visitor stored before the login is there afterwards";
         "a value that another browser stored in the planted session is read after the login";
         "Drop the guest's data at the login, but for the keys that are meant to be carried".
@@ -157,6 +169,10 @@ catalogue! {
         "a self-contained token outlives the logout";
         "the token from before the logout reaches the account afterwards";
         "Keep a list of revoked tokens until they would have expired, or a session on the server".
+    RememberedAliveAfterLogout = "remembered-alive-after-logout" Medium 613 "7.4.1" "SESS-06"
+        "a second cookie that logs in by itself outlives the logout";
+        "that cookie alone, from before the logout, reaches the account afterwards";
+        "End remembered logins at the logout: forget them on the server, and remove their cookie".
     SessionBack = "session-back-after-logout" High 362 "7.4.1" "SESS-06"
         "a session comes back after its logout";
         "the account is reached again once a request that was under way at the logout has ended";
@@ -193,6 +209,10 @@ catalogue! {
         "the logout's removal of the cookie has no effect in a browser";
         "the browser model still sends the cookie after the logout";
         "Remove the cookie with the Path, Domain and Secure that it was set with".
+    CookieLifetime = "cookie-lifetime" Low 613 "7.3.2" "SESS-02"
+        "a browser keeps the session cookie for more than 30 days";
+        "not confirmed: that would take waiting for it";
+        "Set Max-Age to days, not months, or leave it out so that the cookie ends with the browser".
     NoNoStore = "missing-no-store" Low 525 "14.3.2" "ATHN-06"
         "a response that sets the session cookie may be stored by a cache";
         "not confirmed: whether a cache stands in between cannot be seen from here";
@@ -201,11 +221,11 @@ catalogue! {
         "of two cookies with the session's name, the position decides";
         "a planted duplicate takes over or ends the login in one order and not in the other";
         "Verify every candidate; where two different ones are valid, take none".
-    NameDecoded = "cookie-name-decoded" Medium 177 "3.3.3" "SESS-02"
+    NameDecoded = "cookie-name-decoded" Low 177 "3.3.3" "SESS-02"
         "a percent-encoded spelling of the cookie's name is accepted";
         "the account is reached with the encoded name alone";
         "Compare cookie names byte for byte".
-    NameNormalised = "cookie-name-normalised" Medium 436 "3.3.3" "SESS-02"
+    NameNormalised = "cookie-name-normalised" Low 436 "3.3.3" "SESS-02"
         "another spelling of the cookie's name is accepted";
         "the account is reached with the other spelling alone";
         "Trim only spaces and tabs, compare case, and split at semicolons only".
@@ -225,4 +245,44 @@ catalogue! {
         "a JSON Web Token does not end, or not soon";
         "not confirmed: that would take waiting for it";
         "Set exp to hours, not months, and iat, and refuse what is past".
+    WeakTokenKey = "token-key-weak" Critical 1391 "9.1.2" "SESS-10"
+        "a JSON Web Token is signed with a well-known secret";
+        "a token made with that secret reaches the account";
+        "Use 256 random bits as the secret, from a secret store, and end all tokens made with the old one".
+    TokenKeyFromHeader = "token-key-from-header" Critical 347 "9.1.3" "SESS-10"
+        "a JSON Web Token brings its own key along";
+        "a token with its own key in jwk or jku, or with a kid that leads to a known one, reaches the account";
+        "Ignore jwk, jku and x5u, and look kid up in a list of keys that the server holds".
+    TokenKeyConfused = "token-key-confused" Critical 347 "9.1.2" "SESS-10"
+        "a public key is taken for a shared secret";
+        "a token under alg HS256, made with the published RSA key as the secret, reaches the account";
+        "Fix the algorithm to the key's kind on the server".
+    TokenExpIgnored = "token-exp-ignored" High 613 "9.2.1" "SESS-10"
+        "a JSON Web Token is good beyond its exp";
+        "the token reaches the account after its exp has passed";
+        "Verify exp with every request".
+    LoginCsrf = "login-csrf" Low 352 "3.5.1" "SESS-05"
+        "another site logs a browser in to an attacker's account";
+        "a login form submitted from another site logs the browser in";
+        "Refuse logins whose Origin or Sec-Fetch-Site names another site, or bind a CSRF token to the visitor's cookie".
+    LogoutCsrf = "logout-csrf" Low 352 "3.5.1" "SESS-05"
+        "another site logs a user out";
+        "a request from another site, with the cookies that SameSite lets through, ends the login";
+        "Take logouts by POST only, with a CSRF token or a check of Origin".
+    SessionLimit = "session-limit-exceeded" Medium 770 "7.1.2" "SESS-11"
+        "an account has more sessions at once than announced";
+        "all of one login more than announced reach the account at once";
+        "Count an account's sessions at the login, and end the oldest or refuse the new one".
+    OthersNotEnded = "other-sessions-not-ended" Medium 613 "7.4.5" "SESS-11"
+        "a user who ends the other sessions does not";
+        "the other browser reaches the account after its session was ended";
+        "Keep a list of each account's sessions on the server, and delete from it".
+    PasswordChange = "password-change-keeps-sessions" Medium 613 "7.4.3" "SESS-11"
+        "other sessions go on after a change of the password";
+        "the other browser reaches the account after the password was changed";
+        "End all other sessions of the account when the password changes, or offer to".
+    IdleLimit = "idle-limit-not-kept" Medium 613 "7.3.1" "SESS-07"
+        "a session goes on beyond the announced idle limit";
+        "the session reaches the account after that time without a request";
+        "Keep the time of the last request on the server, and end the session that is idle for longer".
 }

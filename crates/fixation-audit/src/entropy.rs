@@ -31,6 +31,9 @@ impl Pattern {
 
     /// What the next identifiers will be, where the rule says so.
     pub(super) fn next_values(&self, values: &[String]) -> Vec<String> {
+        if let (Self::Repeats, Some(last)) = (self, values.last()) {
+            return vec![last.clone()];
+        }
         let (
             Self::Counter {
                 radix,
@@ -153,9 +156,11 @@ fn sum(values: &[Vec<u8>]) -> f64 {
     let shortest = values.iter().map(Vec::len).min().unwrap_or(0);
     let all: Vec<u8> = values.iter().flatten().copied().collect();
     let most = alphabet_bits(&all);
-    (0..shortest)
+    let bits: f64 = (0..shortest)
         .map(|at| position_bits(values, at).min(most))
-        .sum()
+        .sum();
+    // A position that never changes gives minus zero.
+    bits.max(0.0) + 0.0
 }
 
 fn position_bits(values: &[Vec<u8>], at: usize) -> f64 {

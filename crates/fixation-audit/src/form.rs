@@ -7,7 +7,7 @@ use super::script::{Part, Variables, substitute};
 pub(super) fn encode(fields: &[(String, String)], variables: &Variables) -> String {
     let pairs = fields.iter().map(|(name, value)| {
         let (name, value) = (substitute(name, variables), substitute(value, variables));
-        format!("{}={}", escape(&name), escape(&value))
+        format!("{}={}", encoded(&name), encoded(&value))
     });
     pairs.collect::<Vec<_>>().join("&")
 }
@@ -64,7 +64,7 @@ pub(super) fn decode(text: &[u8]) -> Vec<u8> {
     out
 }
 
-fn escape(text: &str) -> String {
+pub(super) fn encoded(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {
         match byte {

@@ -59,6 +59,7 @@ mod discovery;
 mod entropy;
 mod error;
 mod explain;
+mod forge;
 mod form;
 mod framework;
 mod jar;

@@ -23,6 +23,16 @@ pub(super) struct Plan {
     /// A page to pick a CSRF token from, and a request that needs it.
     pub(super) csrf: Option<(Step, Step)>,
     pub(super) slow: Option<Step>,
+    /// How a user ends the account's other sessions.
+    pub(super) end_others: Option<Flow>,
+    /// How a user changes the password to `{new_password}`.
+    pub(super) change_password: Option<Flow>,
+    /// How many sessions of one account the application announces to allow at once.
+    pub(super) session_limit: Option<usize>,
+    /// After how long without a request the application announces to end a session.
+    pub(super) idle_limit: Option<Duration>,
+    /// The longest that the audit waits for something to expire.
+    pub(super) wait: Duration,
     pub(super) headers: Vec<(String, String)>,
     pub(super) accepted: BTreeMap<String, String>,
     pub(super) fail_on: Severity,
@@ -54,6 +64,11 @@ impl Plan {
             data: None,
             csrf: None,
             slow: None,
+            end_others: None,
+            change_password: None,
+            session_limit: None,
+            idle_limit: None,
+            wait: Duration::ZERO,
             headers: Vec::new(),
             accepted: BTreeMap::new(),
             fail_on: Severity::Low,

@@ -59,14 +59,83 @@ impl Jwt {
     }
 }
 
-/// Whether the holder can read what is in the token: a session that the token carries itself.
-pub(super) fn is_self_contained(value: &str) -> bool {
+/// What kind of self-contained session the value is by its form, or nothing for an opaque one.
+///
+/// The list holds forms that cannot be mistaken: a JSON object, or the mark that a library puts first.
+pub(super) fn self_contained(value: &str) -> Option<&'static str> {
+    let decoded = percent_decoded(value);
+    let value = decoded.trim_matches('"');
+    if Jwt::parse(value).is_some() {
+        return Some("a JSON Web Token");
+    }
+    let marks = [
+        ("Fe26.2*", "a sealed object (iron)"),
+        ("CfDJ8", "a protected ticket (ASP.NET Core)"),
+        ("gAAAA", "an encrypted token (Fernet)"),
+        ("v4.local.", "an encrypted token (PASETO)"),
+        ("v4.public.", "a signed token (PASETO)"),
+        ("v2.local.", "an encrypted token (PASETO)"),
+    ];
+    if let Some((_, form)) = marks.iter().find(|(mark, _)| value.starts_with(mark)) {
+        return Some(form);
+    }
+    if is_tornado(value) {
+        return Some("a signed value with its time (Tornado)");
+    }
+    // `data--signature`, or `data--iv--tag` where it is encrypted.
+    let parts: Vec<_> = value.split("--").collect();
+    let base64 = |part: &&str| part.len() >= 12 && decode(part).is_some();
+    let is_hex = |part: &&str| part.len() >= 40 && part.bytes().all(|b| b.is_ascii_hexdigit());
+    if matches!(&parts[..], [data, mac] if base64(data) && is_hex(mac))
+        || (parts.len() == 3 && parts.iter().all(base64))
+    {
+        return Some("a signed or encrypted object (Rails)");
+    }
+    // An encrypted token of five parts, as JWE writes it.
+    let five: Vec<_> = value.split('.').collect();
+    if five.len() == 5 && object(five[0]).is_some_and(|header| header.get("enc").is_some()) {
+        return Some("an encrypted JSON Web Token");
+    }
     let first = value
         .trim_start_matches('.')
         .split(['.', ':', '|'])
         .next()
         .unwrap_or_default();
-    Jwt::parse(value).is_some() || object(first).is_some()
+    if object(first).is_some() {
+        return Some("a JSON object in base64");
+    }
+    // zlib's first bytes, and a signature behind: what itsdangerous and Django make of a longer session.
+    let zlib = decode(first)
+        .is_some_and(|bytes| matches!(bytes[..], [0x78, 0x01 | 0x5e | 0x9c | 0xda, ..]));
+    (zlib && looks_signed(value)).then_some("a compressed object with a signature")
+}
+
+/// `2|1:0|10:1700000000|4:user|…|signature`: lengths before each part.
+fn is_tornado(value: &str) -> bool {
+    let mut fields = value.strip_prefix("2|").unwrap_or_default().split('|');
+    let counted = |field: Option<&str>| {
+        field.is_some_and(|field| {
+            field
+                .split_once(':')
+                .is_some_and(|(length, text)| length.parse() == Ok(text.len()))
+        })
+    };
+    (0..4).all(|_| counted(fields.next())) && fields.next().is_some_and(|mac| mac.len() >= 40)
+}
+
+/// The value with its percent escapes undone, as some frameworks write cookies.
+fn percent_decoded(value: &str) -> String {
+    let mut out = Vec::new();
+    let mut rest = value.as_bytes();
+    while let [first, tail @ ..] = rest {
+        let escaped = (*first == b'%').then(|| tail.get(..2)).flatten();
+        let byte = escaped
+            .and_then(|hex| std::str::from_utf8(hex).ok())
+            .and_then(|hex| u8::from_str_radix(hex, 16).ok());
+        out.push(byte.unwrap_or(*first));
+        rest = if byte.is_some() { &tail[2..] } else { tail };
+    }
+    String::from_utf8_lossy(&out).into_owned()
 }
 
 /// Whether a part at the end looks like a signature over the rest.
@@ -123,19 +192,43 @@ pub(super) fn imitate(value: &[u8]) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Jwt, imitate, is_self_contained, looks_signed};
+    use super::{Jwt, imitate, looks_signed, self_contained};
 
     const JWT: &str =
         "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhIn0.dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 
     #[test]
     fn tokens_are_told_from_ids() {
-        assert!(is_self_contained(JWT) && looks_signed(JWT));
-        assert!(is_self_contained(
-            "eyJ1c2VyIjoiYSJ9.aB3dEf.c2lnbmF0dXJlc2lnbmF0dXJl"
-        ));
-        assert!(!is_self_contained("4f2a9c0de1"));
+        assert!(self_contained(JWT).is_some() && looks_signed(JWT));
         assert!(looks_signed("4f2a.c2lnbmF0dXJlc2lnbmF0dXJl") && !looks_signed("4f2a9c0de1"));
+    }
+
+    /// Values as the libraries write them.
+    #[test]
+    fn self_contained_sessions_are_told_by_their_form() {
+        for value in [
+            "eyJ1c2VyIjoiYSJ9.aB3dEf.c2lnbmF0dXJlc2lnbmF0dXJl",
+            ".eJyrVkpMyUzOyS9KVbJSSszJTFWqBQA8bgZH.aB3dEf.1mJkGmV0YQ2nZs3Zp8nO1hX0bqE",
+            "2|1:0|10:1700000000|4:user|8:ImFsaWNl|4f2a9c0de14f2a9c0de14f2a9c0de14f2a9c0de14f2a9c0de14f2a9c0de14f2a",
+            "Fe26.2*1*abc*def*ghi",
+            "eyJ1c2VyIjoiYSJ9--4f2a9c0de14f2a9c0de14f2a9c0de14f2a9c0de1",
+            "dGhpcyBpcyBlbmNyeXB0ZWQ%3D--aXZpdml2aXZpdml2--dGFndGFndGFndGFndGFn",
+            "CfDJ8NrAkS",
+            "gAAAAABmXyZ",
+            "eyJpdiI6ImEiLCJ2YWx1ZSI6ImIifQ%3D%3D",
+        ] {
+            assert!(self_contained(value).is_some(), "{value}");
+        }
+        for value in [
+            "4f2a9c0de1",
+            "s%3Awh1Rk2v9cOqT0qXbD0m1lF3aVn8y5zJp.c2lnbmF0dXJlc2lnbmF0dXJlc2lnbmF0dXJl",
+            "user-0042",
+            "4f2a9c0de14f2a9c0de14f2a9c0de14f.4f2a9c0de14f2a9c0de14f2a9c0de14f",
+            "a--b",
+            "2|3",
+        ] {
+            assert_eq!(self_contained(value), None, "{value}");
+        }
     }
 
     #[test]

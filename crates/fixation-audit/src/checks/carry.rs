@@ -26,8 +26,19 @@ async fn data(scene: &Scene, recorder: &mut Recorder<'_>) -> Result<(), AuditErr
     let attacker = scene.visitor().await?;
     let marker = put(scene, &attacker).await?;
     let stored = shown(scene, &attacker, &marker).await?;
+    if !stored {
+        recorder.not_judged(
+            Id::DataSurvivesLogin,
+            "the application shows a visitor no value that the visitor stored",
+        );
+        return Ok(());
+    }
     let victim = scene.from(&attacker.snapshot());
-    if stored && scene.try_login(&victim, 0).await? && shown(scene, &victim, &marker).await? {
+    if !scene.try_login(&victim, 0).await? {
+        recorder.not_judged(Id::DataSurvivesLogin, NO_LOGIN);
+        return Ok(());
+    }
+    if shown(scene, &victim, &marker).await? {
         let seen = "the value is there in the user's session";
         let sent = "a visitor stored a value; the visitor's cookies were put into a victim's browser, which logged in";
         recorder.found(Id::DataSurvivesLogin, Note::confirmed(seen).sent(sent));
@@ -90,10 +101,9 @@ async fn csrf(
         .collect();
     let victim = scene.from(&attacker.snapshot());
     if !scene.try_login(&victim, 0).await? {
-        recorder.passed(Id::CsrfSurvivesLogin);
+        recorder.not_judged(Id::CsrfSurvivesLogin, NO_LOGIN);
         return Ok(());
     }
-    let old = accepted(&victim, guarded, &tokens).await?;
     let made_up: Vec<_> = tokens
         .iter()
         .map(|(name, token)| {
@@ -104,41 +114,58 @@ async fn csrf(
             )
         })
         .collect();
-    if old && accepted(&victim, guarded, &made_up).await? {
-        recorder.not_judged(
+    let old = answer(&victim, guarded, &tokens).await?;
+    let refused = answer(&victim, guarded, &made_up).await?;
+    let own = if allowed(victim.send(page).await)? {
+        answer(&victim, guarded, &[]).await?
+    } else {
+        None
+    };
+    match own {
+        Some(own) if refused.as_ref() == Some(&own) => recorder.not_judged(
             Id::CsrfSurvivesLogin,
-            "the request is taken with a made-up token too",
-        );
-        return Ok(());
-    }
-    if old {
-        let seen = "the request was taken with the visitor's token, and refused with a made-up one";
-        let sent = "a visitor's CSRF token, in the session of a user who logged in over the visitor's cookies";
-        recorder.found(Id::CsrfSurvivesLogin, Note::confirmed(seen).sent(sent));
-    } else if !(allowed(victim.send(page).await)? && allowed_and_taken(&victim, guarded).await?) {
-        recorder.not_judged(
+            "the request gets the same answer with a made-up token",
+        ),
+        Some(own) if old.as_ref() == Some(&own) => {
+            let seen =
+                "the request was taken with the visitor's token, and refused with a made-up one";
+            let sent = "a visitor's CSRF token, in the session of a user who logged in over the visitor's cookies";
+            recorder.found(Id::CsrfSurvivesLogin, Note::confirmed(seen).sent(sent));
+        }
+        Some(_) => {}
+        None => recorder.not_judged(
             Id::CsrfSurvivesLogin,
             "the request is refused with the user's own token too",
-        );
+        ),
     }
     recorder.passed(Id::CsrfSurvivesLogin);
     Ok(())
 }
 
-async fn accepted(
+/// Why nothing can be said of what crosses the login.
+const NO_LOGIN: &str = "a login over a visitor's cookies does not work";
+
+/// How the application answered the request itself, and not what a redirect led to. Nothing where it refused.
+async fn answer(
     browser: &Browser,
     guarded: &Step,
     tokens: &[(String, String)],
-) -> Result<bool, AuditError> {
+) -> Result<Option<(u16, String)>, AuditError> {
     for (name, token) in tokens {
         browser.remember(name, token.clone());
     }
-    allowed_and_taken(browser, guarded).await
-}
-
-async fn allowed_and_taken(browser: &Browser, guarded: &Step) -> Result<bool, AuditError> {
-    match browser.send(guarded).await {
-        Ok(answer) => Ok(answer.accepted()),
-        Err(error) => allowed::<()>(Err(error)),
+    match browser.send_for(guarded).await {
+        Ok(exchanges) => Ok(exchanges
+            .first()
+            .filter(|first| first.answer.accepted())
+            .map(|first| {
+                let target = first.answer.location().unwrap_or_default();
+                let path = target.split(['?', '#']).next().unwrap_or_default();
+                (first.answer.status(), path.to_owned())
+            })),
+        Err(error) => {
+            allowed::<()>(Err(error))?;
+            Ok(None)
+        }
     }
 }

@@ -5,7 +5,7 @@ use super::super::catalogue::{Id, Severity};
 use super::super::recorder::{Note, Recorder};
 use super::super::scene::Scene;
 use super::super::{AuditError, shape};
-use super::carry;
+use super::{carry, login};
 
 pub(super) const FAMILY: &[Id] = &[Id::ChosenId];
 
@@ -38,7 +38,12 @@ pub(super) async fn run(scene: &Scene, recorder: &mut Recorder<'_>) -> Result<()
         let victim = scene.from(&attacker);
         if scene.try_login(&victim, 0).await? && scene.reaches(&attacker, 0).await? {
             let seen = "the maker of the values is logged in as the victim";
-            recorder.found(Id::ChosenId, Note::confirmed(seen).sent(sent));
+            if login::is_fixed_from_elsewhere(scene, &attacker).await? {
+                recorder.found(Id::ChosenId, Note::confirmed(seen).sent(sent));
+            } else {
+                let note = Note::confirmed(format!("{seen}; {}", login::ALIKE)).sent(sent);
+                recorder.found_as(Id::ChosenId, Severity::Medium, note);
+            }
             return Ok(());
         }
         if carry::guest_data_crosses(scene, &attacker).await? {

@@ -1,7 +1,7 @@
 //! The session cookie's attributes, tried out on the browser model.
 
 use super::super::AuditError;
-use super::super::catalogue::Id;
+use super::super::catalogue::{Id, Severity};
 use super::super::jar::StoredCookie;
 use super::super::recorder::{Note, Recorder};
 use super::super::scene::Scene;
@@ -14,7 +14,11 @@ pub(super) const FAMILY: &[Id] = &[
     Id::NoHostPrefix,
     Id::Refused,
     Id::NoNoStore,
+    Id::CookieLifetime,
 ];
+
+/// The longest that NIST SP 800-63B lets a session last at the lowest level, 30 days.
+const LONGEST: i64 = 30 * 86_400;
 
 pub(super) async fn run(scene: &Scene, recorder: &mut Recorder<'_>) -> Result<(), AuditError> {
     if scene.cookies.is_empty() {
@@ -27,7 +31,7 @@ pub(super) async fn run(scene: &Scene, recorder: &mut Recorder<'_>) -> Result<()
     scene.must_login(&browser, 0).await?;
     let kept = browser.snapshot();
     for cookie in kept.jar.matching(&scene.place) {
-        if scene.cookies.contains(&cookie.name) {
+        if scene.all_cookies().any(|name| *name == cookie.name) {
             attributes(scene, recorder, &kept.jar, cookie);
         }
     }
@@ -41,7 +45,7 @@ pub(super) async fn run(scene: &Scene, recorder: &mut Recorder<'_>) -> Result<()
     let trail = browser.drain_trail();
     let storable = trail
         .iter()
-        .find(|exchange| scene.sets_cookie(exchange) && !exchange.answer.forbids_storing());
+        .find(|exchange| scene.sets_cookie(exchange) && exchange.may_be_stored());
     if let Some(exchange) = storable {
         let seen = format!("{} set the session cookie without no-store", exchange.label);
         recorder.found(
@@ -65,8 +69,23 @@ fn attributes(
     let place = &scene.place;
     let is_this = |other: &&StoredCookie| other.name == cookie.name;
     if !cookie.secure && jar.matching(&place.over_plain_http()).iter().any(is_this) {
-        let seen = format!("a browser sends {name} over plain HTTP too");
-        recorder.found(Id::NotSecure, Note::confirmed(seen).sent("logged in"));
+        if place.scheme() == "http" && place.is_loopback() {
+            // Many applications set Secure where the request came over HTTPS, and this one did not.
+            let seen = format!(
+                "{name} came without Secure, over plain HTTP on this machine; \
+                to see what users get, audit over HTTPS or send X-Forwarded-Proto: https"
+            );
+            let note = Note::observed(seen).sent("logged in");
+            recorder.found_as(Id::NotSecure, Severity::Low, note);
+        } else {
+            let seen = format!("a browser sends {name} over plain HTTP too");
+            recorder.found(Id::NotSecure, Note::confirmed(seen).sent("logged in"));
+        }
+    }
+    if let Some(lifetime) = cookie.lifetime().filter(|seconds| *seconds > LONGEST) {
+        let days = lifetime / 86_400;
+        let seen = format!("a browser keeps {name} for {days} days");
+        recorder.found(Id::CookieLifetime, Note::observed(seen).sent("logged in"));
     }
     if jar.visible_to_scripts(place).iter().any(is_this) {
         let seen = format!("a script on the page reads {name}");

@@ -3,7 +3,7 @@
 use super::super::AuditError;
 use super::super::catalogue::{Id, Severity};
 use super::super::recorder::{Note, Recorder};
-use super::super::scene::Scene;
+use super::super::scene::{Scene, last_word};
 
 pub(super) const FAMILY: &[Id] = &[Id::IdKeptAtElevation, Id::OldIdAliveAfterElevation];
 
@@ -21,17 +21,25 @@ pub(super) async fn run(scene: &Scene, recorder: &mut Recorder<'_>) -> Result<()
         Some(probe) => user.who(probe).await?.is_some(),
         None => false,
     };
-    let done = !already && scene.perform(elevate, &user).await?.is_some();
+    let performed = if already {
+        Err("the user is elevated from the login on".to_owned())
+    } else {
+        scene.perform(elevate, &user).await?
+    };
+    let done = performed.is_ok();
     let shown = match probe {
         Some(probe) if done => user.who(probe).await?.is_some(),
         _ => done,
     };
     if !shown {
         for id in FAMILY {
-            let reason = if already {
-                "the user is elevated from the login on"
-            } else {
-                "the elevation failed"
+            let reason = match &performed {
+                Err(reason) if already => reason.clone(),
+                Err(reason) => format!("the elevation failed: {reason}"),
+                Ok(trail) => format!(
+                    "the elevation failed: {} and the user is not elevated",
+                    last_word(trail)
+                ),
             };
             recorder.not_judged(*id, reason);
         }
@@ -40,6 +48,13 @@ pub(super) async fn run(scene: &Scene, recorder: &mut Recorder<'_>) -> Result<()
     let after = user.snapshot();
     let kept = scene.kept(&before, &after);
     let all_kept = !kept.is_empty() && kept.len() == scene.identifiers(&after).len();
+    if probe.is_none() && all_kept {
+        for id in FAMILY {
+            let reason = "the identifier stays, and nothing shows that the elevation worked: describe how to see it";
+            recorder.not_judged(*id, reason);
+        }
+        return Ok(());
+    }
     let elevated = match probe {
         Some(probe) => scene.from(&before).who(probe).await?.is_some(),
         None => false,

@@ -1,10 +1,11 @@
 //! How the server reads the Cookie field: duplicates, and other spellings of the name.
 
 use super::super::AuditError;
-use super::super::catalogue::Id;
+use super::super::catalogue::{Id, Severity};
 use super::super::recorder::{Note, Recorder};
 use super::super::scene::Scene;
 use super::super::shape;
+use super::channel::ENDED;
 
 pub(super) const FAMILY: &[Id] = &[Id::Duplicates, Id::NameDecoded, Id::NameNormalised];
 
@@ -31,6 +32,7 @@ async fn cookies(scene: &Scene, account: usize, name: &[u8]) -> Result<Vec<Pair>
     let all = kept.jar.matching(&scene.place);
     let mut pairs: Vec<Pair> = all
         .into_iter()
+        .filter(|cookie| !scene.others.contains(&cookie.name))
         .map(|cookie| (cookie.name.clone(), cookie.value.clone()))
         .collect();
     pairs.sort_by_key(|(other, _)| other != name);
@@ -71,7 +73,13 @@ async fn duplicates(
                 scene.tells_apart() && scene.reaches_with(&scene.fresh(), cookie, 1).await?;
             seen.push((own, other));
         }
+        // Many refused cookies later, the genuine one has to be good still.
+        if !scene.reaches_with(&scene.fresh(), &line(&good), 0).await? {
+            recorder.not_judged(Id::Duplicates, ENDED);
+            return Ok(());
+        }
         if seen[0] != seen[1] || seen[0].1 {
+            let both_other = seen[0].1 && seen[1].1;
             let name = String::from_utf8_lossy(name);
             let word = |(own, other): (bool, bool)| match (own, other) {
                 (true, _) => "the user",
@@ -84,7 +92,15 @@ async fn duplicates(
                 word(seen[1])
             );
             let sent = format!("two cookies named {name}, the genuine and {whose}, in both orders");
-            recorder.found(Id::Duplicates, Note::confirmed(seen).sent(sent));
+            // Frameworks take the first or the last, and no owner can change that. A reader that prefers a planted
+            // session wherever it stands is another thing.
+            let severity = if both_other {
+                Severity::Medium
+            } else {
+                Severity::Low
+            };
+            let note = Note::confirmed(seen).sent(sent);
+            recorder.found_as(Id::Duplicates, severity, note);
         }
     }
     Ok(())
@@ -104,6 +120,11 @@ async fn names(scene: &Scene, recorder: &mut Recorder<'_>, name: &[u8]) -> Resul
         if scene.reaches_with(&scene.fresh(), &cookie, 0).await? {
             let sent = format!("the session cookie alone, with {what}");
             recorder.found(id, Note::confirmed("the account was reached").sent(sent));
+        }
+    }
+    if !scene.reaches_with(&scene.fresh(), &line(&good), 0).await? {
+        for id in [Id::NameDecoded, Id::NameNormalised] {
+            recorder.not_judged(id, ENDED);
         }
     }
     Ok(())

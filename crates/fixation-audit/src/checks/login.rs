@@ -1,9 +1,10 @@
 //! Does what a browser held before the login work after it? In the same browser, and planted in another one.
 
+use super::super::browser::{Agent, Snapshot};
 use super::super::catalogue::{Id, Severity};
 use super::super::recorder::{Note, Recorder};
 use super::super::scene::Scene;
-use super::super::{AuditError, browser::Snapshot, shape};
+use super::super::{AuditError, shape};
 
 pub(super) const FAMILY: &[Id] = &[
     Id::IdKeptAtLogin,
@@ -12,6 +13,13 @@ pub(super) const FAMILY: &[Id] = &[
 ];
 
 pub(super) async fn run(scene: &Scene, recorder: &mut Recorder<'_>) -> Result<(), AuditError> {
+    let visitor = scene.visitor().await?.snapshot();
+    if visitor.jar.matching(&scene.place).is_empty() {
+        for id in FAMILY {
+            recorder.not_judged(*id, "a visitor holds no cookie before the login");
+        }
+        return Ok(());
+    }
     same_browser(scene, recorder).await?;
     planted(scene, recorder).await?;
     for id in FAMILY {
@@ -71,11 +79,15 @@ fn promoted(scene: &Scene, before: &Snapshot) -> Snapshot {
 
 async fn planted(scene: &Scene, recorder: &mut Recorder<'_>) -> Result<(), AuditError> {
     let attacker = scene.visitor().await?.snapshot();
-    if attacker.jar.header(&scene.place).is_empty() {
+    let victim = scene.from(&attacker);
+    if !scene.try_login(&victim, 0).await? {
+        recorder.not_judged(
+            Id::PlantedCookie,
+            "a login over an attacker's cookies does not work",
+        );
         return Ok(());
     }
-    let victim = scene.from(&attacker);
-    if !scene.try_login(&victim, 0).await? || !scene.reaches(&attacker, 0).await? {
+    if !scene.reaches(&attacker, 0).await? {
         return Ok(());
     }
     let cookies = attacker.jar.matching(&scene.place);
@@ -98,8 +110,47 @@ async fn planted(scene: &Scene, recorder: &mut Recorder<'_>) -> Result<(), Audit
         "an attacker's cookies from a visit ({}), put into a victim's browser that then logged in",
         names.join(", ")
     );
-    recorder.found(Id::PlantedCookie, Note::confirmed(seen).sent(sent));
+    if fixes_another_device(scene).await? {
+        recorder.found(Id::PlantedCookie, Note::confirmed(seen).sent(sent));
+    } else {
+        let seen = format!("{seen}; {ALIKE}");
+        recorder.found_as(
+            Id::PlantedCookie,
+            Severity::Medium,
+            Note::confirmed(seen).sent(sent),
+        );
+    }
     Ok(())
+}
+
+/// What is said of an attack that works between browsers of the same name only.
+pub(super) const ALIKE: &str =
+    "it works only while both send the same User-Agent, which an attacker can copy";
+
+/// Whether the same works with an attacker whose browser calls itself something else.
+async fn fixes_another_device(scene: &Scene) -> Result<bool, AuditError> {
+    let attacker = scene.from(&elsewhere(Snapshot::default()));
+    scene.visit(&attacker).await?;
+    let attacker = attacker.snapshot();
+    is_fixed_from_elsewhere(scene, &attacker).await
+}
+
+/// Whether a victim who logs in over these cookies hands the login to an attacker with another browser.
+pub(super) async fn is_fixed_from_elsewhere(
+    scene: &Scene,
+    attacker: &Snapshot,
+) -> Result<bool, AuditError> {
+    let agent = Agent::Usual;
+    let victim = scene.from(&Snapshot {
+        agent,
+        ..attacker.clone()
+    });
+    Ok(scene.try_login(&victim, 0).await? && scene.reaches_from_elsewhere(attacker, 0).await?)
+}
+
+fn elsewhere(kept: Snapshot) -> Snapshot {
+    let agent = Agent::Other;
+    Snapshot { agent, ..kept }
 }
 
 /// Whether the same works with the signatures changed: then nobody checks them.

@@ -4,14 +4,19 @@ mod carry;
 mod channel;
 mod chosen;
 mod cookie;
+mod cross_site;
 mod elevation;
+mod expiry;
+mod exposed;
 mod header;
 mod late;
 mod login;
 mod logout;
 mod predict;
 mod reauth;
+mod sessions;
 mod token;
+mod token_keys;
 
 use super::recorder::Recorder;
 use super::scene::Scene;
@@ -41,5 +46,10 @@ pub(super) async fn run(scene: &Scene, recorder: &mut Recorder<'_>) {
         "reading of the Cookie field" header
         "how identifiers are chosen" predict
         "self-contained tokens" token
+        "the keys of tokens" token_keys
+        "identifiers in addresses and pages" exposed
+        "requests from other sites" cross_site
+        "several sessions of one account" sessions
+        "what expires" expiry
     }
 }

@@ -1,8 +1,9 @@
 //! How identifiers are chosen: a sample of logins, counters and the randomness that is left.
 
 use super::super::AuditError;
+use super::super::browser::Snapshot;
 use super::super::catalogue::{Id, Severity};
-use super::super::entropy;
+use super::super::entropy::{self, Pattern};
 use super::super::recorder::{Note, Recorder};
 use super::super::scene::{Identifier, Scene};
 use super::super::shape;
@@ -11,6 +12,9 @@ pub(super) const FAMILY: &[Id] = &[Id::LowEntropy, Id::Predictable];
 
 /// NIST SP 800-63B asks for 64 bits at least; below that the estimate is beyond doubt too.
 const LEAST_BITS: f64 = 64.0;
+
+/// No signature that protects anything fits into fewer characters.
+const SHORTEST_SIGNED: usize = 20;
 
 pub(super) async fn run(scene: &Scene, recorder: &mut Recorder<'_>) -> Result<(), AuditError> {
     let mut sample: Vec<Vec<Identifier>> = Vec::new();
@@ -25,44 +29,70 @@ pub(super) async fn run(scene: &Scene, recorder: &mut Recorder<'_>) -> Result<()
             "not every login of the sample gave an identifier; is there a limit on their rate?";
         return Err(AuditError::LoginFailed(what.to_owned()));
     }
-    let mut opaque = 0;
+    let mut drawn = Vec::new();
     for at in 0..usual {
         let values: Vec<String> = sample
             .iter()
             .filter_map(|ids| ids.get(at))
-            .map(|id| String::from_utf8_lossy(&id.value).into_owned())
+            .map(Identifier::text)
             .collect();
-        if values.iter().any(|value| shape::is_self_contained(value)) {
-            continue;
+        let id = &sample[0][at];
+        if values
+            .iter()
+            .any(|value| shape::self_contained(value).is_some())
+            || is_computed(scene, id, &values).await?
+        {
+            let reason = "the session is self-contained; a signature protects it, and not chance";
+            for id in FAMILY {
+                recorder.not_judged(*id, reason);
+            }
+            return Ok(());
         }
-        opaque += 1;
-        judge(scene, recorder, &sample[0][at].name, &values).await?;
+        drawn.push((id.name.clone(), values));
     }
+    judge(scene, recorder, &drawn).await?;
     for id in FAMILY {
-        if opaque == 0 {
-            recorder.not_judged(
-                *id,
-                "no identifier is opaque; a signature, not chance, protects a self-contained token",
-            );
-        }
         recorder.passed(*id);
     }
     Ok(())
 }
 
+/// Whether logins share values that the application verifies: they are computed from data and signed.
+async fn is_computed(
+    scene: &Scene,
+    id: &Identifier,
+    values: &[String],
+) -> Result<bool, AuditError> {
+    if entropy::pattern(values) != Some(Pattern::Repeats) {
+        return Ok(false);
+    }
+    let user = scene.user(0).await?.snapshot();
+    match scene.identifier(&user, &id.name) {
+        // A number that names the user is no more guessable for being refused when changed.
+        Some(own) if own.value.len() >= SHORTEST_SIGNED => scene.is_verified(&user, &own).await,
+        _ => Ok(false),
+    }
+}
+
+/// The values that are needed together count together: a user's number next to a random identifier is fine.
 async fn judge(
     scene: &Scene,
     recorder: &mut Recorder<'_>,
-    name: &str,
-    values: &[String],
+    drawn: &[(String, Vec<String>)],
 ) -> Result<(), AuditError> {
-    let sent = format!("{} logins in a row", values.len());
-    if let Some(pattern) = entropy::pattern(values) {
-        let hit = match pattern.next_values(values) {
-            next if next.is_empty() => false,
-            next => guessed(scene, name, &next).await?,
-        };
-        let seen = format!("{name} {}", pattern.describe());
+    let count = drawn.first().map_or(0, |(_, values)| values.len());
+    let sent = format!("{count} logins in a row");
+    let names: Vec<_> = drawn.iter().map(|(name, _)| name.as_str()).collect();
+    let names = names.join(" and ");
+    let patterns: Vec<_> = drawn
+        .iter()
+        .map(|(_, values)| entropy::pattern(values))
+        .collect();
+    if patterns.iter().all(Option::is_some) {
+        let patterns: Vec<_> = patterns.into_iter().flatten().collect();
+        let described: Vec<_> = patterns.iter().map(Pattern::describe).collect();
+        let seen = format!("{names} {}", described.join(" and "));
+        let hit = guessed(scene, drawn, &patterns).await?;
         if hit {
             let seen = format!(
                 "{seen}; the next value, computed beforehand, reached the next user's account"
@@ -76,28 +106,41 @@ async fn judge(
             );
         }
     }
-    let bits = entropy::bits(values);
+    let bits: f64 = drawn.iter().map(|(_, values)| entropy::bits(values)).sum();
     if bits < LEAST_BITS {
-        let shared = entropy::shared_prefix(values);
+        let shared: usize = drawn
+            .iter()
+            .map(|(_, values)| entropy::shared_prefix(values))
+            .sum();
         let seen = format!(
-            "{name} varies by about {bits:.0} bits; {shared} characters at the start never change"
+            "{names} varies by about {bits:.0} bits; {shared} characters at the start never change"
         );
         recorder.found(Id::LowEntropy, Note::observed(seen).sent(sent));
     }
     Ok(())
 }
 
-/// Whether one of the values is the session of the user who logs in next.
-async fn guessed(scene: &Scene, name: &str, next: &[String]) -> Result<bool, AuditError> {
+/// Whether computed values are the session of the user who logs in next.
+async fn guessed(
+    scene: &Scene,
+    drawn: &[(String, Vec<String>)],
+    patterns: &[Pattern],
+) -> Result<bool, AuditError> {
     scene.user(0).await?;
-    for value in next {
-        let mut attacker = super::super::browser::Snapshot::default();
-        if scene.variables.iter().any(|variable| variable == name) {
-            attacker.variables.insert(name.to_owned(), value.clone());
-        } else {
-            attacker
-                .jar
-                .plant(&scene.place, name.as_bytes(), value.as_bytes());
+    let next: Vec<Vec<String>> = drawn
+        .iter()
+        .zip(patterns)
+        .map(|((_, values), pattern)| pattern.next_values(values))
+        .collect();
+    let tries = next.iter().map(Vec::len).max().unwrap_or(0);
+    if next.iter().any(Vec::is_empty) {
+        return Ok(false);
+    }
+    for at in 0..tries {
+        let mut attacker = Snapshot::default();
+        for ((name, _), values) in drawn.iter().zip(&next) {
+            let value = &values[at.min(values.len() - 1)];
+            attacker = scene.with_value(&attacker, name, value);
         }
         if scene.reaches(&attacker, 0).await? {
             return Ok(true);

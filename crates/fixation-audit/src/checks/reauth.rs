@@ -10,6 +10,14 @@ use super::carry;
 
 pub(super) const FAMILY: &[Id] = &[
     Id::IdKeptAtReauth,
+    Id::OldIdAliveAfterReauth,
+    Id::IdKeptAtSwitch,
+    Id::OldIdAliveAfterSwitch,
+    Id::DataSurvivesSwitch,
+];
+
+const SAME_USER: &[Id] = &[Id::IdKeptAtReauth, Id::OldIdAliveAfterReauth];
+const OTHER_USER: &[Id] = &[
     Id::IdKeptAtSwitch,
     Id::OldIdAliveAfterSwitch,
     Id::DataSurvivesSwitch,
@@ -29,7 +37,7 @@ pub(super) async fn run(scene: &Scene, recorder: &mut Recorder<'_>) -> Result<()
     if scene.tells_apart() {
         return other_user(scene, recorder).await;
     }
-    for id in &FAMILY[1..] {
+    for id in OTHER_USER {
         recorder.not_judged(
             *id,
             "needs a second account that the probe tells from the first",
@@ -45,28 +53,39 @@ async fn same_user(scene: &Scene, recorder: &mut Recorder<'_>) -> Result<(), Aud
     let sent_again = allowed(scene.login.run(&user, &scene.plan.accounts[0]).await)?;
     let trail = user.drain_trail();
     if !sent_again || !scene.shows(user.who(&scene.probe).await?.as_deref(), 0) {
-        recorder.not_judged(Id::IdKeptAtReauth, "the application refuses a second login");
+        for id in SAME_USER {
+            recorder.not_judged(*id, "the application refuses a second login");
+        }
         return Ok(());
     }
     let kept = scene.kept(&before, &user.snapshot());
     if scene.reaches(&before, 0).await? {
         if was_ignored(scene, &before, &trail).await? {
             let reason = "the application ignores a login where somebody is logged in";
-            recorder.not_judged(Id::IdKeptAtReauth, reason);
+            for id in SAME_USER {
+                recorder.not_judged(*id, reason);
+            }
             return Ok(());
         }
-        let seen = if kept.is_empty() {
-            "the cookie's value changed; the copy is still logged in".to_owned()
-        } else {
-            format!(
-                "unchanged: {}; the copy is still logged in",
-                scene.show_all(&kept)
-            )
-        };
         let sent = "logged in, copied the cookies, logged in again; then called up the account with the copy";
-        recorder.found(Id::IdKeptAtReauth, Note::confirmed(seen).sent(sent));
+        let ids = scene.identifiers(&before);
+        // What is computed from the same data comes out the same: nothing stands for an identifier that could change.
+        let computed = scene.self_contained(&ids).await?;
+        if kept.len() == ids.len() && computed.is_none() {
+            let kept = scene.show_all(&kept);
+            let seen = format!("unchanged: {kept}; the copy is still logged in");
+            recorder.found(Id::IdKeptAtReauth, Note::confirmed(seen).sent(sent));
+        } else {
+            let seen = match computed {
+                Some(how) => format!("the copy is still logged in; {how}"),
+                None => "the cookie's value changed; the copy is still logged in".to_owned(),
+            };
+            recorder.found(Id::OldIdAliveAfterReauth, Note::confirmed(seen).sent(sent));
+        }
     }
-    recorder.passed(Id::IdKeptAtReauth);
+    for id in SAME_USER {
+        recorder.passed(*id);
+    }
     Ok(())
 }
 
@@ -111,7 +130,7 @@ async fn other_user(scene: &Scene, recorder: &mut Recorder<'_>) -> Result<(), Au
     let before = browser.snapshot();
     let stored = carry::shown(scene, &browser, &marker).await?;
     if !scene.try_login(&browser, 1).await? {
-        for id in &FAMILY[1..] {
+        for id in OTHER_USER {
             recorder.not_judged(
                 *id,
                 "the application does not log a second user in over the first",
@@ -137,13 +156,16 @@ async fn other_user(scene: &Scene, recorder: &mut Recorder<'_>) -> Result<(), Au
     }
     if scene.plan.data.is_none() {
         recorder.not_judged(Id::DataSurvivesSwitch, "no session data was described");
-    } else if stored && carry::shown(scene, &browser, &marker).await? {
+    } else if !stored {
+        let reason = "the application shows the user no value that the user stored";
+        recorder.not_judged(Id::DataSurvivesSwitch, reason);
+    } else if carry::shown(scene, &browser, &marker).await? {
         let note = Note::confirmed("the first user's value is there for the second user");
         let sent =
             "the first user stored a value; the second logged in over the session and read it";
         recorder.found(Id::DataSurvivesSwitch, note.sent(sent));
     }
-    for id in &FAMILY[1..] {
+    for id in OTHER_USER {
         recorder.passed(*id);
     }
     Ok(())

@@ -1,5 +1,7 @@
 //! JSON Web Tokens: is the signature looked at, and does the token end?
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use super::super::AuditError;
 use super::super::catalogue::{Id, Severity};
 use super::super::recorder::{Note, Recorder};
@@ -15,20 +17,13 @@ pub(super) async fn run(scene: &Scene, recorder: &mut Recorder<'_>) -> Result<()
     let user = scene.user(0).await?.snapshot();
     let mut tokens = 0;
     for id in scene.identifiers(&user) {
-        let token = String::from_utf8_lossy(&id.value).into_owned();
+        let token = id.text();
         let Some(jwt) = Jwt::parse(&token) else {
             continue;
         };
         tokens += 1;
         for (what, forged) in jwt.forgeries(&token) {
-            let mut attacker = user.clone();
-            if attacker.variables.contains_key(&id.name) {
-                attacker.variables.insert(id.name.clone(), forged);
-            } else {
-                attacker
-                    .jar
-                    .plant(&scene.place, id.name.as_bytes(), forged.as_bytes());
-            }
+            let attacker = scene.with_value(&user, &id.name, &forged);
             if scene.reaches(&attacker, 0).await? {
                 let sent = format!("the claims of {} with {what}", scene.show(&id));
                 recorder.found(
@@ -52,25 +47,23 @@ fn lifetime(recorder: &mut Recorder<'_>, id: &Identifier, jwt: &Jwt) {
     let alg = jwt.header["alg"].as_str().unwrap_or("none").to_owned();
     let of = |claim: &str| jwt.payload.get(claim).and_then(serde_json::Value::as_f64);
     let sent = format!("read {}, alg {alg}", id.name);
-    match (of("exp"), of("iat")) {
-        (None, _) => {
-            recorder.found(
-                Id::TokenLifetime,
-                Note::observed("it has no exp: it never ends").sent(sent),
-            );
-        }
-        (Some(_), None) => {
-            let note = Note::observed("it has no iat: when it was issued cannot be told");
-            recorder.found_as(Id::TokenLifetime, Severity::Low, note.sent(sent));
-        }
-        (Some(exp), Some(iat)) if exp - iat > LONGEST => {
-            let seen = format!("it is good for {:.0} days", (exp - iat) / 86_400.0);
-            recorder.found_as(
-                Id::TokenLifetime,
-                Severity::Low,
-                Note::observed(seen).sent(sent),
-            );
-        }
-        _ => {}
+    let Some(exp) = of("exp") else {
+        let note = Note::observed("it has no exp: it never ends").sent(sent);
+        recorder.found(Id::TokenLifetime, note);
+        return;
+    };
+    // Fresh from the login: without iat, the clock tells when it was issued.
+    let seconds = exp - of("iat").unwrap_or_else(unix_now);
+    if seconds > LONGEST {
+        let seen = format!("it is good for {:.0} days", seconds / 86_400.0);
+        let note = Note::observed(seen).sent(sent);
+        recorder.found_as(Id::TokenLifetime, Severity::Low, note);
     }
+}
+
+fn unix_now() -> f64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_secs_f64()
 }

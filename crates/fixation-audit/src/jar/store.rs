@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use http::Method;
+
 use super::{Place, Refusal, SetCookie, parse, prefix};
 
 /// Chromium keeps this many cookies of one site.
@@ -119,18 +121,21 @@ impl CookieJar {
     /// The value of the `Cookie` field for a request to `place`; empty where none goes there.
     #[must_use]
     pub fn header(&self, place: &Place) -> Vec<u8> {
-        let mut line = Vec::new();
-        for cookie in self.matching(place) {
-            if !line.is_empty() {
-                line.extend_from_slice(b"; ");
-            }
-            if !cookie.name.is_empty() {
-                line.extend_from_slice(&cookie.name);
-                line.push(b'=');
-            }
-            line.extend_from_slice(&cookie.value);
-        }
-        line
+        line(&self.matching(place))
+    }
+
+    /// The value of the `Cookie` field for a navigation to `place` that a page of another site starts.
+    ///
+    /// A cookie without `SameSite` goes along, as in Firefox and Safari. Chromium treats it as `Lax`.
+    #[must_use]
+    pub fn header_from_other_site(&self, place: &Place, method: &Method) -> Vec<u8> {
+        let mut chosen = self.matching(place);
+        chosen.retain(|cookie| match cookie.same_site.as_deref() {
+            Some("Strict") => false,
+            Some("Lax") => method.is_safe(),
+            _ => true,
+        });
+        line(&chosen)
     }
 
     /// Names and values that a script on the page at `place` could read.
@@ -187,6 +192,16 @@ impl StoredCookie {
             && self.expires.is_none_or(|at| at > now)
     }
 
+    /// Whether it outlives the browser.
+    pub(in super::super) fn is_persistent(&self) -> bool {
+        self.expires.is_some()
+    }
+
+    /// For how long the browser keeps it from now on, in seconds; nothing where it ends with the browser.
+    pub(in super::super) fn lifetime(&self) -> Option<i64> {
+        self.expires.map(|at| at.saturating_sub(unix_now()))
+    }
+
     /// Whether the name's prefix keeps other hosts from setting a cookie of this name.
     pub(in super::super) fn is_host_bound(&self) -> bool {
         prefix::is_host_bound(&self.name)
@@ -205,6 +220,21 @@ impl fmt::Debug for StoredCookie {
 /// Reads one field without keeping it.
 pub(in super::super) fn read(field: &[u8]) -> Result<SetCookie, Refusal> {
     parse(field, unix_now())
+}
+
+fn line(cookies: &[&StoredCookie]) -> Vec<u8> {
+    let mut line = Vec::new();
+    for cookie in cookies {
+        if !line.is_empty() {
+            line.extend_from_slice(b"; ");
+        }
+        if !cookie.name.is_empty() {
+            line.extend_from_slice(&cookie.name);
+            line.push(b'=');
+        }
+        line.extend_from_slice(&cookie.value);
+    }
+    line
 }
 
 // ===== matching =====

@@ -14,6 +14,7 @@ pub(super) fn write(report: &Report) -> String {
         "name": report.name,
         "framework": report.framework.map(super::Framework::name),
         "session": report.session,
+        "notes": report.notes,
         "complete": report.is_complete(),
         "stopped": report.stopped,
         "fails": report.fails(),

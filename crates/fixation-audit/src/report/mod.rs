@@ -19,6 +19,8 @@ pub struct Report {
     pub(super) name: String,
     pub(super) framework: Option<Framework>,
     pub(super) session: Vec<String>,
+    /// What else is known of the session, such as that it is bound to the device.
+    pub(super) notes: Vec<String>,
     pub(super) took: Duration,
     pub(super) requests: usize,
     pub(super) fail_on: Severity,
@@ -70,7 +72,8 @@ pub struct Evidence {
     pub sent: String,
     /// What came of it.
     pub seen: String,
-    /// The last requests up to there with their answers, the oldest first.
+    /// The last requests up to there with their answers, the oldest first. None where the weakness was seen and not
+    /// put to use.
     pub exchanges: Vec<Trace>,
 }
 

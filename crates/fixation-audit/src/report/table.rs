@@ -26,6 +26,9 @@ pub(super) fn write(report: &Report, colour: bool) -> String {
     if let Some(framework) = report.framework {
         let _ = writeln!(out, "it looks like {framework}");
     }
+    for note in &report.notes {
+        let _ = writeln!(out, "{note}");
+    }
     let _ = writeln!(out);
     for verdict in &report.verdicts {
         let (mark, code, note) = match &verdict.outcome {

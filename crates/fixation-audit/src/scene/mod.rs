@@ -1,13 +1,16 @@
 //! The stage on which checks play: who logs in, what the session rides on, and what shows who is there.
 
+mod learn;
+mod leave;
+mod nature;
 mod rehearsal;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::browser::{Exchange, Snapshot};
+use super::browser::{Agent, Exchange, Snapshot};
 use super::plan::Plan;
-use super::script::{Flow, Probe, Step};
+use super::script::{Account, Flow, Probe, Step};
 use super::world::World;
 use super::{AuditError, Browser, Place};
 
@@ -18,10 +21,13 @@ pub(super) struct Scene {
     pub(super) world: Arc<World>,
     /// Where the probe goes: a session cookie is one that goes there too.
     pub(super) place: Place,
-    /// Names of the cookies without which the user is not logged in, learnt by leaving each out.
+    /// Names of the cookies that carry the session: needed together, learnt by leaving each out.
     pub(super) cookies: Vec<Vec<u8>>,
+    /// Names of other cookies that log in by themselves, such as a remember-me cookie. Copies are judged without them.
+    pub(super) others: Vec<Vec<u8>>,
     /// Names of picked values that the probe sends: the session of an application that uses bearer tokens.
     pub(super) variables: Vec<String>,
+    pub(super) notes: Vec<String>,
     pub(super) marks: Vec<Mark>,
 }
 
@@ -37,6 +43,12 @@ pub(super) enum Mark {
 pub(super) struct Identifier {
     pub(super) name: String,
     pub(super) value: Vec<u8>,
+}
+
+impl Identifier {
+    pub(super) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.value).into_owned()
+    }
 }
 
 impl Scene {
@@ -98,6 +110,15 @@ impl Scene {
         Err(AuditError::LoginFailed(what.to_owned()))
     }
 
+    /// Whether the first account's name with this password logs in.
+    pub(super) async fn logs_in(&self, account: &Account) -> Result<bool, AuditError> {
+        let browser = self.fresh();
+        if !allowed(self.login.run(&browser, account).await)? {
+            return Ok(false);
+        }
+        Ok(self.shows(browser.who(&self.probe).await?.as_deref(), 0))
+    }
+
     /// Logs in; says whether the probe then shows the account. A step that the application refused is a no.
     pub(super) async fn try_login(
         &self,
@@ -130,14 +151,21 @@ impl Scene {
         }
     }
 
-    /// Runs a flow and hands out what was exchanged, or nothing where the application refused it.
+    /// Runs a flow and hands out what was exchanged, or why it is not taken for done.
     pub(super) async fn perform(
         &self,
         flow: &Flow,
         browser: &Browser,
-    ) -> Result<Option<Vec<Exchange>>, AuditError> {
+    ) -> Result<Result<Vec<Exchange>, String>, AuditError> {
         browser.drain_trail();
-        let ran = allowed(flow.run(browser, &self.plan.accounts[0]).await)?;
+        let refused = match flow.run(browser, &self.plan.accounts[0]).await {
+            Ok(()) => None,
+            Err(error) => {
+                let reason = error.to_string();
+                allowed::<()>(Err(error))?;
+                Some(reason)
+            }
+        };
         let trail = browser.drain_trail();
         // A redirect means that the request was taken, whatever the page behind it says to somebody new.
         let taken = match &trail[..] {
@@ -145,7 +173,11 @@ impl Scene {
             [.., last] => last.answer.accepted(),
             [] => true,
         };
-        Ok(Some(trail).filter(|_| ran && taken))
+        Ok(match refused {
+            None if taken => Ok(trail),
+            None => Err(format!("the application refuses it: {}", last_word(&trail))),
+            Some(reason) => Err(reason),
+        })
     }
 
     // ===== seeing =====
@@ -170,12 +202,33 @@ impl Scene {
         kept: &Snapshot,
         account: usize,
     ) -> Result<bool, AuditError> {
-        let who = self.from(kept).who(&self.probe).await;
+        let who = self.from(&self.without_others(kept)).who(&self.probe).await;
         match who {
             Ok(who) => Ok(self.shows(who.as_deref(), account)),
             Err(AuditError::Transport(_)) => Ok(false),
             Err(error) => Err(error),
         }
+    }
+
+    /// As [`Scene::reaches`], from a browser that is not like the victim's.
+    pub(super) async fn reaches_from_elsewhere(
+        &self,
+        kept: &Snapshot,
+        account: usize,
+    ) -> Result<bool, AuditError> {
+        let agent = Agent::Other;
+        let kept = Snapshot {
+            agent,
+            ..kept.clone()
+        };
+        self.reaches(&kept, account).await
+    }
+
+    /// What an attacker has who copied the session and no other cookie that logs in.
+    pub(super) fn without_others(&self, kept: &Snapshot) -> Snapshot {
+        let mut kept = kept.clone();
+        self.others.iter().for_each(|name| kept.jar.forget(name));
+        kept
     }
 
     /// As [`Scene::reaches`], with these bytes as the `Cookie` field.
@@ -214,6 +267,23 @@ impl Scene {
         found
     }
 
+    /// Names of all cookies that log in, together or by themselves.
+    pub(super) fn all_cookies(&self) -> impl Iterator<Item = &Vec<u8>> {
+        self.cookies.iter().chain(&self.others)
+    }
+
+    /// The same holdings with another value for one identifier.
+    pub(super) fn with_value(&self, kept: &Snapshot, name: &str, value: &str) -> Snapshot {
+        let mut kept = kept.clone();
+        if self.variables.iter().any(|variable| variable == name) {
+            kept.variables.insert(name.to_owned(), value.to_owned());
+        } else {
+            kept.jar
+                .plant(&self.place, name.as_bytes(), value.as_bytes());
+        }
+        kept
+    }
+
     /// The identifiers that are in both, with the same value.
     pub(super) fn kept(&self, before: &Snapshot, after: &Snapshot) -> Vec<Identifier> {
         let before = self.identifiers(before);
@@ -230,7 +300,7 @@ impl Scene {
     pub(super) fn sets_cookie(&self, exchange: &Exchange) -> bool {
         exchange.answer.set_cookies().any(|field| {
             super::jar::read(field).is_ok_and(|cookie| {
-                self.cookies.contains(&cookie.name)
+                self.all_cookies().any(|name| *name == cookie.name)
                     && !cookie.value.is_empty()
                     && !cookie.is_removal
             })
@@ -257,6 +327,14 @@ impl Scene {
             .collect::<Vec<_>>()
             .join(", ")
     }
+}
+
+/// The last request of the trail and its status.
+pub(super) fn last_word(trail: &[Exchange]) -> String {
+    trail.last().map_or_else(
+        || "no request was sent".to_owned(),
+        |last| format!("{} answered {}", last.label, last.answer.status()),
+    )
 }
 
 /// A refusal by the application is an answer too; only what stops the audit is an error.

@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use super::super::browser::Snapshot;
 use super::super::plan::Plan;
-use super::super::script::{Account, TOTP, Totp};
+use super::super::script::{Account, Totp};
 use super::super::transport::Transport;
 use super::super::world::World;
 use super::super::{AuditError, Browser, diagnosis};
@@ -64,6 +63,8 @@ impl Scene {
             place,
             world: Arc::new(world),
             cookies: Vec::new(),
+            others: Vec::new(),
+            notes: Vec::new(),
             variables: Vec::new(),
             marks: Vec::new(),
         })
@@ -78,9 +79,9 @@ impl Scene {
             let what = "the probe shows a login before there was one";
             return Err(AuditError::LoginFailed(what.to_owned()));
         }
-        browser.drain_trail();
+        let before = browser.trail().len();
         let ran = self.login.run(&browser, account).await;
-        let trail = browser.drain_trail();
+        let trail = browser.trail().split_off(before);
         match ran {
             Err(AuditError::Step(what)) => {
                 let what = diagnosis::step_failed(&self.world, &what, &trail);
@@ -89,7 +90,7 @@ impl Scene {
             ran => ran?,
         }
         let Some(who) = browser.who(&self.probe).await? else {
-            let asked = browser.drain_trail().pop();
+            let asked = browser.trail().pop();
             let what = diagnosis::not_shown(
                 &self.world,
                 &self.probe,
@@ -128,68 +129,5 @@ impl Scene {
         } else {
             Mark::Anybody
         })
-    }
-
-    pub(in super::super) async fn learn(&mut self, browser: &Browser) -> Result<(), AuditError> {
-        let whole = browser.snapshot();
-        let mut names: Vec<_> = whole
-            .jar
-            .matching(&self.place)
-            .iter()
-            .map(|cookie| cookie.name.clone())
-            .collect();
-        names.dedup();
-        for name in &names {
-            let mut without = whole.clone();
-            without.jar.forget(name);
-            if self.from(&without).who(&self.probe).await?.is_none() {
-                self.cookies.push(name.clone());
-            }
-        }
-        if self.cookies.is_empty() {
-            self.cookies = self.sufficient(&whole, names).await?;
-        }
-        let step = &self.probe.step;
-        let texts = step
-            .headers
-            .iter()
-            .chain(&step.query)
-            .map(|(_, value)| value.as_str());
-        let texts: Vec<_> = texts.chain([step.target.as_str()]).collect();
-        let used = |name: &String| {
-            texts
-                .iter()
-                .any(|text| text.contains(&format!("{{{name}}}")))
-        };
-        let given = ["username", "password", TOTP];
-        self.variables = whole.variables.into_keys().filter(used).collect();
-        self.variables
-            .retain(|name| !given.contains(&name.as_str()));
-        Ok(())
-    }
-
-    /// Where the user stays logged in without any one cookie: those that do it alone, or all of them together.
-    async fn sufficient(
-        &self,
-        whole: &Snapshot,
-        names: Vec<Vec<u8>>,
-    ) -> Result<Vec<Vec<u8>>, AuditError> {
-        let mut bare = whole.clone();
-        names.iter().for_each(|name| bare.jar.forget(name));
-        if self.from(&bare).who(&self.probe).await?.is_some() {
-            return Ok(Vec::new());
-        }
-        let mut alone = Vec::new();
-        for name in &names {
-            let mut only = whole.clone();
-            names
-                .iter()
-                .filter(|other| *other != name)
-                .for_each(|other| only.jar.forget(other));
-            if self.from(&only).who(&self.probe).await?.is_some() {
-                alone.push(name.clone());
-            }
-        }
-        Ok(if alone.is_empty() { names } else { alone })
     }
 }

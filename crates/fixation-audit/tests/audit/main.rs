@@ -6,8 +6,10 @@
     reason = "tests"
 )]
 
+mod classes;
 #[cfg(feature = "cli")]
 mod cli;
 mod in_process;
 mod rust;
+mod site;
 mod truth;

@@ -3,9 +3,11 @@
 mod care;
 mod describe;
 mod discover;
+mod formats;
 mod limits;
 mod login;
 mod python;
+mod recipes;
 mod reports;
 mod site;
 mod tls;
@@ -44,6 +46,18 @@ impl Ended {
         let found = checks.iter().filter(|check| check["outcome"] == "found");
         found
             .map(|check| check["id"].as_str().unwrap().to_owned())
+            .collect()
+    }
+
+    /// Checks with the severities that were found.
+    pub(crate) fn findings(&self) -> Vec<(String, String)> {
+        let report = self.json();
+        let checks = report["checks"].as_array().unwrap();
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        checks
+            .iter()
+            .filter(|check| check["outcome"] == "found")
+            .map(|check| (text(&check["id"]), text(&check["finding"]["severity"])))
             .collect()
     }
 }

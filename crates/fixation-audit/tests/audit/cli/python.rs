@@ -7,7 +7,7 @@ use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 
 use super::run;
-use crate::truth::{PythonServer, Score, python_servers};
+use crate::truth::{DescribedBy, PythonServer, Score, python_servers};
 
 fn sources() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/audit/python")
@@ -30,8 +30,11 @@ async fn interpreter() -> Result<PathBuf, String> {
 }
 
 async fn start(python: &Path, name: &str) -> (Child, String) {
+    let mut words = name.split(' ');
+    let program = words.next().unwrap_or_default();
     let mut child = Command::new(python)
-        .arg(format!("{name}.py"))
+        .arg(format!("{program}.py"))
+        .args(words)
         .current_dir(sources())
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .stdout(Stdio::piped())
@@ -52,7 +55,6 @@ async fn start(python: &Path, name: &str) -> (Child, String) {
 
 async fn audited(python: &Path, server: &PythonServer) -> super::Ended {
     let (_child, url) = start(python, server.truth.name).await;
-    let config = sources().join("cookies.toml");
     let by_openapi = [
         "--openapi",
         "/openapi.json",
@@ -69,11 +71,14 @@ async fn audited(python: &Path, server: &PythonServer) -> super::Ended {
         "--password-env",
         "AUDIT_ALICE",
     ];
+    let config = match server.described_by {
+        DescribedBy::OpenApi => PathBuf::new(),
+        DescribedBy::File(file) => sources().join(file),
+    };
     let by_file = ["--config", config.to_str().unwrap()];
-    let how: &[&str] = if server.by_openapi {
-        &by_openapi
-    } else {
-        &by_file
+    let how: &[&str] = match server.described_by {
+        DescribedBy::OpenApi => &by_openapi,
+        DescribedBy::File(_) => &by_file,
     };
     run(&[&["--quiet", "--format", "json", url.as_str()], how].concat()).await
 }
@@ -106,7 +111,7 @@ async fn what_is_found_in_each_python_server_is_what_is_wrong_with_it() {
             "{}",
             ended.err
         );
-        score.add(&server.truth, &ended.found());
+        score.add_pairs(&server.truth, &ended.findings());
     }
     score.assert_exact();
 }

@@ -35,6 +35,11 @@ def the_only_known(values, is_known):
     return known[0] if len(known) == 1 else None
 
 
+def from_another_site(method, site):
+    """Whether a page of another site sent this, by more than a link."""
+    return method not in ("GET", "HEAD") and site == "cross-site"
+
+
 def announce(port):
     print(f"listening on http://127.0.0.1:{port}", flush=True)
 
@@ -47,7 +52,16 @@ def serve_asgi(app):
     listener.bind(("127.0.0.1", 0))
     listener.listen(128)
     announce(listener.getsockname()[1])
-    config = uvicorn.Config(app, log_level="error")
+
+    async def guarded(scope, receive, send):
+        site = dict(scope.get("headers", [])).get(b"sec-fetch-site", b"").decode("latin-1")
+        if scope["type"] == "http" and from_another_site(scope["method"], site):
+            await send({"type": "http.response.start", "status": 403, "headers": []})
+            await send({"type": "http.response.body", "body": b"another site"})
+            return
+        await app(scope, receive, send)
+
+    config = uvicorn.Config(guarded, log_level="error")
     uvicorn.Server(config).run(sockets=[listener])
 
 
@@ -57,6 +71,13 @@ def serve_wsgi(app):
     from werkzeug.serving import make_server
 
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server = make_server("127.0.0.1", 0, app, threaded=True)
+
+    def guarded(environ, start_response):
+        if from_another_site(environ["REQUEST_METHOD"], environ.get("HTTP_SEC_FETCH_SITE")):
+            start_response("403 Forbidden", [])
+            return [b"another site"]
+        return app(environ, start_response)
+
+    server = make_server("127.0.0.1", 0, guarded, threaded=True)
     announce(server.server_port)
     server.serve_forever()

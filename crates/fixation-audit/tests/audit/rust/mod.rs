@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use axum::Router;
 
-pub(crate) use sessions::Sessions;
+pub(crate) use sessions::{Sessions, random};
 
 /// How the server goes wrong. The default is right in all of it.
 #[derive(Clone, Copy, Debug, Default)]

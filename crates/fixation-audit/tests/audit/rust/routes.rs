@@ -5,8 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{Form, Query, State};
+use axum::extract::{Form, Query, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::middleware::{Next, from_fn};
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 
 use super::sessions::{Record, Sessions};
@@ -25,6 +27,19 @@ pub(crate) fn router(sessions: Arc<Sessions>) -> Router {
         .route("/csrf", get(csrf).post(csrf_check))
         .route("/slow", post(slow))
         .with_state(sessions)
+        .layer(from_fn(refuse_other_sites))
+}
+
+/// A page of another site may link here and no more.
+async fn refuse_other_sites(request: Request, next: Next) -> Response {
+    let other = request
+        .headers()
+        .get("sec-fetch-site")
+        .is_some_and(|site| site == "cross-site");
+    if other && !request.method().is_safe() {
+        return StatusCode::FORBIDDEN.into_response();
+    }
+    next.run(request).await
 }
 
 /// Who the request comes from: the session where there is one, then the guest's.

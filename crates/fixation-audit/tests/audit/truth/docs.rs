@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 use fixation_audit::checks;
 
-use super::{Truth, python_servers, rust_servers};
+use super::{Truth, python_servers, rust_servers, site_servers};
 
 /// The matrix of the documentation: a row for each server.
 fn matrix(truths: &[Truth]) -> String {
@@ -15,7 +15,7 @@ fn matrix(truths: &[Truth]) -> String {
     );
     for (at, truth) in truths.iter().enumerate() {
         let at = at + 1;
-        let ids: Vec<_> = truth.expected.iter().map(|id| format!("`{id}`")).collect();
+        let ids: Vec<_> = truth.ids().map(|id| format!("`{id}`")).collect();
         let ids = if ids.is_empty() {
             "nothing".to_owned()
         } else {
@@ -58,7 +58,7 @@ fn grid(truths: &[Truth]) -> String {
         .filter(|check| {
             truths
                 .iter()
-                .any(|truth| truth.expected.contains(&check.id))
+                .any(|truth| truth.ids().any(|id| id == check.id))
         })
         .collect();
     let mut out = String::from("| check |");
@@ -69,7 +69,7 @@ fn grid(truths: &[Truth]) -> String {
     for check in &found {
         let _ = write!(out, "| `{}` |", check.id);
         for truth in truths {
-            out.push_str(if truth.expected.contains(&check.id) {
+            out.push_str(if truth.ids().any(|id| id == check.id) {
                 " × |"
             } else {
                 "  |"
@@ -117,13 +117,15 @@ pub(crate) fn is_current(part: &str, expected: &str) {
 #[test]
 fn the_documentation_shows_the_checks_and_the_matrix() {
     let rust = rust_servers().into_iter().map(|server| server.truth);
+    let site = site_servers().into_iter().map(|(truth, _)| truth);
     let truths: Vec<_> = rust
+        .chain(site)
         .chain(python_servers().into_iter().map(|server| server.truth))
         .collect();
     for check in checks() {
         let shown = truths
             .iter()
-            .any(|truth| truth.expected.contains(&check.id));
+            .any(|truth| truth.ids().any(|id| id == check.id));
         assert!(shown, "no server shows that {} finds anything", check.id);
     }
     is_current("checks", &check_table());

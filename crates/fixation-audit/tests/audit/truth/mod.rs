@@ -3,13 +3,17 @@
 mod docs;
 mod python;
 mod rust;
+mod site;
 
 use std::collections::BTreeSet;
 
-#[cfg(feature = "cli")]
-pub(crate) use python::PythonServer;
+use fixation_audit::Report;
+
 pub(crate) use python::python_servers;
+#[cfg(feature = "cli")]
+pub(crate) use python::{DescribedBy, PythonServer};
 pub(crate) use rust::rust_servers;
+pub(crate) use site::site_servers;
 
 #[cfg(feature = "cli")]
 pub(crate) use docs::is_current;
@@ -22,6 +26,15 @@ pub(crate) struct Truth {
     pub(crate) expected: &'static [&'static str],
 }
 
+impl Truth {
+    /// The ids of the checks that find something.
+    pub(crate) fn ids(&self) -> impl Iterator<Item = &'static str> {
+        self.expected
+            .iter()
+            .map(|entry| entry.split_once('=').map_or(*entry, |(id, _)| id))
+    }
+}
+
 /// Findings that should have been made and were not, and the reverse.
 #[derive(Default)]
 pub(crate) struct Score {
@@ -31,11 +44,27 @@ pub(crate) struct Score {
 }
 
 impl Score {
-    pub(crate) fn add(&mut self, truth: &Truth, found: &BTreeSet<String>) {
+    pub(crate) fn add(&mut self, truth: &Truth, report: &Report) {
+        let found = report.findings();
+        let found: Vec<_> = found
+            .map(|(check, finding)| (check.id.to_owned(), finding.severity.to_string()))
+            .collect();
+        self.add_pairs(truth, &found);
+    }
+
+    /// Checks with the severities that were found.
+    pub(crate) fn add_pairs(&mut self, truth: &Truth, found: &[(String, String)]) {
+        // `id=severity` is compared with the severity, `id` alone without.
+        let named = |(id, severity): &(String, String)| {
+            let exact = format!("{id}={severity}");
+            let loose = truth.expected.contains(&id.as_str());
+            if loose { id.clone() } else { exact }
+        };
+        let found: BTreeSet<String> = found.iter().map(named).collect();
         let expected: BTreeSet<String> = truth.expected.iter().map(|id| (*id).to_owned()).collect();
         let at = |id: &String| format!("{}: {id}", truth.name);
-        self.hits += expected.intersection(found).count();
-        self.missed.extend(expected.difference(found).map(at));
+        self.hits += expected.intersection(&found).count();
+        self.missed.extend(expected.difference(&found).map(at));
         self.false_alarms
             .extend(found.difference(&expected).map(at));
     }

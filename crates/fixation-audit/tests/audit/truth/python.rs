@@ -2,15 +2,27 @@
 
 use super::Truth;
 
-/// A Python program in `python/`, and whether it speaks of itself by OpenAPI (otherwise by `cookies.toml`).
+/// A Python program in `python/` (its name, then its arguments), and how it is described.
 pub(crate) struct PythonServer {
     pub(crate) truth: Truth,
     #[cfg_attr(
         not(feature = "cli"),
         allow(dead_code, reason = "for the command only")
     )]
-    pub(crate) by_openapi: bool,
+    pub(crate) described_by: DescribedBy,
 }
+
+/// How the server is described to the command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum DescribedBy {
+    OpenApi,
+    /// A file next to the server.
+    File(&'static str),
+}
+
+const COOKIES: DescribedBy = DescribedBy::File("cookies.toml");
+const SEALED: DescribedBy = DescribedBy::File("sealed.toml");
+const TOKENS: DescribedBy = DescribedBy::File("tokens.toml");
 
 const KEPT_EVERYWHERE: &[&str] = &[
     "id-kept-at-login",
@@ -49,12 +61,17 @@ const BY_QUERY: &[&str] = &[
 ];
 
 const IN_COOKIE: &[&str] = &[
-    "id-kept-at-reauth",
+    "old-id-alive-after-reauth",
     "old-id-alive-after-switch",
     "data-survives-login",
     "data-survives-switch",
     "token-alive-after-logout",
-    "missing-no-store",
+];
+
+const FOR_GOOD: &[&str] = &[
+    "token-alive-after-logout=high",
+    "old-id-alive-after-reauth=low",
+    "old-id-alive-after-switch=low",
 ];
 
 pub(crate) fn python_servers() -> Vec<PythonServer> {
@@ -63,74 +80,165 @@ pub(crate) fn python_servers() -> Vec<PythonServer> {
         "token-not-verified",
         "token-lifetime",
     ];
-    let rows: [(&str, &str, &str, bool, &[&str]); 8] = [
+    let rows: [(&str, &str, &str, DescribedBy, &[&str]); 21] = [
         (
             "fastapi_signed_kept",
             "FastAPI",
             "one HMAC-signed id from the first visit on",
-            false,
+            COOKIES,
             KEPT_EVERYWHERE,
         ),
         (
             "fastapi_correct",
             "FastAPI",
             "its repaired twin",
-            false,
+            COOKIES,
             &[],
         ),
         (
             "fastapi_bearer",
             "FastAPI",
             "bearer tokens that never end, and with any algorithm",
-            true,
+            DescribedBy::OpenApi,
             bearer,
         ),
         (
             "fastapi_bearer_correct",
             "FastAPI",
             "its repaired twin",
-            true,
+            DescribedBy::OpenApi,
             &[],
         ),
         (
             "flask_client_chosen",
             "Flask",
             "a store keyed by whatever id the client sends",
-            false,
+            COOKIES,
             CHOSEN,
         ),
         (
             "flask_query_cookie",
             "Flask",
             "the same, and a query parameter becomes the cookie",
-            false,
+            COOKIES,
             BY_QUERY,
         ),
         (
             "flask_session_cookie",
             "Flask",
             "the whole session in a signed cookie, with nothing to end it",
-            false,
+            COOKIES,
             IN_COOKIE,
         ),
         (
             "flask_correct",
             "Flask",
             "the repaired twin of the three",
-            false,
+            COOKIES,
             &[],
+        ),
+        (
+            "sealed_cookie compressed for-good",
+            "Flask",
+            "a signed cookie, compressed (itsdangerous), with nothing to end it",
+            SEALED,
+            FOR_GOOD,
+        ),
+        (
+            "sealed_cookie compressed ended",
+            "Flask",
+            "the same, and a logout ends it",
+            SEALED,
+            &[],
+        ),
+        (
+            "sealed_cookie django for-good",
+            "Flask",
+            "a signed cookie, compressed (Django), with nothing to end it",
+            SEALED,
+            FOR_GOOD,
+        ),
+        (
+            "sealed_cookie django ended",
+            "Flask",
+            "the same, and a logout ends it",
+            SEALED,
+            &[],
+        ),
+        (
+            "sealed_cookie tornado for-good",
+            "Flask",
+            "a signed cookie (Tornado), with nothing to end it",
+            SEALED,
+            FOR_GOOD,
+        ),
+        (
+            "sealed_cookie tornado ended",
+            "Flask",
+            "the same, and a logout ends it",
+            SEALED,
+            &[],
+        ),
+        (
+            "sealed_cookie encrypted for-good",
+            "Flask",
+            "an encrypted cookie (Fernet), with nothing to end it",
+            SEALED,
+            FOR_GOOD,
+        ),
+        (
+            "sealed_cookie encrypted ended",
+            "Flask",
+            "the same, and a logout ends it",
+            SEALED,
+            &[],
+        ),
+        (
+            "token_keys correct",
+            "FastAPI",
+            "RS256 with a published key, a short exp",
+            TOKENS,
+            &[],
+        ),
+        (
+            "token_keys weak",
+            "FastAPI",
+            "HS256 under a secret from a tutorial",
+            TOKENS,
+            &["token-key-weak=critical"],
+        ),
+        (
+            "token_keys header",
+            "FastAPI",
+            "the key comes from the header of the token",
+            TOKENS,
+            &["token-key-from-header=critical"],
+        ),
+        (
+            "token_keys confused",
+            "FastAPI",
+            "the public key is taken for a secret",
+            TOKENS,
+            &["token-key-confused=critical"],
+        ),
+        (
+            "token_keys undying",
+            "FastAPI",
+            "exp is there, and nothing looks at it",
+            TOKENS,
+            &["token-exp-ignored=high"],
         ),
     ];
     rows.into_iter()
         .map(
-            |(name, written_with, what, by_openapi, expected)| PythonServer {
+            |(name, written_with, what, described_by, expected)| PythonServer {
                 truth: Truth {
                     name,
                     written_with,
                     what,
                     expected,
                 },
-                by_openapi,
+                described_by,
             },
         )
         .collect()

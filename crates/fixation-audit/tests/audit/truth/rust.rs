@@ -70,7 +70,7 @@ pub(crate) fn rust_servers() -> Vec<RustServer> {
             &[
                 "old-id-alive-after-login",
                 "planted-cookie-authenticated",
-                "id-kept-at-reauth",
+                "old-id-alive-after-reauth",
                 "old-id-alive-after-elevation",
                 "id-kept-at-switch",
                 "data-survives-login",
@@ -255,7 +255,6 @@ pub(crate) fn rust_servers() -> Vec<RustServer> {
                 "cookie-domain-scope",
                 "cookie-no-host-prefix",
                 "removal-ignored",
-                "missing-no-store",
             ],
         ),
         (

@@ -59,8 +59,15 @@ pub(crate) struct Description {
     pub(crate) csrf: Option<CsrfText>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) slow: Option<StepText>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) end_others: Vec<StepText>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) change_password: Vec<StepText>,
+    #[serde(skip_serializing_if = "SessionsText::is_empty")]
+    pub(crate) sessions: SessionsText,
     #[serde(skip_serializing)]
     pub(crate) openapi: OpenApiText,
+    #[serde(skip_serializing_if = "Limits::is_default")]
     pub(crate) limits: Limits,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) accept: BTreeMap<String, String>,
@@ -221,9 +228,36 @@ pub(crate) struct OpenApiText {
     pub(crate) logout: Option<String>,
 }
 
+/// What the application announces of its sessions.
 #[derive(Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
+pub(crate) struct SessionsText {
+    /// The most of one account at once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) most: Option<usize>,
+    /// Seconds without a request after which one ends.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) idle: Option<f64>,
+}
+
+impl Limits {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+impl SessionsText {
+    fn is_empty(&self) -> bool {
+        self.most.is_none() && self.idle.is_none()
+    }
+}
+
+#[derive(Default, Deserialize, PartialEq, Serialize)]
+#[serde(deny_unknown_fields, default)]
 pub(crate) struct Limits {
+    /// Seconds that the audit may wait for something to expire.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) wait: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) seconds: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -284,6 +318,8 @@ impl Description {
         self.token_header = other.token_header.or(self.token_header);
         self.token_scheme = other.token_scheme.or(self.token_scheme);
         self.headers.extend(other.headers);
+        self.sessions.most = other.sessions.most.or(self.sessions.most);
+        self.sessions.idle = other.sessions.idle.or(self.sessions.idle);
         self.allow_origins.extend(other.allow_origins);
         self.visit.extend(other.visit);
         instead(&mut self.accounts, other.accounts);
@@ -293,6 +329,7 @@ impl Description {
             .or(self.logged_in);
         self.accept.extend(other.accept);
         let (mine, flags) = (&mut self.limits, other.limits);
+        mine.wait = flags.wait.or(mine.wait);
         mine.seconds = flags.seconds.or(mine.seconds);
         mine.patience = flags.patience.or(mine.patience);
         mine.delay = flags.delay.or(mine.delay);

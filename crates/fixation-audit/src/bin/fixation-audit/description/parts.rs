@@ -7,7 +7,7 @@ use std::time::Duration;
 use fixation_audit::{Account, Pick, Probe, Step};
 use serde_json::Value;
 
-use super::{AccountText, Limits, PartText, PickText, ProbeText, StepText, Texts};
+use super::{AccountText, Limits, PartText, PickText, ProbeText, SessionsText, StepText, Texts};
 
 impl AccountText {
     pub(crate) fn account(self) -> Result<Account, String> {
@@ -273,9 +273,21 @@ impl Limits {
         seconds(self.seconds, 300.0)
     }
 
+    /// For what expires; not at all where nothing is said.
+    pub(crate) fn wait(&self) -> Result<Duration, String> {
+        self.wait
+            .map_or(Ok(Duration::ZERO), |wait| seconds(Some(wait), 0.0))
+    }
+
     /// For one answer.
     pub(crate) fn patience(&self) -> Result<Duration, String> {
         seconds(self.patience, 10.0)
+    }
+}
+
+impl SessionsText {
+    pub(crate) fn idle_limit(&self) -> Result<Option<Duration>, String> {
+        self.idle.map(|idle| seconds(Some(idle), 0.0)).transpose()
     }
 }
 
