@@ -176,11 +176,15 @@ impl Browser {
         self.state().kept.variables.get(name).cloned()
     }
 
-    /// From now on steps in this browser are the account's.
-    pub(super) fn act_as(&self, account: &Account) {
-        for (name, value) in account.variables() {
+    pub(super) fn know(&self, variables: Variables) {
+        for (name, value) in variables {
             self.remember(&name, value);
         }
+    }
+
+    /// From now on steps in this browser are the account's.
+    pub(super) fn act_as(&self, account: &Account) {
+        self.know(account.variables());
         self.world.note_user(Used(Arc::clone(&self.state)));
     }
 
@@ -281,9 +285,8 @@ impl Browser {
         };
         let sender = request::Sender {
             cookie: &cookie,
-            variables: &kept.variables,
+            kept: &kept,
             page: page.as_ref(),
-            agent: kept.agent,
             initiator,
         };
         let make = || {
@@ -310,6 +313,11 @@ impl Browser {
 
     pub(super) fn snapshot(&self) -> Snapshot {
         self.state().kept.clone()
+    }
+
+    /// What happened, without forgetting it.
+    pub(super) fn trail(&self) -> Vec<Exchange> {
+        self.state().trail.clone()
     }
 
     /// What happened since the last call.

@@ -74,8 +74,8 @@ impl Journal {
 /// An exchange in words.
 pub(super) fn trace(step: &Step, cookie: &[u8], exchange: &Exchange, secrets: &Secrets) -> Trace {
     Trace {
-        request: secrets.scrub(&request(step, cookie, exchange, secrets)),
-        answer: secrets.scrub(&answer(&exchange.answer, secrets)),
+        request: printable(&secrets.scrub(&request(step, cookie, exchange, secrets))),
+        answer: printable(&secrets.scrub(&answer(&exchange.answer, secrets))),
         excerpt: excerpt(&exchange.answer, secrets),
     }
 }
@@ -154,11 +154,13 @@ pub(super) fn excerpt(answer: &Answer, secrets: &Secrets) -> Option<String> {
     let text = secrets.scrub_foreign(&text);
     let words: Vec<_> = text.split(' ').map(redacted).collect();
     let short: String = words.join(" ").chars().take(EXCERPT).collect();
-    let short: String = short
-        .chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect();
-    Some(short).filter(|text| !text.is_empty())
+    Some(printable(&short)).filter(|text| !text.is_empty())
+}
+
+/// An application's bytes must not command the terminal that shows them.
+fn printable(text: &str) -> String {
+    let plain = |c: char| if c.is_control() { ' ' } else { c };
+    text.chars().map(plain).collect()
 }
 
 /// A run of characters as tokens have them, long and mixed, gives way to a sign.
@@ -188,7 +190,12 @@ fn redacted(word: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{path, redacted};
+    use super::{path, printable, redacted};
+
+    #[test]
+    fn nothing_commands_the_terminal() {
+        assert_eq!(printable("a\u{1b}[2Jb\n"), "a [2Jb ");
+    }
 
     #[test]
     fn what_looks_like_a_token_is_left_out() {

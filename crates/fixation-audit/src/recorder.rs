@@ -66,7 +66,12 @@ impl<'a> Recorder<'a> {
     /// A finding less severe than the check's worst.
     pub(super) fn found_as(&mut self, id: Id, severity: Severity, note: Note) {
         let secrets = &self.scene.world.secrets;
-        let exchanges = self.scene.world.journal.last();
+        // What was only seen is not shown by the last request.
+        let exchanges = if note.confirmed {
+            self.scene.world.journal.last()
+        } else {
+            Vec::new()
+        };
         let evidence = Evidence {
             sent: secrets.scrub(&note.sent),
             seen: secrets.scrub(&note.seen),

@@ -114,14 +114,17 @@ async fn change_password(
         ..account.clone()
     };
     // Whether it happened is for the login to say, and not for the answer.
-    if !scene.logs_in(&changed).await? {
+    let logs_in = scene.logs_in(&changed).await;
+    if matches!(logs_in, Ok(false)) {
         let reason = "the change did not happen: the new password does not log in";
         recorder.not_judged(Id::PasswordChange, reason);
         return Ok(());
     }
-    let alive = scene.reaches(&other, 0).await?;
+    let alive = scene.reaches(&other, 0).await;
+    // Whatever went wrong since: the account gets its password back first.
     back(scene, flow, &changed, &account).await?;
-    if alive {
+    logs_in?;
+    if alive? {
         let sent = "logged in with two browsers, and changed the password from the second";
         let note = Note::confirmed("the first is still logged in").sent(sent);
         recorder.found(Id::PasswordChange, note);

@@ -1,7 +1,7 @@
 //! The login form.
 
 use super::super::browser::Exchange;
-use super::super::script::{Control, Form, forms, links};
+use super::super::script::{Control, Form, Step, forms, links};
 use super::super::{AuditError, Place};
 use super::{FoundStep, IN, Search, is_html, reference, speaks_of};
 
@@ -24,11 +24,10 @@ impl Search {
     pub(super) async fn find_login(&self, page: &Place) -> Result<Vec<FoundStep>, AuditError> {
         let browser = self.fresh();
         let start = reference(&self.world.base, page);
-        let Some(first) = self.call_up(&browser, &start).await? else {
-            return Err(AuditError::LoginFailed(format!(
-                "there is no answer at {start}"
-            )));
-        };
+        browser.send(&Step::get(&start)).await?;
+        let first = browser.drain_trail().pop();
+        let first =
+            first.ok_or_else(|| AuditError::LoginFailed(format!("no answer at {start}")))?;
         let mut pages = vec![first];
         for path in self.further(&pages[0]) {
             if pages.last().is_some_and(|page| login_form(page).is_some()) {

@@ -72,7 +72,8 @@ pub struct Evidence {
     pub sent: String,
     /// What came of it.
     pub seen: String,
-    /// The last requests up to there with their answers, the oldest first.
+    /// The last requests up to there with their answers, the oldest first. None where the weakness was seen and not
+    /// put to use.
     pub exchanges: Vec<Trace>,
 }
 

@@ -37,16 +37,24 @@ pub(crate) struct Arguments {
     pub(crate) config: Option<PathBuf>,
     /// What the flags say of the application; the file's say is added.
     pub(crate) described: Description,
-    pub(crate) login: RequestFlags,
-    pub(crate) then: RequestFlags,
-    pub(crate) elevate: RequestFlags,
-    pub(crate) logout: RequestFlags,
+    pub(crate) requests: Requests,
     pub(crate) format: Format,
     pub(crate) writes: Vec<(Format, PathBuf)>,
     pub(crate) sarif_location: Option<String>,
     pub(crate) colour: Colour,
     pub(crate) quiet: bool,
     pub(crate) verbose: bool,
+}
+
+/// What flags say of requests.
+#[derive(Default)]
+pub(crate) struct Requests {
+    pub(crate) login: RequestFlags,
+    pub(crate) then: RequestFlags,
+    pub(crate) elevate: RequestFlags,
+    pub(crate) logout: RequestFlags,
+    pub(crate) end_others: RequestFlags,
+    pub(crate) change_password: RequestFlags,
 }
 
 /// What flags say of one request.
@@ -162,6 +170,8 @@ impl Arguments {
             "ca-file" => described.ca_file = Some(parser.value()?.into()),
             "insecure" => described.insecure = true,
             "time-limit" => limits.seconds = Some(parser.value()?.parse()?),
+            "session-limit" => described.sessions.most = Some(parser.value()?.parse()?),
+            "idle-limit" => described.sessions.idle = Some(parser.value()?.parse()?),
             "wait" => limits.wait = Some(parser.value()?.parse()?),
             "patience" => limits.patience = Some(parser.value()?.parse()?),
             "delay" => limits.delay = Some(parser.value()?.parse()?),
@@ -187,20 +197,26 @@ impl Arguments {
 
     /// A request and what belongs to it: `--login`, `--form` and the like, `--logout-form` and the like.
     fn request_flag(&mut self, flag: &str, parser: &mut Parser) -> Result<bool, lexopt::Error> {
-        let (family, part) = match flag {
-            "login" | "then" | "elevate" | "logout" => (flag, "request"),
-            "login-header" => ("login", "header"),
-            _ => match flag.split_once('-') {
-                Some((family @ ("then" | "elevate" | "logout"), part)) => (family, part),
-                _ => ("login", flag),
-            },
-        };
-        let flags = match family {
-            "then" => &mut self.then,
-            "elevate" => &mut self.elevate,
-            "logout" => &mut self.logout,
-            _ => &mut self.login,
-        };
+        let families = [
+            ("then", &mut self.requests.then),
+            ("elevate", &mut self.requests.elevate),
+            ("logout", &mut self.requests.logout),
+            ("end-others", &mut self.requests.end_others),
+            ("change-password", &mut self.requests.change_password),
+        ];
+        let named = families.into_iter().find_map(|(family, flags)| {
+            let part = flag.strip_prefix(family)?;
+            match part.strip_prefix('-') {
+                Some(part) => Some((flags, part)),
+                None if part.is_empty() => Some((flags, "request")),
+                None => None,
+            }
+        });
+        let (flags, part) = named.unwrap_or(match flag {
+            "login" => (&mut self.requests.login, "request"),
+            "login-header" => (&mut self.requests.login, "header"),
+            _ => (&mut self.requests.login, flag),
+        });
         match part {
             "request" => flags.request = Some(request(&parser.value()?.string()?)),
             "form" => {
@@ -363,6 +379,7 @@ mod tests {
             "X-Forwarded-Proto=https",
         ]);
         let names: BTreeMap<_, _> = all
+            .requests
             .login
             .fields
             .form
@@ -370,16 +387,16 @@ mod tests {
             .map(|(k, _)| (k.as_str(), ()))
             .collect();
         assert_eq!(names, [("u", ())].into());
-        let login = all.login.into_steps("/in");
+        let login = all.requests.login.into_steps("/in");
         assert_eq!(login.len(), 2);
         assert!(login[1].form.contains_key("t"));
-        let then = all.then.into_steps("/code");
+        let then = all.requests.then.into_steps("/code");
         assert_eq!(then[0].method.as_deref(), Some("PUT"));
         assert_eq!(
             then[0].json,
             Some(serde_json::json!({"n": [1], "code": "{totp}"}))
         );
-        let logout = all.logout.into_steps("/");
+        let logout = all.requests.logout.into_steps("/");
         assert_eq!(logout[0].path.as_deref(), Some("/me"));
         assert_eq!(logout[1].headers["X-A"], "b");
         assert_eq!(all.described.headers["X-Forwarded-Proto"], "https");

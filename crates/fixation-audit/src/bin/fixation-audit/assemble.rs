@@ -7,7 +7,7 @@ use fixation_audit::{
     Account, FixationAudit, Flow, Framework, HttpTransport, Place, Probe, Severity, Step, Transport,
 };
 
-use crate::arguments::{CsrfFlags, RequestFlags};
+use crate::arguments::{CsrfFlags, Requests};
 use crate::description::{Description, PickText, ProbeText, StepText};
 use crate::openapi::Document;
 
@@ -84,13 +84,15 @@ async fn fetch(transport: &HttpTransport, base: &Place, path: &str) -> Result<St
 }
 
 /// Puts the flags' requests in place of the file's.
-pub(crate) fn with_requests(
-    description: &mut Description,
-    login: RequestFlags,
-    then: RequestFlags,
-    elevate: RequestFlags,
-    logout: RequestFlags,
-) {
+pub(crate) fn with_requests(description: &mut Description, flags: Requests) {
+    let Requests {
+        login,
+        then,
+        elevate,
+        logout,
+        end_others,
+        change_password,
+    } = flags;
     if let Some(request) = login.request {
         description.login = vec![request];
     }
@@ -100,6 +102,8 @@ pub(crate) fn with_requests(
     for (mine, flags) in [
         (&mut description.elevate, elevate),
         (&mut description.logout, logout),
+        (&mut description.end_others, end_others),
+        (&mut description.change_password, change_password),
     ] {
         if flags.request.is_some() {
             *mine = flags.into_steps("/");
@@ -224,6 +228,9 @@ pub(crate) fn described_audit(
     if let Some(slow) = description.slow {
         audit = audit.slow(step(slow)?);
     }
+    for (name, value) in description.headers {
+        audit = audit.header(name, value);
+    }
     if !description.end_others.is_empty() {
         audit = audit.end_others(flow(description.end_others)?);
     }
@@ -235,9 +242,6 @@ pub(crate) fn described_audit(
     }
     if let Some(idle) = description.sessions.idle_limit()? {
         audit = audit.idle_limit(idle);
-    }
-    for (name, value) in description.headers {
-        audit = audit.header(name, value);
     }
     for (check, reason) in description.accept {
         audit = audit.accept(check, reason);

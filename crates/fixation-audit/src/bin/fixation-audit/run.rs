@@ -48,10 +48,7 @@ async fn act(arguments: Arguments) -> Result<Ending, String> {
         action,
         config,
         described,
-        login,
-        then,
-        elevate,
-        logout,
+        requests,
         format,
         writes,
         sarif_location,
@@ -63,7 +60,7 @@ async fn act(arguments: Arguments) -> Result<Ending, String> {
         Some(file) => Description::read(file)?.overridden_by(described),
         None => described,
     };
-    with_requests(&mut description, login, then, elevate, logout);
+    with_requests(&mut description, requests);
     let url = description
         .url
         .clone()

@@ -3,11 +3,12 @@
 mod care;
 mod describe;
 mod discover;
+mod formats;
 mod frameworks;
-
 mod limits;
 mod login;
 mod python;
+mod recipes;
 mod reports;
 mod site;
 mod tls;

@@ -67,6 +67,7 @@ pub(crate) struct Description {
     pub(crate) sessions: SessionsText,
     #[serde(skip_serializing)]
     pub(crate) openapi: OpenApiText,
+    #[serde(skip_serializing_if = "Limits::is_default")]
     pub(crate) limits: Limits,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) accept: BTreeMap<String, String>,
@@ -239,7 +240,19 @@ pub(crate) struct SessionsText {
     pub(crate) idle: Option<f64>,
 }
 
-#[derive(Default, Deserialize, Serialize)]
+impl Limits {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+impl SessionsText {
+    fn is_empty(&self) -> bool {
+        self.most.is_none() && self.idle.is_none()
+    }
+}
+
+#[derive(Default, Deserialize, PartialEq, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Limits {
     /// Seconds that the audit may wait for something to expire.
@@ -305,6 +318,8 @@ impl Description {
         self.token_header = other.token_header.or(self.token_header);
         self.token_scheme = other.token_scheme.or(self.token_scheme);
         self.headers.extend(other.headers);
+        self.sessions.most = other.sessions.most.or(self.sessions.most);
+        self.sessions.idle = other.sessions.idle.or(self.sessions.idle);
         self.allow_origins.extend(other.allow_origins);
         self.visit.extend(other.visit);
         instead(&mut self.accounts, other.accounts);
