@@ -55,6 +55,13 @@ impl Answer {
             .map(http::HeaderValue::as_bytes)
     }
 
+    /// Whether a browser would show it as a page.
+    pub(super) fn is_page(&self) -> bool {
+        let kind = self.headers.get(header::CONTENT_TYPE);
+        let kind = kind.and_then(|value| value.to_str().ok()).unwrap_or("");
+        (200..300).contains(&self.status) && kind.starts_with("text/html")
+    }
+
     pub(super) fn location(&self) -> Option<&str> {
         let moved = matches!(self.status, 301 | 302 | 303 | 307 | 308);
         self.headers
@@ -62,6 +69,18 @@ impl Answer {
             .filter(|_| moved)?
             .to_str()
             .ok()
+    }
+
+    /// Whether the server offers to bind the session to a key of the device, in the names that browsers have used.
+    pub(super) fn offers_device_binding(&self) -> bool {
+        [
+            "secure-session-registration",
+            "secure-session-challenge",
+            "sec-session-registration",
+            "sec-session-challenge",
+        ]
+        .iter()
+        .any(|name| self.headers.contains_key(*name))
     }
 
     /// Whether the application took the request: a success, or a redirect that follows one.

@@ -4,9 +4,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use http::Method;
 
 use super::jar::{self, CookieJar, Refusal};
-use super::script::{Body, Probe, Step, Variables, substitute};
+use super::script::{Account, Body, Probe, Step, Variables, substitute};
 use super::world::World;
-use super::{Answer, AuditError, Place, form, request};
+use super::{Answer, AuditError, Place, form, journal, request};
 
 /// Browsers give up after twenty; no login needs ten.
 const MOST_REDIRECTS: usize = 10;
@@ -25,7 +25,12 @@ struct State {
     kept: Snapshot,
     trail: Vec<Exchange>,
     refused: Vec<(String, Refusal)>,
+    /// The page that the user sees: where the next request comes from.
+    page: Option<Place>,
 }
+
+/// A browser that somebody used, without the world that it is part of.
+pub(super) struct Used(Arc<Mutex<State>>);
 
 /// What a browser holds at one moment: what an attacker has who planted it or copied it.
 #[derive(Clone, Default)]
@@ -80,6 +85,14 @@ impl Browser {
         }
     }
 
+    /// The same browser again.
+    pub(super) fn again(world: Arc<World>, used: Used) -> Self {
+        Self {
+            world,
+            state: used.0,
+        }
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -125,6 +138,10 @@ impl Browser {
         for pick in &step.picks {
             let found = pick.find(&exchanges, &self.state().kept.jar);
             let Some(value) = found else {
+                // A login page that sends those who are logged in elsewhere: the form that they have open still works.
+                if exchanges.len() > 1 && self.recall(&pick.name).is_some() {
+                    continue;
+                }
                 let what = pick.describe();
                 return Err(AuditError::Step(format!(
                     "{} did not contain {what}",
@@ -165,6 +182,12 @@ impl Browser {
         }
     }
 
+    /// From now on steps in this browser are the account's.
+    pub(super) fn act_as(&self, account: &Account) {
+        self.know(account.variables());
+        self.world.note_user(Used(Arc::clone(&self.state)));
+    }
+
     pub(super) async fn who(&self, probe: &Probe) -> Result<Option<String>, AuditError> {
         let exchange = self.once(&probe.step, None, Initiator::Application).await?;
         let read = probe.read(&exchange.answer);
@@ -191,6 +214,9 @@ impl Browser {
 
     /// An answer arrives.
     pub(super) fn take(&self, exchange: &Exchange) {
+        if exchange.answer.offers_device_binding() {
+            self.world.note_device_binding();
+        }
         let mut state = self.state();
         for field in exchange.answer.set_cookies() {
             let parsed = jar::read(field).ok();
@@ -224,6 +250,9 @@ impl Browser {
             {
                 next = Some(redirected(&step, exchange.answer.status(), &target));
             }
+            if exchange.answer.is_page() && taking {
+                self.state().page = Some(exchange.place.clone());
+            }
             exchanges.push(exchange);
         }
         Ok(exchanges)
@@ -236,11 +265,11 @@ impl Browser {
         initiator: Initiator,
     ) -> Result<Exchange, AuditError> {
         let kept = self.snapshot();
+        let page = self.state().page.clone();
         let target = substitute(&step.target, &kept.variables);
         let place = self
             .world
-            .base
-            .join(&form::with_query(&target, &step.query, &kept.variables));
+            .resolve(&form::with_query(&target, &step.query, &kept.variables));
         let place = place
             .filter(|place| self.world.allows(place))
             .ok_or_else(|| {
@@ -254,10 +283,19 @@ impl Browser {
             (None, Initiator::Application) => kept.jar.header(&place),
             (None, Initiator::OtherSite) => kept.jar.header_from_other_site(&place, &step.method),
         };
-        let mut request = request::of(step, &place, &cookie, &kept, initiator)?;
-        self.world.add_headers(&mut request);
-        let answer = Answer::new(self.world.exchange(request).await?);
-        Ok(Exchange {
+        let sender = request::Sender {
+            cookie: &cookie,
+            kept: &kept,
+            page: page.as_ref(),
+            initiator,
+        };
+        let make = || {
+            let mut request = request::of(step, &place, &sender)?;
+            self.world.add_headers(&mut request);
+            Ok(request)
+        };
+        let answer = Answer::new(self.world.exchange(make).await?);
+        let exchange = Exchange {
             label: if step.target.contains("://") {
                 format!("{} {}", step.method, place.path())
             } else {
@@ -266,11 +304,20 @@ impl Browser {
             method: step.method.clone(),
             place,
             answer,
-        })
+        };
+        self.world.clues.read(&exchange.answer);
+        let trace = journal::trace(step, &cookie, &exchange, &self.world.secrets);
+        self.world.journal.write(trace);
+        Ok(exchange)
     }
 
     pub(super) fn snapshot(&self) -> Snapshot {
         self.state().kept.clone()
+    }
+
+    /// What happened, without forgetting it.
+    pub(super) fn trail(&self) -> Vec<Exchange> {
+        self.state().trail.clone()
     }
 
     /// What happened since the last call.

@@ -12,7 +12,7 @@ use super::recorder::Recorder;
 use super::scene::Scene;
 use super::script::{Account, Flow, Probe, Step};
 use super::transport::{InProcess, RequestBody, Transport};
-use super::{AuditError, Place, Report, Severity, catalogue::checks};
+use super::{AuditError, Framework, Place, Rehearsal, Report, Severity, Trace, catalogue::checks};
 
 /// Where an application in process is taken to be: HTTPS, on a host with siblings.
 const IN_PROCESS: &str = "https://app.example.test/";
@@ -185,6 +185,20 @@ impl FixationAudit {
         self
     }
 
+    /// What the application is called in reports. By this name code-scanning services tell the findings of one
+    /// application from those of another, and know them again; by default the host.
+    pub fn named(mut self, name: impl Into<String>) -> Self {
+        self.plan.name = Some(name.into());
+        self
+    }
+
+    /// The framework that the application is written with, so that repairs name its settings. By default it is
+    /// recognised by what answers give away, where they do.
+    pub fn framework(mut self, framework: Framework) -> Self {
+        self.plan.framework = Some(framework);
+        self
+    }
+
     /// Takes note of a finding without failing for it. The reason stands in the report.
     pub fn accept(mut self, check: impl Into<String>, reason: impl Into<String>) -> Self {
         self.plan.accepted.insert(check.into(), reason.into());
@@ -215,10 +229,33 @@ impl FixationAudit {
         self
     }
 
+    /// The least time from one request to the next; none by default. Answers that ask for a pause (429, or 503 with
+    /// `Retry-After`) get one in any case, as long as the time limit allows.
+    pub fn delay(mut self, delay: Duration) -> Self {
+        self.plan.delay = delay;
+        self
+    }
+
+    /// Is told of each request and its answer.
+    pub fn on_exchange(mut self, tell: impl Fn(&Trace) + Send + Sync + 'static) -> Self {
+        self.plan.observer = Some(Arc::new(tell));
+        self
+    }
+
     /// Is told what is being tried.
     pub fn on_progress(mut self, tell: impl Fn(&str) + Send + Sync + 'static) -> Self {
         self.plan.progress = Some(Arc::new(tell));
         self
+    }
+
+    /// Logs in once, elevates and logs out where that is described, and shows each request: to find out whether the
+    /// description is right.
+    ///
+    /// # Errors
+    ///
+    /// The description is incomplete. A login that fails is no error: the rehearsal says where it stopped, and why.
+    pub async fn rehearse(self) -> Result<Rehearsal, AuditError> {
+        super::rehearsal::run(self.transport, self.plan).await
     }
 
     /// Runs every check that the description allows.
@@ -238,6 +275,7 @@ impl FixationAudit {
         let scene = Scene::rehearse(self.transport, self.plan).await?;
         let mut recorder = Recorder::new(&scene);
         super::checks::run(&scene, &mut recorder).await;
+        scene.leave().await;
         Ok(recorder.finish())
     }
 }

@@ -1,4 +1,5 @@
 use std::fmt;
+use std::time::Duration;
 
 use super::transport::TransportError;
 
@@ -18,6 +19,10 @@ pub enum AuditError {
     RequestsSpent(usize),
     /// The audit has used up its time.
     TimeUp,
+    /// The application goes on asking for a pause, or for one that the time limit does not allow.
+    Throttled(Duration),
+    /// Logins that worked before fail one after the other: the account may be locked.
+    LockedOut,
 }
 
 impl AuditError {
@@ -25,7 +30,11 @@ impl AuditError {
     pub(super) fn is_final(&self) -> bool {
         matches!(
             self,
-            Self::RequestsSpent(_) | Self::TimeUp | Self::Config(_)
+            Self::RequestsSpent(_)
+                | Self::TimeUp
+                | Self::Config(_)
+                | Self::Throttled(_)
+                | Self::LockedOut
         )
     }
 }
@@ -39,6 +48,14 @@ impl fmt::Display for AuditError {
             Self::Transport(error) => write!(f, "no answer: {error}"),
             Self::RequestsSpent(most) => write!(f, "the limit of {most} requests is reached"),
             Self::TimeUp => f.write_str("the time limit is reached"),
+            Self::Throttled(pause) => write!(
+                f,
+                "the application asks for a pause of {} s; send more slowly, or allow more time",
+                pause.as_secs_f32()
+            ),
+            Self::LockedOut => f.write_str(
+                "logins that worked before fail one after the other; the account may be locked, and no more are tried",
+            ),
         }
     }
 }

@@ -1,8 +1,8 @@
-//! `application/x-www-form-urlencoded`, the URL standard's percent-encode set for forms.
+//! `application/x-www-form-urlencoded`, the URL standard's percent-encode set for forms, and `multipart/form-data`.
 
 use std::fmt::Write as _;
 
-use super::script::{Variables, substitute};
+use super::script::{Part, Variables, substitute};
 
 pub(super) fn encode(fields: &[(String, String)], variables: &Variables) -> String {
     let pairs = fields.iter().map(|(name, value)| {
@@ -24,6 +24,46 @@ pub(super) fn with_query(
     format!("{target}{glue}{}", encode(query, variables))
 }
 
+/// The body and its boundary.
+pub(super) fn multipart(parts: &[Part], variables: &Variables, boundary: &str) -> String {
+    let mut out = String::new();
+    for part in parts {
+        let quoted = |text: &str| {
+            text.replace('"', "%22")
+                .replace('\r', "%0D")
+                .replace('\n', "%0A")
+        };
+        let name = quoted(&substitute(&part.name, variables));
+        let _ = write!(
+            out,
+            "--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\""
+        );
+        if let Some((file, media_type)) = &part.file {
+            let (file, media_type) = (quoted(file), quoted(media_type));
+            let _ = write!(out, "; filename=\"{file}\"\r\nContent-Type: {media_type}");
+        }
+        let _ = write!(out, "\r\n\r\n{}\r\n", substitute(&part.value, variables));
+    }
+    let _ = write!(out, "--{boundary}--\r\n");
+    out
+}
+
+/// Undoes percent-encoding; what is none stays.
+pub(super) fn decode(text: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let [first, after @ ..] = rest {
+        let digits = after.get(..2).filter(|_| *first == b'%');
+        let byte = digits
+            .and_then(|digits| std::str::from_utf8(digits).ok())
+            .filter(|digits| digits.bytes().all(|b| b.is_ascii_hexdigit()))
+            .and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        out.push(byte.unwrap_or(*first));
+        rest = if byte.is_some() { &after[2..] } else { after };
+    }
+    out
+}
+
 pub(super) fn encoded(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {
@@ -42,7 +82,7 @@ pub(super) fn encoded(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Variables, encode, with_query};
+    use super::{Part, Variables, decode, encode, multipart, with_query};
 
     #[test]
     fn fields_are_escaped_after_they_are_filled() {
@@ -53,5 +93,25 @@ mod tests {
             with_query("/a?b", &fields, &variables),
             "/a?b&x+y=a%26b%3Dc+%C3%A9"
         );
+    }
+
+    #[test]
+    fn percent_encoding_is_undone_where_there_is_any() {
+        assert_eq!(decode(b"a%3Db%2g%"), b"a=b%2g%");
+    }
+
+    #[test]
+    fn parts_are_delimited_and_names_cannot_break_out() {
+        let variables = Variables::from([("p".to_owned(), "x".to_owned())]);
+        let part = |file: Option<(&str, &str)>| Part {
+            name: "a\"\r\nb".to_owned(),
+            value: "{p}".to_owned(),
+            file: file.map(|(name, kind)| (name.to_owned(), kind.to_owned())),
+        };
+        let parts = [part(None), part(Some(("f.txt", "text/plain")))];
+        let expected = "--B\r\nContent-Disposition: form-data; name=\"a%22%0D%0Ab\"\r\n\r\nx\r\n\
+                        --B\r\nContent-Disposition: form-data; name=\"a%22%0D%0Ab\"; filename=\"f.txt\"\r\n\
+                        Content-Type: text/plain\r\n\r\nx\r\n--B--\r\n";
+        assert_eq!(multipart(&parts, &variables, "B"), expected);
     }
 }

@@ -3,8 +3,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::journal::Observer;
 use super::script::{Account, Flow, Probe, Step};
-use super::{Place, Severity};
+use super::{Framework, Place, Severity};
 
 /// What is audited, and how: everything that the user gave.
 pub(super) struct Plan {
@@ -38,7 +39,12 @@ pub(super) struct Plan {
     pub(super) samples: usize,
     pub(super) most_requests: usize,
     pub(super) within: Duration,
+    pub(super) delay: Duration,
+    /// What the application is called in reports.
+    pub(super) name: Option<String>,
+    pub(super) framework: Option<Framework>,
     pub(super) progress: Option<Progress>,
+    pub(super) observer: Option<Observer>,
 }
 
 pub(super) type Progress = Arc<dyn Fn(&str) + Send + Sync>;
@@ -69,7 +75,11 @@ impl Plan {
             samples: 12,
             most_requests: 1_000,
             within: Duration::from_secs(300),
+            delay: Duration::ZERO,
+            name: None,
+            framework: None,
             progress: None,
+            observer: None,
         }
     }
 }

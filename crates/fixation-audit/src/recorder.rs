@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::catalogue::{Id, checks};
 use super::scene::Scene;
-use super::{AuditError, Finding, Outcome, Report, Severity, Verdict};
+use super::{AuditError, Evidence, Finding, Outcome, Report, Severity, Trace, Verdict};
 
 pub(super) struct Recorder<'a> {
     scene: &'a Scene,
@@ -14,7 +14,9 @@ pub(super) struct Recorder<'a> {
 
 /// A finding in the making.
 pub(super) struct Note {
-    finding: Finding,
+    confirmed: bool,
+    sent: String,
+    seen: String,
 }
 
 impl Note {
@@ -29,17 +31,15 @@ impl Note {
     }
 
     fn new(seen: String, confirmed: bool) -> Self {
-        let finding = Finding {
-            severity: Severity::Low,
+        Self {
             confirmed,
             sent: String::new(),
             seen,
-        };
-        Self { finding }
+        }
     }
 
     pub(super) fn sent(mut self, sent: impl Into<String>) -> Self {
-        self.finding.sent = sent.into();
+        self.sent = sent.into();
         self
     }
 }
@@ -66,18 +66,29 @@ impl<'a> Recorder<'a> {
     /// A finding less severe than the check's worst.
     pub(super) fn found_as(&mut self, id: Id, severity: Severity, note: Note) {
         let secrets = &self.scene.world.secrets;
-        let Finding {
-            confirmed,
-            sent,
-            seen,
-            ..
-        } = note.finding;
-        let (sent, seen) = (secrets.scrub(&sent), secrets.scrub(&seen));
+        // What was only seen is not shown by the last request.
+        let exchanges = if note.confirmed {
+            self.scene.world.journal.last()
+        } else {
+            Vec::new()
+        };
+        let evidence = Evidence {
+            sent: secrets.scrub(&note.sent),
+            seen: secrets.scrub(&note.seen),
+            // An answer's own words may hold personal data, so a report quotes none.
+            exchanges: exchanges
+                .into_iter()
+                .map(|trace| Trace {
+                    request: secrets.scrub(&trace.request),
+                    answer: secrets.scrub(&trace.answer),
+                    excerpt: None,
+                })
+                .collect(),
+        };
         let finding = Finding {
             severity,
-            confirmed,
-            sent,
-            seen,
+            confirmed: note.confirmed,
+            evidence: vec![evidence],
         };
         let finding = match self.outcomes.remove(&id) {
             Some(Outcome::Found(earlier) | Outcome::Accepted(earlier, _)) => earlier.and(finding),
@@ -139,13 +150,22 @@ impl<'a> Recorder<'a> {
         let scene = self.scene;
         Report {
             target: scene.world.base.origin(),
-            session: scene
-                .cookies
+            notes: scene
+                .notes
                 .iter()
-                .map(|name| String::from_utf8_lossy(name).into_owned())
-                .chain(scene.variables.iter().map(|name| format!("{{{name}}}")))
+                .cloned()
+                .chain(scene.world.device_binding().map(ToOwned::to_owned))
                 .collect(),
-            notes: scene.notes.clone(),
+            name: scene
+                .plan
+                .name
+                .clone()
+                .unwrap_or_else(|| scene.world.base.host().to_owned()),
+            framework: scene
+                .plan
+                .framework
+                .or_else(|| scene.world.clues.framework()),
+            session: scene.carriers(),
             took: scene.world.took(),
             requests: scene.world.requests(),
             fail_on: scene.plan.fail_on,

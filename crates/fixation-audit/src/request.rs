@@ -1,62 +1,44 @@
 //! A step as an HTTP request, with what a browser says of itself.
 
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, Method, Request, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, header};
 use serde_json::Value;
 
 use super::browser::{Agent, Initiator, Snapshot};
-use super::script::{Body, Step, Variables, substitute};
-use super::{AuditError, Place, form};
+use super::script::{Body, Step, Variables, fault, substitute};
+use super::{AuditError, Place, chance, form};
 
 /// The origin of a page that has nothing to do with the application.
 const OTHER_SITE: &str = "https://another-site.example";
 
+/// What goes with a step from outside it.
+pub(super) struct Sender<'a> {
+    pub(super) cookie: &'a [u8],
+    pub(super) kept: &'a Snapshot,
+    /// The page on which the user is.
+    pub(super) page: Option<&'a Place>,
+    pub(super) initiator: Initiator,
+}
+
 pub(super) fn of(
     step: &Step,
     place: &Place,
-    cookie: &[u8],
-    kept: &Snapshot,
-    initiator: Initiator,
+    sender: &Sender<'_>,
 ) -> Result<Request<Bytes>, AuditError> {
-    let variables = &kept.variables;
-    let elsewhere = initiator == Initiator::OtherSite;
+    let variables = &sender.kept.variables;
+    let elsewhere = sender.initiator == Initiator::OtherSite;
     let malformed = || AuditError::Config(format!("{} makes no valid request", step.label()));
-    let (content_type, body) = match &step.body {
-        Body::Empty => (None, Vec::new()),
-        Body::Form(fields) => (
-            Some("application/x-www-form-urlencoded"),
-            form::encode(fields, variables).into_bytes(),
-        ),
-        Body::Json(json) => (
-            // A form on another site can send JSON under the name of plain text only.
-            Some(if elsewhere {
-                "text/plain"
-            } else {
-                "application/json"
-            }),
-            filled(json, variables).to_string().into_bytes(),
-        ),
-    };
+    if let Some(fault) = step.texts().iter().find_map(|text| fault(text, variables)) {
+        return Err(AuditError::Config(format!("{}: {fault}", step.label())));
+    }
+    let (content_type, body) = body(&step.body, variables, elsewhere);
     let mut request = Request::builder()
         .method(step.method.clone())
         .uri(place.to_string());
     let headers = request.headers_mut().ok_or_else(malformed)?;
     let text = |text: &str| HeaderValue::from_str(text).map_err(|_| malformed());
     headers.insert(header::HOST, text(&place.authority())?);
-    let agent = match kept.agent {
-        Agent::Usual => "Mozilla/5.0 (fixation-audit)",
-        Agent::Other => "Opera/9.80 (another device; fixation-audit)",
-    };
-    headers.insert(header::USER_AGENT, HeaderValue::from_static(agent));
-    headers.insert(header::ACCEPT, HeaderValue::from_static("*/*"));
-    // What a browser says of a request that a page of the application itself makes.
-    let site = if elsewhere {
-        "cross-site"
-    } else {
-        "same-origin"
-    };
-    headers.insert("sec-fetch-site", HeaderValue::from_static(site));
-    headers.insert("sec-fetch-mode", HeaderValue::from_static("navigate"));
+    introduce(headers, step, sender);
     if step.method != Method::GET && step.method != Method::HEAD {
         let origin = if elsewhere {
             OTHER_SITE.to_owned()
@@ -65,15 +47,19 @@ pub(super) fn of(
         };
         headers.insert(header::ORIGIN, text(&origin)?);
     }
-    if elsewhere {
-        let referer = format!("{OTHER_SITE}/");
+    let referer = if elsewhere {
+        Some(format!("{OTHER_SITE}/"))
+    } else {
+        referer(step, place, sender.page)
+    };
+    if let Some(referer) = referer {
         headers.insert(header::REFERER, text(&referer)?);
     }
     if let Some(content_type) = content_type {
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+        headers.insert(header::CONTENT_TYPE, text(&content_type)?);
     }
-    if !cookie.is_empty() {
-        let value = HeaderValue::from_bytes(cookie).map_err(|_| malformed())?;
+    if !sender.cookie.is_empty() {
+        let value = HeaderValue::from_bytes(sender.cookie).map_err(|_| malformed())?;
         headers.insert(header::COOKIE, value);
     }
     for (name, value) in &step.headers {
@@ -81,6 +67,73 @@ pub(super) fn of(
         headers.insert(name, text(&substitute(value, variables))?);
     }
     request.body(body.into()).map_err(|_| malformed())
+}
+
+/// What a browser says of itself, and of where the request comes from.
+fn introduce(headers: &mut HeaderMap, step: &Step, sender: &Sender<'_>) {
+    let mut say = |name, value| headers.insert(name, HeaderValue::from_static(value));
+    let agent = match sender.kept.agent {
+        Agent::Usual => "Mozilla/5.0 (fixation-audit)",
+        Agent::Other => "Opera/9.80 (another device; fixation-audit)",
+    };
+    let (site, elsewhere) = match sender.initiator {
+        Initiator::Application => ("same-origin", false),
+        Initiator::OtherSite => ("cross-site", true),
+    };
+    say(header::USER_AGENT, agent);
+    say(header::ACCEPT, "*/*");
+    let is_script = matches!(step.body, Body::Json(_)) && !elsewhere;
+    let (mode, to) = if is_script {
+        ("cors", "empty")
+    } else {
+        ("navigate", "document")
+    };
+    say(HeaderName::from_static("sec-fetch-site"), site);
+    say(HeaderName::from_static("sec-fetch-mode"), mode);
+    say(HeaderName::from_static("sec-fetch-dest"), to);
+}
+
+/// The page that the request comes from, under the policy that browsers have by default: whole on the same origin, the
+/// origin alone for another one, nothing from HTTPS to HTTP. A submission comes from some page, its own at worst.
+fn referer(step: &Step, place: &Place, page: Option<&Place>) -> Option<String> {
+    let submits = step.method != Method::GET && step.method != Method::HEAD;
+    let page = page.or(Some(place).filter(|_| submits))?;
+    if page.origin() == place.origin() {
+        return Some(page.to_string());
+    }
+    let leaves_https = page.scheme() == "https" && place.scheme() == "http";
+    (!leaves_https).then(|| format!("{}/", page.origin()))
+}
+
+fn body(body: &Body, variables: &Variables, elsewhere: bool) -> (Option<String>, Vec<u8>) {
+    match body {
+        Body::Empty => (None, Vec::new()),
+        Body::Form(fields) => (
+            Some("application/x-www-form-urlencoded".to_owned()),
+            form::encode(fields, variables).into_bytes(),
+        ),
+        Body::Json(json) => (
+            // A form on another site can send JSON under the name of plain text only.
+            Some(
+                if elsewhere {
+                    "text/plain"
+                } else {
+                    "application/json"
+                }
+                .to_owned(),
+            ),
+            filled(json, variables).to_string().into_bytes(),
+        ),
+        Body::Multipart(parts) => {
+            let boundary = format!(
+                "fixation-audit-{:032x}",
+                u128::from_ne_bytes(chance::bytes())
+            );
+            let body = form::multipart(parts, variables, &boundary).into_bytes();
+            let content_type = format!("multipart/form-data; boundary={boundary}");
+            (Some(content_type), body)
+        }
+    }
 }
 
 fn filled(json: &Value, variables: &Variables) -> Value {
@@ -92,5 +145,38 @@ fn filled(json: &Value, variables: &Variables) -> Value {
             .map(|(key, value)| (key.clone(), filled(value, variables)))
             .collect(),
         other => other.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Place, Step, referer};
+
+    #[track_caller]
+    fn check(step: &Step, to: &str, from: Option<&str>, expected: Option<&str>) {
+        let page = from.map(|url| Place::parse(url).unwrap());
+        let to = Place::parse(to).unwrap();
+        assert_eq!(referer(step, &to, page.as_ref()).as_deref(), expected);
+    }
+
+    #[test]
+    fn the_referer_is_what_browsers_send() {
+        let (get, post) = (Step::get("/"), Step::post("/"));
+        let at = "https://a.test/login";
+        check(&get, at, None, None);
+        check(&post, at, None, Some(at));
+        check(
+            &post,
+            at,
+            Some("https://a.test/in?next=x"),
+            Some("https://a.test/in?next=x"),
+        );
+        check(
+            &get,
+            at,
+            Some("https://b.test/page"),
+            Some("https://b.test/"),
+        );
+        check(&get, "http://a.test/", Some("https://a.test/x"), None);
     }
 }

@@ -114,14 +114,9 @@ async fn was_ignored(
     if !uses_password(scene) || right.iter().any(sets_cookie) {
         return Ok(false);
     }
-    let Account {
-        username, shown_as, ..
-    } = scene.plan.accounts[0].clone();
-    let password = "fixation-audit-wrong".to_owned();
     let account = Account {
-        username,
-        password,
-        shown_as,
+        password: "fixation-audit-wrong".to_owned(),
+        ..scene.plan.accounts[0].clone()
     };
     let browser = scene.from(before);
     if !allowed(scene.login.run(&browser, &account).await)? {
@@ -136,18 +131,12 @@ async fn was_ignored(
 
 /// A login that sends no password (a test route, a closure) answers the same to any.
 fn uses_password(scene: &Scene) -> bool {
-    use super::super::script::Body;
-    scene.login.steps().iter().any(|step| {
-        let in_pairs =
-            |pairs: &[(String, String)]| pairs.iter().any(|(_, v)| v.contains("{password}"));
-        in_pairs(&step.query)
-            || in_pairs(&step.headers)
-            || match &step.body {
-                Body::Form(fields) => in_pairs(fields),
-                Body::Json(json) => json.to_string().contains("{password}"),
-                Body::Empty => false,
-            }
-    })
+    let uses = |text: &String| text.contains("{password}") || text.contains("{basic}");
+    scene
+        .login
+        .steps()
+        .iter()
+        .any(|step| step.texts().iter().any(uses))
 }
 
 async fn other_user(scene: &Scene, recorder: &mut Recorder<'_>) -> Result<(), AuditError> {

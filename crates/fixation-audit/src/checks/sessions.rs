@@ -70,7 +70,14 @@ async fn end_others(
         );
         return Ok(());
     }
-    if let Err(reason) = scene.perform(flow, &user).await? {
+    let trail = match scene.perform(flow, &user).await? {
+        Ok(trail) => trail,
+        Err(reason) => {
+            recorder.not_judged(Id::OthersNotEnded, reason);
+            return Ok(());
+        }
+    };
+    if let Some(reason) = scene.did_nothing(flow, &user, &trail).await? {
         recorder.not_judged(Id::OthersNotEnded, reason);
     } else if scene.reaches(&other, 0).await? {
         let sent = "logged in with two browsers, and ended the other sessions from the second";
@@ -107,14 +114,17 @@ async fn change_password(
         ..account.clone()
     };
     // Whether it happened is for the login to say, and not for the answer.
-    if !scene.logs_in(&changed).await? {
+    let logs_in = scene.logs_in(&changed).await;
+    if matches!(logs_in, Ok(false)) {
         let reason = "the change did not happen: the new password does not log in";
         recorder.not_judged(Id::PasswordChange, reason);
         return Ok(());
     }
-    let alive = scene.reaches(&other, 0).await?;
+    let alive = scene.reaches(&other, 0).await;
+    // Whatever went wrong since: the account gets its password back first.
     back(scene, flow, &changed, &account).await?;
-    if alive {
+    logs_in?;
+    if alive? {
         let sent = "logged in with two browsers, and changed the password from the second";
         let note = Note::confirmed("the first is still logged in").sent(sent);
         recorder.found(Id::PasswordChange, note);
@@ -122,21 +132,33 @@ async fn change_password(
     Ok(())
 }
 
-/// Changes the password back.
+/// Changes the password back. Whatever keeps that from working, the user has to know what is left.
 async fn back(
     scene: &Scene,
     flow: &Flow,
     changed: &Account,
     account: &Account,
 ) -> Result<(), AuditError> {
+    let why = match try_back(scene, flow, changed, account).await {
+        Ok(true) => return Ok(()),
+        Ok(false) => "the old password does not log in".to_owned(),
+        Err(error) => error.to_string(),
+    };
+    Err(AuditError::Config(format!(
+        "the audit changed the first account's password and could not change it back ({why}): \
+         set it anew before the next audit"
+    )))
+}
+
+async fn try_back(
+    scene: &Scene,
+    flow: &Flow,
+    changed: &Account,
+    account: &Account,
+) -> Result<bool, AuditError> {
     let user = scene.fresh();
     scene.login.run(&user, changed).await?;
     user.remember("new_password", account.password.clone());
     flow.run(&user, changed).await?;
-    if scene.logs_in(account).await? {
-        return Ok(());
-    }
-    let what = "the audit changed the first account's password and could not change it back: \
-        set it anew before the next audit";
-    Err(AuditError::Config(what.to_owned()))
+    scene.logs_in(account).await
 }

@@ -1,7 +1,7 @@
 //! The cookie-date algorithm of RFC 6265bis, section 5.1.1.
 
 /// Seconds since the Unix epoch, or nothing where the text is no date.
-pub(super) fn parse(text: &str) -> Option<i64> {
+pub(in super::super) fn parse(text: &str) -> Option<i64> {
     let (mut time, mut day, mut month, mut year) = (None, None, None, None);
     for token in text.split(is_delimiter).filter(|token| !token.is_empty()) {
         if time.is_none()

@@ -16,6 +16,7 @@ mod tests;
 pub use place::Place;
 pub use store::{CookieJar, StoredCookie};
 
+pub(super) use date::parse as date;
 pub(super) use parse::SetCookie;
 pub(super) use store::read;
 

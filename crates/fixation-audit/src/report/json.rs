@@ -1,15 +1,18 @@
-//! The report as one JSON document.
+//! The report as one JSON document, after `docs/report.schema.json`.
 
 use serde_json::{Value, json};
 
-use super::{Finding, Outcome, Report, Verdict, counts};
+use super::{Evidence, Finding, Outcome, Report, Verdict, counts};
 
 pub(super) fn write(report: &Report) -> String {
     let [found, accepted, passed, not_judged] = counts(report);
     let document = json!({
+        "schema_version": 1,
         "tool": "fixation-audit",
         "version": env!("CARGO_PKG_VERSION"),
         "target": report.target,
+        "name": report.name,
+        "framework": report.framework.map(super::Framework::name),
         "session": report.session,
         "notes": report.notes,
         "complete": report.is_complete(),
@@ -19,21 +22,25 @@ pub(super) fn write(report: &Report) -> String {
         "requests": report.requests,
         "seconds": (report.took.as_secs_f64() * 1_000.0).round() / 1_000.0,
         "counts": {"found": found, "accepted": accepted, "passed": passed, "not_judged": not_judged},
-        "checks": report.verdicts.iter().map(verdict).collect::<Vec<_>>(),
+        "checks": report.verdicts.iter().map(|of| verdict(of, report)).collect::<Vec<_>>(),
     });
     format!("{document:#}\n")
 }
 
-fn verdict(verdict: &Verdict) -> Value {
+fn verdict(verdict: &Verdict, report: &Report) -> Value {
     let check = verdict.check;
     let mut entry = json!({
         "id": check.id,
         "title": check.title,
+        "at_most": check.severity.name(),
         "cwe": format!("CWE-{}", check.cwe),
         "asvs": check.asvs,
         "wstg": check.wstg,
         "repair": check.repair,
     });
+    if let Some((_, repair)) = report.framework_repair(check) {
+        entry["framework_repair"] = repair.into();
+    }
     match &verdict.outcome {
         Outcome::Passed => entry["outcome"] = "passed".into(),
         Outcome::Found(found) => {
@@ -57,7 +64,17 @@ fn finding(finding: &Finding) -> Value {
     json!({
         "severity": finding.severity.name(),
         "confirmed": finding.confirmed,
-        "sent": finding.sent,
-        "seen": finding.seen,
+        "evidence": finding.evidence.iter().map(pair).collect::<Vec<_>>(),
+    })
+}
+
+fn pair(pair: &Evidence) -> Value {
+    let exchanges = pair.exchanges.iter();
+    let exchanges =
+        exchanges.map(|trace| json!({"request": trace.request, "answer": trace.answer}));
+    json!({
+        "sent": pair.sent,
+        "seen": pair.seen,
+        "exchanges": exchanges.collect::<Vec<_>>(),
     })
 }

@@ -7,7 +7,7 @@ use super::{Outcome, Report};
 pub(super) fn write(report: &Report) -> String {
     let mut cases = String::new();
     let (mut failures, mut skipped) = (0, 0);
-    let target = escape(&report.target);
+    let target = escape(&report.name);
     for verdict in &report.verdicts {
         let check = verdict.check;
         let inner = match &verdict.outcome {
@@ -17,11 +17,11 @@ pub(super) fn write(report: &Report) -> String {
                 format!("<skipped message=\"{}\"/>", escape(reason))
             }
             Outcome::Accepted(finding, reason) => {
-                let text = format!("accepted: {reason}. {}", finding.text(check));
+                let text = format!("accepted: {reason}. {}", finding.text(check, report));
                 format!("<system-out>{}</system-out>", escape(&text))
             }
             Outcome::Found(finding) => {
-                let (severity, text) = (finding.severity, escape(&finding.text(check)));
+                let (severity, text) = (finding.severity, escape(&finding.text(check, report)));
                 if finding.severity < report.fail_on {
                     format!("<system-out>{severity}: {text}</system-out>")
                 } else {

@@ -8,14 +8,16 @@ mod table;
 use std::fmt;
 use std::time::Duration;
 
-use super::{Check, Severity};
+use super::{Check, Framework, Severity, Trace};
 
 /// The result of an audit. It holds no credential, cookie value or token: values are shown as digests under a key that
-/// died with the audit.
+/// died with the audit. What the application's answers say is not quoted.
 #[derive(Clone, Debug)]
 #[must_use = "a report that nobody looks at finds nothing"]
 pub struct Report {
     pub(super) target: String,
+    pub(super) name: String,
+    pub(super) framework: Option<Framework>,
     pub(super) session: Vec<String>,
     /// What else is known of the session, such as that it is bound to the device.
     pub(super) notes: Vec<String>,
@@ -58,10 +60,21 @@ pub struct Finding {
     pub severity: Severity,
     /// Whether it was put to use: an account reached, a cookie sent, that should not have been.
     pub confirmed: bool,
+    /// What shows it, pair by pair.
+    pub evidence: Vec<Evidence>,
+}
+
+/// One thing that the audit did, with what came of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Evidence {
     /// What the audit did.
     pub sent: String,
     /// What came of it.
     pub seen: String,
+    /// The last requests up to there with their answers, the oldest first. None where the weakness was seen and not
+    /// put to use.
+    pub exchanges: Vec<Trace>,
 }
 
 impl Report {
@@ -125,21 +138,42 @@ impl Report {
         }
     }
 
+    /// The framework that the application is written with, as it was named or recognised.
+    #[must_use]
+    pub fn framework(&self) -> Option<Framework> {
+        self.framework
+    }
+
+    /// How to repair what a check found: with the framework's own means where both are known.
+    #[must_use]
+    pub fn repair(&self, check: &Check) -> String {
+        match self.framework_repair(check) {
+            Some((framework, repair)) => format!("{}. In {framework}: {repair}", check.repair),
+            None => check.repair.to_owned(),
+        }
+    }
+
+    fn framework_repair(&self, check: &Check) -> Option<(Framework, &'static str)> {
+        let framework = self.framework?;
+        Some((framework, framework.repair(check.id)?))
+    }
+
     /// A table for people; `colour` adds ANSI colours.
     #[must_use]
     pub fn to_table(&self, colour: bool) -> String {
         table::write(self, colour)
     }
 
-    /// A JSON document, pretty-printed.
+    /// A JSON document, pretty-printed. Its schema is `docs/report.schema.json` of this crate.
     #[must_use]
     pub fn to_json(&self) -> String {
         json::write(self)
     }
 
-    /// A SARIF 2.1.0 log. `location` is the file that findings point to, usually the audit's description.
+    /// A SARIF 2.1.0 log. `location` is the file that findings point to, usually the audit's description: relative to
+    /// the root of the sources, or absolute. Code-scanning services show only findings that have one.
     #[must_use]
-    pub fn to_sarif(&self, location: &str) -> String {
+    pub fn to_sarif(&self, location: Option<&str>) -> String {
         sarif::write(self, location)
     }
 
@@ -156,8 +190,8 @@ impl fmt::Display for Report {
     }
 }
 
-/// The longest that the evidence of several findings of one check may grow.
-const LONGEST_EVIDENCE: usize = 600;
+/// The most that is kept of what shows one finding.
+const MOST_EVIDENCE: usize = 6;
 
 impl Finding {
     /// Two findings of one check as one: as bad as the worse, with the evidence of both.
@@ -167,14 +201,13 @@ impl Finding {
         } else {
             (self, other)
         };
-        let is_new = !worse.seen.contains(&milder.seen) || !worse.sent.contains(&milder.sent);
-        if is_new && worse.seen.len() + worse.sent.len() < LONGEST_EVIDENCE {
-            if !worse.sent.contains(&milder.sent) {
-                worse.sent = format!("{}; {}", worse.sent, milder.sent);
-            }
-            worse.seen = format!("{}; {}", worse.seen, milder.seen);
-        }
         worse.confirmed |= milder.confirmed && worse.severity == milder.severity;
+        for more in milder.evidence {
+            let is_told = |told: &Evidence| told.sent == more.sent && told.seen == more.seen;
+            if worse.evidence.len() < MOST_EVIDENCE && !worse.evidence.iter().any(is_told) {
+                worse.evidence.push(more);
+            }
+        }
         worse
     }
 
@@ -186,12 +219,13 @@ impl Finding {
         }
     }
 
-    fn text(&self, check: &Check) -> String {
-        let (title, certainty) = (check.title, self.certainty());
-        format!(
-            "{title} ({certainty}). Sent: {}. Seen: {}. Repair: {}.",
-            self.sent, self.seen, check.repair
-        )
+    fn text(&self, check: &Check, report: &Report) -> String {
+        let mut text = format!("{} ({}).", check.title, self.certainty());
+        for pair in &self.evidence {
+            text.push_str(&format!(" Sent: {}. Seen: {}.", pair.sent, pair.seen));
+        }
+        text.push_str(&format!(" Repair: {}.", report.repair(check)));
+        text
     }
 }
 
@@ -212,14 +246,17 @@ fn counts(report: &Report) -> [usize; 4] {
 
 #[cfg(test)]
 mod tests {
-    use super::{Finding, Severity};
+    use super::{Evidence, Finding, Severity};
 
     fn finding(severity: Severity, confirmed: bool, seen: &str) -> Finding {
         Finding {
             severity,
             confirmed,
-            sent: "a login".to_owned(),
-            seen: seen.to_owned(),
+            evidence: vec![Evidence {
+                sent: "a login".to_owned(),
+                seen: seen.to_owned(),
+                exchanges: Vec::new(),
+            }],
         }
     }
 
@@ -230,9 +267,10 @@ mod tests {
             let (one, two) = (finding(bad, false, "x"), finding(mild, true, "y"));
             let both = if flipped { two.and(one) } else { one.and(two) };
             assert_eq!((both.severity, both.confirmed), (bad, false));
-            assert_eq!((&*both.sent, &*both.seen), ("a login", "x; y"));
+            let seen: Vec<_> = both.evidence.iter().map(|pair| &*pair.seen).collect();
+            assert_eq!(seen, ["x", "y"]);
         }
         let same = finding(bad, true, "x").and(finding(bad, true, "x"));
-        assert_eq!(same.seen, "x");
+        assert_eq!(same.evidence.len(), 1);
     }
 }

@@ -23,6 +23,9 @@ pub(super) fn write(report: &Report, colour: bool) -> String {
     };
     let _ = writeln!(out, "{} {}", paint("1", "fixation audit of"), report.target);
     let _ = writeln!(out, "the session rides on {session}");
+    if let Some(framework) = report.framework {
+        let _ = writeln!(out, "it looks like {framework}");
+    }
     for note in &report.notes {
         let _ = writeln!(out, "{note}");
     }
@@ -48,12 +51,8 @@ pub(super) fn write(report: &Report, colour: bool) -> String {
     }
     let _ = writeln!(out);
     for (check, finding) in report.findings() {
-        finding_lines(
-            &mut out,
-            check,
-            finding,
-            &paint(shade(finding.severity), check.id),
-        );
+        let id = paint(shade(finding.severity), check.id);
+        finding_lines(&mut out, check, finding, &id, &report.repair(check));
     }
     if let Some(why) = &report.stopped {
         let _ = writeln!(out, "{} {why}\n", paint("1;31", "not complete:"));
@@ -82,13 +81,12 @@ const fn shade(severity: Severity) -> &'static str {
     }
 }
 
-fn finding_lines(out: &mut String, check: &Check, finding: &Finding, id: &str) {
+fn finding_lines(out: &mut String, check: &Check, finding: &Finding, id: &str, repair: &str) {
     let Check {
         title,
         cwe,
         asvs,
         wstg,
-        repair,
         ..
     } = check;
     let severity = finding.severity;
@@ -98,13 +96,22 @@ fn finding_lines(out: &mut String, check: &Check, finding: &Finding, id: &str) {
         "  {severity}, {}; CWE-{cwe}, ASVS 5.0 {asvs}, WSTG {wstg}",
         finding.certainty()
     );
-    for (label, text) in [
-        ("sent", finding.sent.as_str()),
-        ("seen", &finding.seen),
-        ("repair", repair),
-    ] {
+    let mut line = |label: &str, text: &str| {
         let _ = writeln!(out, "  {label:<7} {}", wrapped(text));
+    };
+    let mut told = "";
+    for pair in &finding.evidence {
+        // What was done is said once where several things came of it.
+        if pair.sent != told {
+            line("sent", &pair.sent);
+            told = &pair.sent;
+        }
+        line("seen", &pair.seen);
+        if let Some(last) = pair.exchanges.last() {
+            line("", &format!("{} → {}", last.request, last.answer));
+        }
     }
+    line("repair", repair);
     let _ = writeln!(out);
 }
 

@@ -45,6 +45,23 @@ impl Scene {
         Ok(Ok(trail))
     }
 
+    /// Why a step that was answered with success is not taken for done: an error in its JSON, or the same answer from a
+    /// path that does not exist.
+    pub(in super::super) async fn did_nothing(
+        &self,
+        flow: &Flow,
+        browser: &Browser,
+        trail: &[Exchange],
+    ) -> Result<Option<String>, AuditError> {
+        let last = last_word(trail);
+        if let Some(error) = trail.last().and_then(|last| told_error(&last.answer)) {
+            return Ok(Some(format!("it did nothing: {last} with {error}")));
+        }
+        let nothing = self.answers_anything(flow, browser, trail).await?;
+        Ok(nothing
+            .then(|| format!("it did nothing: {last}, and so does a path that does not exist")))
+    }
+
     fn removes_session(&self, trail: &[Exchange]) -> bool {
         trail
             .iter()

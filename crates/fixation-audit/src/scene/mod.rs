@@ -5,6 +5,7 @@ mod leave;
 mod nature;
 mod rehearsal;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::browser::{Agent, Exchange, Snapshot};
@@ -27,12 +28,12 @@ pub(super) struct Scene {
     /// Names of picked values that the probe sends: the session of an application that uses bearer tokens.
     pub(super) variables: Vec<String>,
     pub(super) notes: Vec<String>,
-    marks: Vec<Mark>,
+    pub(super) marks: Vec<Mark>,
 }
 
 /// How the probe's answer shows one account.
 #[derive(Clone, PartialEq, Eq)]
-enum Mark {
+pub(super) enum Mark {
     Exactly(String),
     Contains(String),
     Anybody,
@@ -98,7 +99,11 @@ impl Scene {
         browser: &Browser,
         account: usize,
     ) -> Result<(), AuditError> {
-        if self.try_login(browser, account).await? {
+        let worked = self.try_login(browser, account).await?;
+        if self.world.locked_out(worked) {
+            return Err(AuditError::LockedOut);
+        }
+        if worked {
             return Ok(());
         }
         let what = "a login that worked before does not any more";
@@ -124,6 +129,26 @@ impl Scene {
             return Ok(false);
         }
         Ok(self.shows(browser.who(&self.probe).await?.as_deref(), account))
+    }
+
+    /// Logs out wherever somebody logged in and the session is still there, as far as the limits allow.
+    pub(super) async fn leave(&self) {
+        let Some(logout) = &self.plan.logout else {
+            return;
+        };
+        let mut seen = BTreeSet::new();
+        for used in self.world.users() {
+            let browser = Browser::again(Arc::clone(&self.world), used);
+            let ids = self.identifiers(&browser.snapshot());
+            let values: Vec<_> = ids.into_iter().map(|id| id.value).collect();
+            if values.is_empty() || !seen.insert(values) {
+                continue;
+            }
+            let left = logout.run(&browser, &self.plan.accounts[0]).await;
+            if left.is_err_and(|error| error.is_final()) {
+                return;
+            }
+        }
     }
 
     /// Runs a flow and hands out what was exchanged, or why it is not taken for done.
@@ -280,6 +305,15 @@ impl Scene {
                     && !cookie.is_removal
             })
         })
+    }
+
+    /// Names of what the session rides on, for reports.
+    pub(super) fn carriers(&self) -> Vec<String> {
+        let cookies = self.cookies.iter();
+        cookies
+            .map(|name| String::from_utf8_lossy(name).into_owned())
+            .chain(self.variables.iter().map(|name| format!("{{{name}}}")))
+            .collect()
     }
 
     /// An identifier for the report: its name and a digest.

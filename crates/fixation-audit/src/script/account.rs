@@ -1,15 +1,17 @@
 use std::fmt;
 
-use super::Variables;
+use super::{TOTP, Variables};
 
 /// A user of the audited application that the audit may log in as.
 ///
-/// Steps refer to it as `{username}` and `{password}`. Neither appears in a report.
+/// Steps refer to it as `{username}`, `{password}`, `{basic}` (both, as HTTP's Basic scheme encodes them) and `{totp}`.
+/// None of them appears in a report.
 #[derive(Clone)]
 pub struct Account {
     pub(in super::super) username: String,
     pub(in super::super) password: String,
     pub(in super::super) shown_as: Option<String>,
+    pub(in super::super) totp: Option<String>,
 }
 
 impl Account {
@@ -20,6 +22,7 @@ impl Account {
             username: username.into(),
             password: password.into(),
             shown_as: None,
+            totp: None,
         }
     }
 
@@ -27,6 +30,16 @@ impl Account {
     #[must_use]
     pub fn shown_as(mut self, text: impl Into<String>) -> Self {
         self.shown_as = Some(text.into());
+        self
+    }
+
+    /// The secret of the account's authenticator app: base32, or an `otpauth://totp/…` address. `{totp}` in a step is
+    /// the code of the moment (RFC 6238).
+    ///
+    /// A secret that cannot be read is reported when the audit is run.
+    #[must_use]
+    pub fn totp(mut self, secret: impl Into<String>) -> Self {
+        self.totp = Some(secret.into());
         self
     }
 
@@ -47,10 +60,14 @@ impl Account {
     }
 
     pub(in super::super) fn variables(&self) -> Variables {
-        Variables::from([
+        let mut variables = Variables::from([
             ("username".to_owned(), self.username.clone()),
             ("password".to_owned(), self.password.clone()),
-        ])
+        ]);
+        if let Some(secret) = &self.totp {
+            variables.insert(TOTP.to_owned(), secret.clone());
+        }
+        variables
     }
 }
 

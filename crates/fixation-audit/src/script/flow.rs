@@ -39,7 +39,7 @@ impl Flow {
         browser: &Browser,
         account: &Account,
     ) -> Result<(), AuditError> {
-        browser.know(account.variables());
+        browser.act_as(account);
         match &self.0 {
             Kind::Steps(steps) => {
                 for step in steps {

@@ -94,6 +94,27 @@ impl Probe {
         matches!(self.rule, Rule::Json(_) | Rule::By(_))
     }
 
+    /// What the rule misses in this answer.
+    pub(in super::super) fn mismatch(&self, answer: &Answer) -> String {
+        match &self.rule {
+            Rule::Status(status) => format!("its status is not {status}"),
+            Rule::Text(text) => format!("it is no success that contains “{text}”"),
+            Rule::Json(pointer) | Rule::JsonIs(pointer, _) => match answer.json() {
+                None => "it is not JSON".to_owned(),
+                Some(json) if json.pointer(pointer).is_none() => {
+                    format!("its JSON has nothing at {pointer}")
+                }
+                Some(_) => format!("its JSON at {pointer} does not show anybody"),
+            },
+            Rule::By(_) => "the closure names nobody".to_owned(),
+        }
+    }
+
+    /// Whether it sends something that a step picked, such as a token.
+    pub(in super::super) fn sends_variables(&self) -> bool {
+        self.step.texts().iter().any(|text| text.contains('{'))
+    }
+
     /// The same rule for the answer to another step.
     pub(in super::super) fn asking(&self, step: Step) -> Self {
         Self {

@@ -5,8 +5,9 @@ use serde_json::Value;
 
 use super::Pick;
 
-/// One request. `{name}` in its texts stands for a variable: `{username}` and `{password}` of the account that acts,
-/// and whatever earlier steps picked.
+/// One request. `{name}` in its texts stands for a variable: `{username}`, `{password}`, `{basic}` and `{totp}` of the
+/// account that acts, and whatever earlier steps picked. `{totp:X}` is the code of the moment for the authenticator
+/// secret in the variable X, or for X itself where it is one.
 ///
 /// # Examples
 ///
@@ -39,6 +40,16 @@ pub(in super::super) enum Body {
     Empty,
     Form(Vec<(String, String)>),
     Json(Value),
+    Multipart(Vec<Part>),
+}
+
+/// A field of a `multipart/form-data` body, or a file.
+#[derive(Clone)]
+pub(in super::super) struct Part {
+    pub(in super::super) name: String,
+    pub(in super::super) value: String,
+    /// File name and media type.
+    pub(in super::super) file: Option<(String, String)>,
 }
 
 impl Step {
@@ -83,13 +94,48 @@ impl Step {
         self
     }
 
-    /// Adds a field to an `application/x-www-form-urlencoded` body. A JSON body set before gives way to the form.
+    /// Adds a field to an `application/x-www-form-urlencoded` body. A name may come more than once. A body of another
+    /// kind that was set before gives way to the form.
     #[must_use]
     pub fn field(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         let pair = (name.into(), value.into());
         match &mut self.body {
             Body::Form(fields) => fields.push(pair),
-            Body::Empty | Body::Json(_) => self.body = Body::Form(vec![pair]),
+            Body::Empty | Body::Json(_) | Body::Multipart(_) => self.body = Body::Form(vec![pair]),
+        }
+        self
+    }
+
+    /// Adds a field to a `multipart/form-data` body. A body of another kind that was set before gives way to it.
+    #[must_use]
+    pub fn part(self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.with_part(Part {
+            name: name.into(),
+            value: value.into(),
+            file: None,
+        })
+    }
+
+    /// Adds a file to a `multipart/form-data` body.
+    #[must_use]
+    pub fn file(
+        self,
+        name: impl Into<String>,
+        file_name: impl Into<String>,
+        media_type: impl Into<String>,
+        contents: impl Into<String>,
+    ) -> Self {
+        self.with_part(Part {
+            name: name.into(),
+            value: contents.into(),
+            file: Some((file_name.into(), media_type.into())),
+        })
+    }
+
+    fn with_part(mut self, part: Part) -> Self {
+        match &mut self.body {
+            Body::Multipart(parts) => parts.push(part),
+            Body::Empty | Body::Json(_) | Body::Form(_) => self.body = Body::Multipart(vec![part]),
         }
         self
     }
@@ -120,6 +166,20 @@ impl Step {
     pub fn expecting_text(mut self, text: impl Into<String>) -> Self {
         self.text = Some(text.into());
         self
+    }
+
+    /// Every text in which `{name}` counts.
+    pub(in super::super) fn texts(&self) -> Vec<String> {
+        let pairs = self.query.iter().chain(&self.headers);
+        let mut texts: Vec<_> = pairs.map(|(_, value)| value.clone()).collect();
+        texts.push(self.target.clone());
+        match &self.body {
+            Body::Empty => {}
+            Body::Form(fields) => texts.extend(fields.iter().map(|(_, value)| value.clone())),
+            Body::Json(json) => texts.push(json.to_string()),
+            Body::Multipart(parts) => texts.extend(parts.iter().map(|part| part.value.clone())),
+        }
+        texts
     }
 
     /// Method and path, for reports.

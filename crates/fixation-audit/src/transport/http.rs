@@ -11,11 +11,12 @@ use hyper_util::rt::TokioExecutor;
 use rustls::crypto::ring;
 
 use super::super::{BoxFuture, Place};
-use super::{RequestBody, Transport, TransportError, collect};
+use super::{RequestBody, Transport, TransportError, Trust, collect, trust};
 
 /// Sends requests over HTTP or HTTPS, to hosts that were named and to no other.
 ///
-/// Certificates are checked against the system's roots; `SSL_CERT_FILE` names others.
+/// Certificates are checked against the system's roots, or as a [`Trust`] says.
+#[derive(Clone)]
 pub struct HttpTransport {
     client: Client<HttpsConnector<HttpConnector>, RequestBody>,
     authorities: BTreeSet<(String, String)>,
@@ -32,10 +33,39 @@ impl HttpTransport {
         places: impl IntoIterator<Item = &'a Place>,
         patience: Duration,
     ) -> Result<Self, TransportError> {
-        let connector = HttpsConnectorBuilder::new()
-            // Named, since an application's other crates may bring a second provider.
-            .with_provider_and_native_roots(ring::default_provider())
-            .map_err(|error| TransportError::new(format_args!("no root certificates: {error}")))?
+        Self::trusting(places, patience, &Trust::System)
+    }
+
+    /// As [`new`](Self::new), with other certificates than the system's.
+    ///
+    /// # Errors
+    ///
+    /// The system has no usable root certificates, the file holds none, or any certificate was to be believed of a
+    /// place that is not on this machine.
+    pub fn trusting<'a>(
+        places: impl IntoIterator<Item = &'a Place>,
+        patience: Duration,
+        trust: &Trust,
+    ) -> Result<Self, TransportError> {
+        let places: Vec<_> = places.into_iter().collect();
+        let far = places.iter().find(|place| !place.is_loopback());
+        if let (Trust::Anything, Some(far)) = (trust, far) {
+            return Err(TransportError::new(format_args!(
+                "{} is not on this machine, so its certificate has to be checked: name it",
+                far.origin()
+            )));
+        }
+        let builder = HttpsConnectorBuilder::new();
+        let builder = match trust::config(trust)? {
+            Some(config) => builder.with_tls_config(config),
+            None => builder
+                // Named, since an application's other crates may bring a second provider.
+                .with_provider_and_native_roots(ring::default_provider())
+                .map_err(|error| {
+                    TransportError::new(format_args!("no root certificates: {error}"))
+                })?,
+        };
+        let connector = builder
             .https_or_http()
             .enable_http1()
             .wrap_connector(at_once());
@@ -84,6 +114,10 @@ impl Transport for HttpTransport {
         })
     }
 
+    fn wait(&self, time: Duration) -> BoxFuture<()> {
+        Box::pin(tokio::time::sleep(time))
+    }
+
     fn settle(&self) -> BoxFuture<()> {
         Box::pin(tokio::time::sleep(Duration::from_millis(100)))
     }
@@ -105,6 +139,9 @@ fn causes(error: &(dyn Error + 'static)) -> TransportError {
         text.push_str(": ");
         text.push_str(&cause.to_string());
         next = cause.source();
+    }
+    if text.contains("invalid peer certificate") {
+        text.push_str("; a certificate of your own can be named (--ca-file)");
     }
     TransportError::new(text)
 }

@@ -3,9 +3,12 @@
 #[cfg(feature = "http-client")]
 mod http;
 mod in_process;
+#[cfg(feature = "http-client")]
+mod trust;
 
 use std::fmt;
 use std::pin::pin;
+use std::time::Duration;
 
 use ::http::{Request, Response};
 use bytes::{Buf, Bytes};
@@ -16,6 +19,8 @@ use super::BoxFuture;
 #[cfg(feature = "http-client")]
 pub use self::http::HttpTransport;
 pub use in_process::{InProcess, RequestBody};
+#[cfg(feature = "http-client")]
+pub use trust::Trust;
 
 /// The largest body that is read, 1 MiB; the rest is cut off.
 const LARGEST_BODY: usize = 1 << 20;
@@ -28,6 +33,14 @@ pub trait Transport: Send + Sync {
     ///
     /// The application could not be reached, did not answer in time, or the body broke off.
     fn send(&self, request: Request<Bytes>) -> BoxFuture<Result<Response<Bytes>, TransportError>>;
+
+    /// Waits for this long between requests.
+    fn wait(&self, time: Duration) -> BoxFuture<()> {
+        // A thread that sleeps: a runtime without a clock can wait too, and a paused clock does not skip the wait.
+        Box::pin(async move {
+            let _ = tokio::task::spawn_blocking(move || std::thread::sleep(time)).await;
+        })
+    }
 
     /// Waits until a request that was just sent can be taken to be under way in the application.
     fn settle(&self) -> BoxFuture<()>;

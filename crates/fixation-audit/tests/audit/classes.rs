@@ -84,6 +84,7 @@ async fn what_is_found_in_each_site_is_what_is_wrong_with_it() {
         assert!(report.is_complete(), "{}: {report}", truth.name);
         score.add(&truth, &report);
     }
+    score.save("site");
     score.assert_exact();
 }
 
@@ -139,6 +140,20 @@ async fn a_mistyped_logout_of_a_bearer_token_is_told_by_a_path_that_does_not_exi
     let report = described(site, behaviour).logout(own).run().await.unwrap();
     report.assert_clean();
     let told = reason(&report, "old-id-alive-after-logout");
+    assert!(
+        told.contains("so does a path that does not exist"),
+        "{told}"
+    );
+}
+
+#[tokio::test]
+async fn a_mistyped_way_to_end_the_others_is_told_too() {
+    let behaviour = Behaviour::default();
+    let site = app(behaviour).layer(from_fn(one_page));
+    let audit = described(site, behaviour).end_others(Step::post("/end-them"));
+    let report = audit.run().await.unwrap();
+    report.assert_clean();
+    let told = reason(&report, "other-sessions-not-ended");
     assert!(
         told.contains("so does a path that does not exist"),
         "{told}"

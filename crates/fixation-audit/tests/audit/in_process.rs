@@ -65,6 +65,7 @@ async fn what_is_found_in_each_server_is_what_is_wrong_with_it() {
         );
         score.add(&server.truth, &report);
     }
+    score.save("rust");
     score.assert_exact();
 }
 
@@ -227,7 +228,7 @@ async fn debug_and_reports_hide_credentials_and_tokens() {
     assert!(report.findings().count() > 5);
     for text in [
         report.to_json(),
-        report.to_sarif("x"),
+        report.to_sarif(Some("x")),
         report.to_junit(),
         report.to_string(),
     ] {

@@ -3,8 +3,10 @@
 mod arguments;
 mod assemble;
 mod description;
+mod discovery;
 mod openapi;
 mod output;
+mod place_of_findings;
 mod run;
 
 use std::process::ExitCode;

@@ -36,7 +36,7 @@ impl Document {
             if parameter["in"] == "query"
                 && let Some(value) = self.value(name, schema, required, 0)?
             {
-                step.query.insert(name.to_owned(), plain(&value));
+                step.query.insert(name.to_owned(), plain(&value).into());
             }
         }
         let body = self.resolved(&operation["requestBody"])?;
@@ -45,15 +45,17 @@ impl Document {
                 .ok()
         };
         if let Some(schema) = content("application/x-www-form-urlencoded") {
-            let given = given
-                .form
-                .iter()
-                .map(|(name, value)| (name.clone(), value.clone().into()));
+            let given = given.form.iter().map(|(name, values)| {
+                let values = values.clone().into_vec();
+                (name.clone(), values.join(",").into())
+            });
             for (name, value) in self.fields(schema, &given.collect(), 0)? {
-                step.form.insert(name, plain(&value));
+                step.form.insert(name, plain(&value).into());
             }
         } else if let Some(schema) = content("application/json") {
-            step.json = Some(self.fields(schema, &given.json.clone().unwrap_or_default(), 0)?);
+            let given = given.json.as_ref().and_then(Value::as_object);
+            let given = given.cloned().unwrap_or_default();
+            step.json = Some(Value::Object(self.fields(schema, &given, 0)?));
         } else if !body.is_null() && body["required"] == true {
             return Err(format!("the operation {id} takes neither a form nor JSON"));
         }
@@ -238,7 +240,7 @@ mod tests {
             .step("signIn", &StepText::default())
             .unwrap();
         assert_eq!(step.path.as_deref(), Some("/api/signin"));
-        let json = serde_json::Value::Object(step.json.unwrap());
+        let json = step.json.unwrap();
         let expected =
             serde_json::json!({"email": "{username}", "secret": "{password}", "tenant": "main"});
         assert_eq!(json, expected);

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::Path;
 
-use fixation_audit::{Report, checks};
+use fixation_audit::{Report, Trace, checks};
 
 #[derive(Clone, Copy, Default)]
 pub(crate) enum Format {
@@ -26,7 +26,7 @@ impl Format {
         }
     }
 
-    pub(crate) fn write(self, report: &Report, colour: bool, location: &str) -> String {
+    pub(crate) fn write(self, report: &Report, colour: bool, location: Option<&str>) -> String {
         match self {
             Self::Table => report.to_table(colour),
             Self::Json => report.to_json(),
@@ -54,15 +54,17 @@ impl Colour {
         }
     }
 
-    /// A terminal, and nobody who asked for none (<https://no-color.org>).
     pub(crate) fn wanted(self) -> bool {
+        let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        self.wanted_on(io::stdout().is_terminal(), refused)
+    }
+
+    /// A flag decides; without one a terminal does, unless `NO_COLOR` is set (<https://no-color.org>).
+    fn wanted_on(self, terminal: bool, refused: bool) -> bool {
         match self {
             Self::Always => true,
             Self::Never => false,
-            Self::Auto => {
-                let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-                io::stdout().is_terminal() && !refused
-            }
+            Self::Auto => terminal && !refused,
         }
     }
 }
@@ -96,9 +98,33 @@ pub(crate) fn progress(what: &str) {
     let _ = err.flush();
 }
 
+/// One request and its answer, while the audit runs.
+pub(crate) fn exchange(trace: &Trace) {
+    clear_progress();
+    let _ = writeln!(io::stderr(), "{trace}");
+}
+
 pub(crate) fn clear_progress() {
     let mut err = io::stderr();
     if err.is_terminal() {
         let _ = write!(err, "\r\x1b[K");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Colour;
+
+    #[test]
+    fn colour_is_for_terminals_that_did_not_refuse_it() {
+        for (colour, terminal, refused, expected) in [
+            (Colour::Auto, true, false, true),
+            (Colour::Auto, true, true, false),
+            (Colour::Auto, false, false, false),
+            (Colour::Always, false, true, true),
+            (Colour::Never, true, false, false),
+        ] {
+            assert_eq!(colour.wanted_on(terminal, refused), expected);
+        }
     }
 }

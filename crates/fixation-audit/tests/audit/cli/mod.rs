@@ -1,10 +1,16 @@
 //! Starting servers and the command, and reading what it says.
 
+mod care;
+mod describe;
+mod discover;
+mod formats;
 mod frameworks;
 mod limits;
 mod login;
 mod python;
+mod recipes;
 mod reports;
+mod site;
 mod tls;
 
 use std::collections::BTreeSet;

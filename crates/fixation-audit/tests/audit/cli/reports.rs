@@ -145,7 +145,8 @@ async fn every_format_parses_and_none_holds_a_secret() {
     for result in results.as_array().unwrap() {
         let at = usize::try_from(result["ruleIndex"].as_u64().unwrap()).unwrap();
         assert_eq!(rules[at]["id"], result["ruleId"]);
-        assert!(result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"].is_string());
+        let place = &result["locations"][0]["logicalLocations"][0];
+        assert_eq!(place["fullyQualifiedName"], url.as_str());
     }
     let xml = roxmltree::Document::parse(&junit).unwrap();
     let count = |name: &str| {

@@ -6,6 +6,7 @@ use axum::body::Body;
 use axum::http::Request;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
+use rcgen::{BasicConstraints, CertificateParams, CertifiedKey, IsCa, KeyPair};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
@@ -16,9 +17,7 @@ use tower::ServiceExt as _;
 use super::{by_flags, folder, run, run_with};
 use crate::rust::{Faults, Spelling, app};
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn https_is_audited_and_its_certificate_checked() {
-    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+async fn serve_with(made: &CertifiedKey<KeyPair>) -> String {
     let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
     let provider = Arc::new(ring::default_provider());
     let config = ServerConfig::builder_with_provider(provider)
@@ -51,6 +50,23 @@ async fn https_is_audited_and_its_certificate_checked() {
             });
         }
     });
+    url
+}
+
+fn self_signed(name: &str, is_authority: bool) -> CertifiedKey<KeyPair> {
+    let mut params = CertificateParams::new([name.to_owned()]).unwrap();
+    if is_authority {
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    }
+    let signing_key = KeyPair::generate().unwrap();
+    let cert = params.self_signed(&signing_key).unwrap();
+    CertifiedKey { cert, signing_key }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn https_is_audited_and_its_certificate_checked() {
+    let made = self_signed("localhost", false);
+    let url = serve_with(&made).await;
     let roots = folder("tls").join("roots.pem");
     std::fs::write(&roots, made.cert.pem()).unwrap();
     let trusting = [("SSL_CERT_FILE", roots.to_str().unwrap())];
@@ -63,4 +79,59 @@ async fn https_is_audited_and_its_certificate_checked() {
         "{}",
         ended.err
     );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_certificate_that_is_named_itself_is_believed_for_its_name() {
+    let (own, other) = (
+        self_signed("localhost", true),
+        self_signed("localhost", true),
+    );
+    let misnamed = self_signed("elsewhere.test", true);
+    let folder = folder("tls-named");
+    let write = |name: &str, made: &CertifiedKey<KeyPair>| {
+        let file = folder.join(name);
+        std::fs::write(&file, made.cert.pem()).unwrap();
+        file.to_str().unwrap().to_owned()
+    };
+    let (own_file, other_file) = (write("own.pem", &own), write("other.pem", &other));
+    let misnamed_file = write("misnamed.pem", &misnamed);
+    let (url, misnamed) = (serve_with(&own).await, serve_with(&misnamed).await);
+    // Marked as an authority it is no server's certificate to the usual rules, even where it is trusted.
+    let ended = run_with(&by_flags(&["-q", &url]), &[("SSL_CERT_FILE", &own_file)]).await;
+    assert_eq!(ended.status, 2, "{}", ended.out);
+    assert!(ended.err.contains("--ca-file"), "{}", ended.err);
+    let named = ["-q", "--ca-file", &own_file, "--dry-run"];
+    let ended = run(&by_flags(&[&named[..], &[&*url]].concat())).await;
+    assert_eq!(ended.status, 0, "{}{}", ended.out, ended.err);
+    for (url, file) in [(&url, &other_file), (&misnamed, &misnamed_file)] {
+        let ended = run(&by_flags(&["-q", "-n", "--ca-file", file, url])).await;
+        assert_eq!(ended.status, 2, "{file}: {}", ended.out);
+    }
+    for file in [
+        "/nowhere.pem",
+        concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"),
+    ] {
+        let ended = run(&by_flags(&["-q", "--ca-file", file, &url])).await;
+        assert_eq!(ended.status, 2);
+        assert!(ended.err.contains(file), "{}", ended.err);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn certificates_go_unchecked_on_this_machine_only() {
+    let url = serve_with(&self_signed("elsewhere.test", false)).await;
+    let ended = run(&by_flags(&["-q", "--insecure", "-n", &url])).await;
+    assert_eq!(ended.status, 0, "{}{}", ended.out, ended.err);
+    let far = ["-q", "--insecure", "https://app.example"];
+    let ended = run(&by_flags(&far)).await;
+    assert_eq!(ended.status, 2);
+    assert!(
+        ended.err.contains("is not on this machine"),
+        "{}",
+        ended.err
+    );
+    let both = ["--insecure", "--ca-file", "x.pem", &*url];
+    let ended = run(&by_flags(&both)).await;
+    assert!(ended.err.contains("contradict"), "{}", ended.err);
 }

@@ -27,6 +27,21 @@ pub(crate) fn framework_servers() -> Vec<FrameworkServer> {
             ],
         ),
         (
+            "django_auth.py otp",
+            "Django, django-otp",
+            "the same with a code of an authenticator app",
+            "django_otp.toml",
+            false,
+            &[
+                "id-kept-at-elevation=high",
+                "id-kept-at-reauth=low",
+                "cookie-not-secure=low",
+                "cookie-no-host-prefix=low",
+                "duplicate-cookies=low",
+                "cookie-name-normalised=low",
+            ],
+        ),
+        (
             "flask_login_cookie.py",
             "Flask, Flask-Login",
             "a signed cookie, and a remember-me cookie",

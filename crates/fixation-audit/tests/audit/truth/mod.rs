@@ -6,7 +6,8 @@ mod python;
 mod rust;
 mod site;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 
 use fixation_audit::Report;
 
@@ -22,7 +23,7 @@ pub(crate) use site::site_servers;
 #[cfg(feature = "cli")]
 pub(crate) use docs::is_current;
 
-/// A server with the checks that find something in it: these and no others.
+/// A server with the checks that find something in it, as `id=severity`: these and no others.
 pub(crate) struct Truth {
     pub(crate) name: &'static str,
     pub(crate) written_with: &'static str,
@@ -39,10 +40,31 @@ impl Truth {
     }
 }
 
+/// For each check the hits, the false alarms and the misses.
+pub(crate) type Measured = BTreeMap<String, [usize; 3]>;
+
+fn measured_folder() -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join("audit-measured")
+}
+
+/// What the suites measured when they last ran.
+pub(crate) fn measured() -> Measured {
+    let mut all = Measured::new();
+    for entry in std::fs::read_dir(measured_folder()).into_iter().flatten() {
+        let text = std::fs::read_to_string(entry.unwrap().path()).unwrap();
+        let suite: Measured = serde_json::from_str(&text).unwrap();
+        for (id, counts) in suite {
+            let sum = all.entry(id).or_default();
+            (0..3).for_each(|at| sum[at] += counts[at]);
+        }
+    }
+    all
+}
+
 /// Findings that should have been made and were not, and the reverse.
 #[derive(Default)]
 pub(crate) struct Score {
-    pub(crate) hits: usize,
+    pub(crate) found: Vec<String>,
     pub(crate) missed: Vec<String>,
     pub(crate) false_alarms: Vec<String>,
 }
@@ -58,33 +80,49 @@ impl Score {
 
     /// Checks with the severities that were found.
     pub(crate) fn add_pairs(&mut self, truth: &Truth, found: &[(String, String)]) {
-        // `id=severity` is compared with the severity, `id` alone without.
-        let named = |(id, severity): &(String, String)| {
-            let exact = format!("{id}={severity}");
-            let loose = truth.expected.contains(&id.as_str());
-            if loose { id.clone() } else { exact }
-        };
+        let named = |(id, severity): &(String, String)| format!("{id}={severity}");
         let found: BTreeSet<String> = found.iter().map(named).collect();
         let expected: BTreeSet<String> = truth.expected.iter().map(|id| (*id).to_owned()).collect();
         let at = |id: &String| format!("{}: {id}", truth.name);
-        self.hits += expected.intersection(&found).count();
+        self.found.extend(expected.intersection(&found).map(at));
         self.missed.extend(expected.difference(&found).map(at));
         self.false_alarms
             .extend(found.difference(&expected).map(at));
     }
 
+    /// Keeps what was measured for the documentation: for each check the hits, the false alarms and the misses.
+    pub(crate) fn save(&self, suite: &str) {
+        let folder = measured_folder();
+        std::fs::create_dir_all(&folder).unwrap();
+        let text = serde_json::to_string(&self.measured()).unwrap();
+        std::fs::write(folder.join(format!("{suite}.json")), text).unwrap();
+    }
+
+    fn measured(&self) -> Measured {
+        let mut measured = Measured::new();
+        let entries = [&self.found, &self.false_alarms, &self.missed];
+        for (at, entries) in entries.into_iter().enumerate() {
+            for entry in entries {
+                let id = entry.rsplit(": ").next().unwrap_or_default();
+                let id = id.split('=').next().unwrap_or_default();
+                measured.entry(id.to_owned()).or_default()[at] += 1;
+            }
+        }
+        measured
+    }
+
     pub(crate) fn precision(&self) -> f64 {
-        ratio(self.hits, self.false_alarms.len())
+        ratio(self.found.len(), self.false_alarms.len())
     }
 
     pub(crate) fn recall(&self) -> f64 {
-        ratio(self.hits, self.missed.len())
+        ratio(self.found.len(), self.missed.len())
     }
 
     /// Prints the figures, and fails with what differs.
     #[track_caller]
     pub(crate) fn assert_exact(&self) {
-        let (hits, missed, alarms) = (self.hits, self.missed.len(), self.false_alarms.len());
+        let (hits, missed, alarms) = (self.found.len(), self.missed.len(), self.false_alarms.len());
         println!(
             "{hits} found as expected, {missed} missed, {alarms} false alarms: precision {:.3}, recall {:.3}",
             self.precision(),
@@ -100,7 +138,7 @@ impl Score {
 }
 
 #[allow(clippy::cast_precision_loss, reason = "a few hundred findings")]
-fn ratio(hits: usize, others: usize) -> f64 {
+pub(crate) fn ratio(hits: usize, others: usize) -> f64 {
     if hits + others == 0 {
         1.0
     } else {
