@@ -360,16 +360,28 @@ async fn the_fixation_audit_finds_nothing() {
         .await
         .unwrap();
     report.assert_clean();
-    // Guests have no data and no CSRF token here, and no token is a JSON Web Token.
+    // Guests have no cookie, no data and no CSRF token here, no token is a JSON Web Token, and nothing was announced.
     let left = report.verdicts().iter().filter_map(|verdict| {
         matches!(verdict.outcome, Outcome::NotJudged(_)).then_some(verdict.check.id)
     });
     let expected = [
+        "id-kept-at-login",
+        "old-id-alive-after-login",
+        "planted-cookie-authenticated",
         "data-survives-login",
         "data-survives-switch",
         "csrf-survives-login",
+        "remembered-alive-after-logout",
         "token-not-verified",
         "token-lifetime",
+        "token-key-weak",
+        "token-key-from-header",
+        "token-key-confused",
+        "token-exp-ignored",
+        "session-limit-exceeded",
+        "other-sessions-not-ended",
+        "password-change-keeps-sessions",
+        "idle-limit-not-kept",
     ];
     assert_eq!(left.collect::<Vec<_>>(), expected);
 }

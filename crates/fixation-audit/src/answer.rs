@@ -41,6 +41,11 @@ impl Answer {
         String::from_utf8_lossy(&self.body)
     }
 
+    /// The body's first bytes as text: for what is looked at with every answer, however long it is.
+    pub(super) fn beginning(&self, bytes: usize) -> Cow<'_, str> {
+        String::from_utf8_lossy(&self.body[..self.body.len().min(bytes)])
+    }
+
     /// The body as JSON, where it is JSON.
     #[must_use]
     pub fn json(&self) -> Option<Value> {
@@ -69,6 +74,18 @@ impl Answer {
             .filter(|_| moved)?
             .to_str()
             .ok()
+    }
+
+    /// Whether the server offers to bind the session to a key of the device, in the names that browsers have used.
+    pub(super) fn offers_device_binding(&self) -> bool {
+        [
+            "secure-session-registration",
+            "secure-session-challenge",
+            "sec-session-registration",
+            "sec-session-challenge",
+        ]
+        .iter()
+        .any(|name| self.headers.contains_key(*name))
     }
 
     /// Whether the application took the request: a success, or a redirect that follows one.

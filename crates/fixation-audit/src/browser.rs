@@ -176,15 +176,11 @@ impl Browser {
         self.state().kept.variables.get(name).cloned()
     }
 
-    pub(super) fn know(&self, variables: Variables) {
-        for (name, value) in variables {
-            self.remember(&name, value);
-        }
-    }
-
     /// From now on steps in this browser are the account's.
     pub(super) fn act_as(&self, account: &Account) {
-        self.know(account.variables());
+        for (name, value) in account.variables() {
+            self.remember(&name, value);
+        }
         self.world.note_user(Used(Arc::clone(&self.state)));
     }
 
@@ -214,6 +210,9 @@ impl Browser {
 
     /// An answer arrives.
     pub(super) fn take(&self, exchange: &Exchange) {
+        if exchange.answer.offers_device_binding() {
+            self.world.note_device_binding();
+        }
         let mut state = self.state();
         for field in exchange.answer.set_cookies() {
             let parsed = jar::read(field).ok();
@@ -282,8 +281,9 @@ impl Browser {
         };
         let sender = request::Sender {
             cookie: &cookie,
-            kept: &kept,
+            variables: &kept.variables,
             page: page.as_ref(),
+            agent: kept.agent,
             initiator,
         };
         let make = || {
@@ -293,7 +293,11 @@ impl Browser {
         };
         let answer = Answer::new(self.world.exchange(make).await?);
         let exchange = Exchange {
-            label: step.label(),
+            label: if step.target.contains("://") {
+                format!("{} {}", step.method, place.path())
+            } else {
+                step.label()
+            },
             method: step.method.clone(),
             place,
             answer,
@@ -306,11 +310,6 @@ impl Browser {
 
     pub(super) fn snapshot(&self) -> Snapshot {
         self.state().kept.clone()
-    }
-
-    /// What happened, without forgetting it.
-    pub(super) fn trail(&self) -> Vec<Exchange> {
-        self.state().trail.clone()
     }
 
     /// What happened since the last call.

@@ -150,6 +150,12 @@ impl<'a> Recorder<'a> {
         let scene = self.scene;
         Report {
             target: scene.world.base.origin(),
+            notes: scene
+                .notes
+                .iter()
+                .cloned()
+                .chain(scene.world.device_binding().map(ToOwned::to_owned))
+                .collect(),
             name: scene
                 .plan
                 .name
@@ -160,7 +166,6 @@ impl<'a> Recorder<'a> {
                 .framework
                 .or_else(|| scene.world.clues.framework()),
             session: scene.carriers(),
-            notes: scene.notes.clone(),
             took: scene.world.took(),
             requests: scene.world.requests(),
             fail_on: scene.plan.fail_on,

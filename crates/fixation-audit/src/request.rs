@@ -4,34 +4,39 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, header};
 use serde_json::Value;
 
-use super::browser::{Agent, Initiator, Snapshot};
+use super::browser::{Agent, Initiator};
 use super::script::{Body, Step, Variables, fault, substitute};
 use super::{AuditError, Place, chance, form};
-
-/// The origin of a page that has nothing to do with the application.
-const OTHER_SITE: &str = "https://another-site.example";
 
 /// What goes with a step from outside it.
 pub(super) struct Sender<'a> {
     pub(super) cookie: &'a [u8],
-    pub(super) kept: &'a Snapshot,
+    pub(super) variables: &'a Variables,
     /// The page on which the user is.
     pub(super) page: Option<&'a Place>,
+    pub(super) agent: Agent,
     pub(super) initiator: Initiator,
 }
+
+/// The origin of a page that has nothing to do with the application.
+const OTHER_SITE: &str = "https://another-site.example";
 
 pub(super) fn of(
     step: &Step,
     place: &Place,
     sender: &Sender<'_>,
 ) -> Result<Request<Bytes>, AuditError> {
-    let variables = &sender.kept.variables;
-    let elsewhere = sender.initiator == Initiator::OtherSite;
     let malformed = || AuditError::Config(format!("{} makes no valid request", step.label()));
+    let variables = sender.variables;
+    let elsewhere = sender.initiator == Initiator::OtherSite;
     if let Some(fault) = step.texts().iter().find_map(|text| fault(text, variables)) {
         return Err(AuditError::Config(format!("{}: {fault}", step.label())));
     }
-    let (content_type, body) = body(&step.body, variables, elsewhere);
+    let (mut content_type, body) = body(&step.body, variables);
+    if elsewhere && matches!(step.body, Body::Json(_)) {
+        // A form on another site can send JSON under the name of plain text only.
+        content_type = Some("text/plain".to_owned());
+    }
     let mut request = Request::builder()
         .method(step.method.clone())
         .uri(place.to_string());
@@ -69,24 +74,28 @@ pub(super) fn of(
     request.body(body.into()).map_err(|_| malformed())
 }
 
-/// What a browser says of itself, and of where the request comes from.
+/// What a browser says of itself and of the page that makes the request.
 fn introduce(headers: &mut HeaderMap, step: &Step, sender: &Sender<'_>) {
     let mut say = |name, value| headers.insert(name, HeaderValue::from_static(value));
-    let agent = match sender.kept.agent {
-        Agent::Usual => "Mozilla/5.0 (fixation-audit)",
-        Agent::Other => "Opera/9.80 (another device; fixation-audit)",
-    };
-    let (site, elsewhere) = match sender.initiator {
-        Initiator::Application => ("same-origin", false),
-        Initiator::OtherSite => ("cross-site", true),
-    };
-    say(header::USER_AGENT, agent);
+    say(
+        header::USER_AGENT,
+        match sender.agent {
+            Agent::Usual => "Mozilla/5.0 (fixation-audit)",
+            Agent::Other => "Opera/9.80 (another device; fixation-audit)",
+        },
+    );
     say(header::ACCEPT, "*/*");
+    let elsewhere = sender.initiator == Initiator::OtherSite;
     let is_script = matches!(step.body, Body::Json(_)) && !elsewhere;
     let (mode, to) = if is_script {
         ("cors", "empty")
     } else {
         ("navigate", "document")
+    };
+    let site = if elsewhere {
+        "cross-site"
+    } else {
+        "same-origin"
     };
     say(HeaderName::from_static("sec-fetch-site"), site);
     say(HeaderName::from_static("sec-fetch-mode"), mode);
@@ -105,7 +114,7 @@ fn referer(step: &Step, place: &Place, page: Option<&Place>) -> Option<String> {
     (!leaves_https).then(|| format!("{}/", page.origin()))
 }
 
-fn body(body: &Body, variables: &Variables, elsewhere: bool) -> (Option<String>, Vec<u8>) {
+fn body(body: &Body, variables: &Variables) -> (Option<String>, Vec<u8>) {
     match body {
         Body::Empty => (None, Vec::new()),
         Body::Form(fields) => (
@@ -113,15 +122,7 @@ fn body(body: &Body, variables: &Variables, elsewhere: bool) -> (Option<String>,
             form::encode(fields, variables).into_bytes(),
         ),
         Body::Json(json) => (
-            // A form on another site can send JSON under the name of plain text only.
-            Some(
-                if elsewhere {
-                    "text/plain"
-                } else {
-                    "application/json"
-                }
-                .to_owned(),
-            ),
+            Some("application/json".to_owned()),
             filled(json, variables).to_string().into_bytes(),
         ),
         Body::Multipart(parts) => {

@@ -6,7 +6,7 @@ use base64::engine::DecodePaddingMode;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use serde_json::Value;
 
-use super::chance;
+use super::{chance, form};
 
 const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()
     .with_decode_padding_mode(DecodePaddingMode::Indifferent)
@@ -63,7 +63,8 @@ impl Jwt {
 ///
 /// The list holds forms that cannot be mistaken: a JSON object, or the mark that a library puts first.
 pub(super) fn self_contained(value: &str) -> Option<&'static str> {
-    let decoded = percent_decoded(value);
+    let decoded = form::decode(value.as_bytes());
+    let decoded = String::from_utf8_lossy(&decoded);
     let value = decoded.trim_matches('"');
     if Jwt::parse(value).is_some() {
         return Some("a JSON Web Token");
@@ -121,21 +122,6 @@ fn is_tornado(value: &str) -> bool {
         })
     };
     (0..4).all(|_| counted(fields.next())) && fields.next().is_some_and(|mac| mac.len() >= 40)
-}
-
-/// The value with its percent escapes undone, as some frameworks write cookies.
-fn percent_decoded(value: &str) -> String {
-    let mut out = Vec::new();
-    let mut rest = value.as_bytes();
-    while let [first, tail @ ..] = rest {
-        let escaped = (*first == b'%').then(|| tail.get(..2)).flatten();
-        let byte = escaped
-            .and_then(|hex| std::str::from_utf8(hex).ok())
-            .and_then(|hex| u8::from_str_radix(hex, 16).ok());
-        out.push(byte.unwrap_or(*first));
-        rest = if byte.is_some() { &tail[2..] } else { tail };
-    }
-    String::from_utf8_lossy(&out).into_owned()
 }
 
 /// Whether a part at the end looks like a signature over the rest.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -37,6 +37,7 @@ pub(super) struct World {
     failed_logins: AtomicUsize,
     /// Every browser in which somebody logged in.
     used: Mutex<Vec<Used>>,
+    device_bound: AtomicBool,
     origins: BTreeSet<String>,
     sent: AtomicUsize,
     most: usize,
@@ -70,6 +71,7 @@ impl World {
             most: plan.most_requests,
             within: plan.within,
             secrets: Secrets::new(),
+            device_bound: AtomicBool::new(false),
             clues: Clues::default(),
             journal: Journal::new(plan.observer.clone()),
             pace: Pace::new(plan.delay),
@@ -88,6 +90,18 @@ impl World {
                 request.headers_mut().insert(name, value.clone());
             }
         }
+    }
+
+    pub(super) fn note_device_binding(&self) {
+        self.device_bound.store(true, Ordering::Relaxed);
+    }
+
+    /// What is to be said of a server that offers to bind the session to the device.
+    pub(super) fn device_binding(&self) -> Option<&'static str> {
+        self.device_bound.load(Ordering::Relaxed).then_some(
+            "the server offers to bind the session to the device (DBSC); the audit's browsers do not take part, \
+             and judge the session as it is without",
+        )
     }
 
     /// Only what the user named is ever called up.

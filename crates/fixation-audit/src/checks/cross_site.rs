@@ -34,7 +34,7 @@ async fn login(scene: &Scene, recorder: &mut Recorder<'_>) -> Result<(), AuditEr
     };
     let attacker = scene.visitor().await?;
     let victim = scene.visitor().await?;
-    attacker.know(scene.plan.accounts[0].variables());
+    attacker.act_as(&scene.plan.accounts[0]);
     for step in before {
         if !allowed(attacker.send(step).await)? {
             recorder.not_judged(Id::LoginCsrf, "the login's first steps fail");

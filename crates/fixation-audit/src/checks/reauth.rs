@@ -2,7 +2,7 @@
 
 use super::super::AuditError;
 use super::super::browser::{Exchange, Snapshot};
-use super::super::catalogue::Id;
+use super::super::catalogue::{Id, Severity};
 use super::super::recorder::{Note, Recorder};
 use super::super::scene::{Scene, allowed};
 use super::super::script::Account;
@@ -49,6 +49,7 @@ pub(super) async fn run(scene: &Scene, recorder: &mut Recorder<'_>) -> Result<()
 async fn same_user(scene: &Scene, recorder: &mut Recorder<'_>) -> Result<(), AuditError> {
     let user = scene.user(0).await?;
     let before = user.snapshot();
+    let elevated_before = is_elevated(scene, &before).await?;
     user.drain_trail();
     let sent_again = allowed(scene.login.run(&user, &scene.plan.accounts[0]).await)?;
     let trail = user.drain_trail();
@@ -68,13 +69,20 @@ async fn same_user(scene: &Scene, recorder: &mut Recorder<'_>) -> Result<(), Aud
             return Ok(());
         }
         let sent = "logged in, copied the cookies, logged in again; then called up the account with the copy";
+        let elevated = !elevated_before && is_elevated(scene, &before).await?;
         let ids = scene.identifiers(&before);
         // What is computed from the same data comes out the same: nothing stands for an identifier that could change.
         let computed = scene.self_contained(&ids).await?;
         if kept.len() == ids.len() && computed.is_none() {
             let kept = scene.show_all(&kept);
             let seen = format!("unchanged: {kept}; the copy is still logged in");
-            recorder.found(Id::IdKeptAtReauth, Note::confirmed(seen).sent(sent));
+            let note = Note::confirmed(seen).sent(sent);
+            // The copy was this user's before. It is worth more afterwards where a fresh login is a higher level.
+            if elevated {
+                recorder.found(Id::IdKeptAtReauth, note);
+            } else {
+                recorder.found_as(Id::IdKeptAtReauth, Severity::Low, note);
+            }
         } else {
             let seen = match computed {
                 Some(how) => format!("the copy is still logged in; {how}"),
@@ -87,6 +95,13 @@ async fn same_user(scene: &Scene, recorder: &mut Recorder<'_>) -> Result<(), Aud
         recorder.passed(*id);
     }
     Ok(())
+}
+
+async fn is_elevated(scene: &Scene, kept: &Snapshot) -> Result<bool, AuditError> {
+    match &scene.plan.elevated {
+        Some(probe) => Ok(scene.from(kept).who(probe).await?.is_some()),
+        None => Ok(false),
+    }
 }
 
 /// Whether a wrong password gets the same answer as the right one got: then no login happened, and nothing can be judged.

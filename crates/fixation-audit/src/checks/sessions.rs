@@ -125,24 +125,33 @@ async fn change_password(
     Ok(())
 }
 
-/// Changes the password back.
+/// Changes the password back. Whatever keeps that from working, the user has to know what is left.
 async fn back(
     scene: &Scene,
     flow: &Flow,
     changed: &Account,
     account: &Account,
 ) -> Result<(), AuditError> {
-    let user = scene.fresh();
-    let try_it = async {
-        scene.login.run(&user, changed).await?;
-        user.remember("new_password", account.password.clone());
-        flow.run(&user, changed).await?;
-        scene.logs_in(account).await
+    let why = match try_back(scene, flow, changed, account).await {
+        Ok(true) => return Ok(()),
+        Ok(false) => "the old password does not log in".to_owned(),
+        Err(error) => error.to_string(),
     };
-    if matches!(try_it.await, Ok(true)) {
-        return Ok(());
-    }
-    let what = "the audit changed the first account's password and could not change it back: \
-        set it anew before the next audit";
-    Err(AuditError::Config(what.to_owned()))
+    Err(AuditError::Config(format!(
+        "the audit changed the first account's password and could not change it back ({why}): \
+         set it anew before the next audit"
+    )))
+}
+
+async fn try_back(
+    scene: &Scene,
+    flow: &Flow,
+    changed: &Account,
+    account: &Account,
+) -> Result<bool, AuditError> {
+    let user = scene.fresh();
+    scene.login.run(&user, changed).await?;
+    user.remember("new_password", account.password.clone());
+    flow.run(&user, changed).await?;
+    scene.logs_in(account).await
 }

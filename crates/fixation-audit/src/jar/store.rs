@@ -243,6 +243,14 @@ fn domain_of(place: &Place, cookie: &SetCookie) -> Result<Option<String>, Refusa
     let Some(domain) = &cookie.domain else {
         return Ok(None);
     };
+    if place.is_address() {
+        // An address has no hosts below it: a browser takes its own name, as a host-only cookie.
+        return if domain == place.host() {
+            Ok(None)
+        } else {
+            Err(Refusal::Domain)
+        };
+    }
     if !domain.contains('.') {
         // A single label is a public suffix; a browser takes it only from that very host, as a host-only cookie.
         return if domain == place.host() {

@@ -177,3 +177,35 @@ fn debug_hides_values() {
         .unwrap();
     assert!(!format!("{jar:?}").contains("topsecret"));
 }
+
+#[test]
+fn an_address_is_a_domain_of_itself_alone() {
+    let at = "http://127.0.0.1:8000/";
+    set(at, "a=1; Domain=0.0.1", Err(Refusal::Domain));
+    let fields = [
+        (at, "a=1; Domain=127.0.0.1; Path=/"),
+        (at, "b=1; Domain=.127.0.0.1; Path=/"),
+    ];
+    sent(&fields, at, "a=1; b=1");
+    sent(&fields, "http://sibling.127.0.0.1/", "");
+}
+
+#[test]
+fn same_site_decides_what_another_site_makes_a_browser_send() {
+    let at = "https://app.example.test/";
+    let mut jar = CookieJar::default();
+    for field in [
+        "a=1; SameSite=Strict",
+        "b=1; SameSite=Lax",
+        "c=1; SameSite=None; Secure",
+        "d=1",
+    ] {
+        jar.set(&place(at), field.as_bytes()).unwrap();
+    }
+    let from_elsewhere = |method| {
+        let line = jar.header_from_other_site(&place(at), &method);
+        String::from_utf8(line).unwrap()
+    };
+    assert_eq!(from_elsewhere(http::Method::POST), "c=1; d=1");
+    assert_eq!(from_elsewhere(http::Method::GET), "b=1; c=1; d=1");
+}

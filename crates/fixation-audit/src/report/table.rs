@@ -23,11 +23,11 @@ pub(super) fn write(report: &Report, colour: bool) -> String {
     };
     let _ = writeln!(out, "{} {}", paint("1", "fixation audit of"), report.target);
     let _ = writeln!(out, "the session rides on {session}");
-    if let Some(framework) = report.framework {
-        let _ = writeln!(out, "it looks like {framework}");
-    }
     for note in &report.notes {
         let _ = writeln!(out, "{note}");
+    }
+    if let Some(framework) = report.framework {
+        let _ = writeln!(out, "it looks like {framework}");
     }
     let _ = writeln!(out);
     for verdict in &report.verdicts {

@@ -5,25 +5,8 @@ use super::super::script::TOTP;
 use super::super::{AuditError, Browser};
 use super::Scene;
 
-/// Response headers with which a server binds a session to a key of the device, in the names that browsers have used.
-const DEVICE_BOUND: &[&str] = &[
-    "secure-session-registration",
-    "sec-session-registration",
-    "sec-session-challenge",
-    "secure-session-challenge",
-];
-
 impl Scene {
     pub(in super::super) async fn learn(&mut self, browser: &Browser) -> Result<(), AuditError> {
-        let bound = browser.drain_trail().into_iter().any(|exchange| {
-            let headers = exchange.answer.headers();
-            DEVICE_BOUND.iter().any(|name| headers.contains_key(*name))
-        });
-        if bound {
-            let note = "the server offers to bind the session to the device (DBSC); \
-                the audit's browsers do not take part, and judge the session as it is without";
-            self.notes.push(note.to_owned());
-        }
         let whole = browser.snapshot();
         let mut names: Vec<_> = whole
             .jar

@@ -79,9 +79,9 @@ impl Scene {
             let what = "the probe shows a login before there was one";
             return Err(AuditError::LoginFailed(what.to_owned()));
         }
-        let before = browser.trail().len();
+        browser.drain_trail();
         let ran = self.login.run(&browser, account).await;
-        let trail = browser.trail().split_off(before);
+        let trail = browser.drain_trail();
         match ran {
             Err(AuditError::Step(what)) => {
                 let what = diagnosis::step_failed(&self.world, &what, &trail);
@@ -90,7 +90,7 @@ impl Scene {
             ran => ran?,
         }
         let Some(who) = browser.who(&self.probe).await? else {
-            let asked = browser.trail().pop();
+            let asked = browser.drain_trail().pop();
             let what = diagnosis::not_shown(
                 &self.world,
                 &self.probe,

@@ -4,6 +4,8 @@ mod care;
 mod describe;
 mod discover;
 mod formats;
+mod frameworks;
+
 mod limits;
 mod login;
 mod python;

@@ -1,6 +1,7 @@
 //! What is known of each server under `tests/audit/`, and how what was found compares.
 
 mod docs;
+mod frameworks;
 mod python;
 mod rust;
 mod site;
@@ -9,6 +10,9 @@ use std::collections::BTreeSet;
 
 use fixation_audit::Report;
 
+#[cfg(feature = "cli")]
+pub(crate) use frameworks::FrameworkServer;
+pub(crate) use frameworks::framework_servers;
 pub(crate) use python::python_servers;
 #[cfg(feature = "cli")]
 pub(crate) use python::{DescribedBy, PythonServer};
@@ -18,7 +22,7 @@ pub(crate) use site::site_servers;
 #[cfg(feature = "cli")]
 pub(crate) use docs::is_current;
 
-/// A server with the checks that find something in it: these and no others.
+/// A server with the checks that find something in it, as `id=severity`: these and no others.
 pub(crate) struct Truth {
     pub(crate) name: &'static str,
     pub(crate) written_with: &'static str,
@@ -54,12 +58,7 @@ impl Score {
 
     /// Checks with the severities that were found.
     pub(crate) fn add_pairs(&mut self, truth: &Truth, found: &[(String, String)]) {
-        // `id=severity` is compared with the severity, `id` alone without.
-        let named = |(id, severity): &(String, String)| {
-            let exact = format!("{id}={severity}");
-            let loose = truth.expected.contains(&id.as_str());
-            if loose { id.clone() } else { exact }
-        };
+        let named = |(id, severity): &(String, String)| format!("{id}={severity}");
         let found: BTreeSet<String> = found.iter().map(named).collect();
         let expected: BTreeSet<String> = truth.expected.iter().map(|id| (*id).to_owned()).collect();
         let at = |id: &String| format!("{}: {id}", truth.name);

@@ -22,50 +22,51 @@ pub(crate) enum DescribedBy {
 
 const COOKIES: DescribedBy = DescribedBy::File("cookies.toml");
 const SEALED: DescribedBy = DescribedBy::File("sealed.toml");
+const TOTP: DescribedBy = DescribedBy::File("totp.toml");
 const TOKENS: DescribedBy = DescribedBy::File("tokens.toml");
 
 const KEPT_EVERYWHERE: &[&str] = &[
-    "id-kept-at-login",
-    "planted-cookie-authenticated",
-    "id-kept-at-reauth",
-    "id-kept-at-switch",
-    "late-response-restores-cookie",
-    "cookie-no-host-prefix",
-    "missing-no-store",
-    "duplicate-cookies",
+    "id-kept-at-login=high",
+    "planted-cookie-authenticated=critical",
+    "id-kept-at-reauth=low",
+    "id-kept-at-switch=high",
+    "late-response-restores-cookie=low",
+    "cookie-no-host-prefix=low",
+    "missing-no-store=low",
+    "duplicate-cookies=low",
 ];
 
 const CHOSEN: &[&str] = &[
-    "id-kept-at-login",
-    "planted-cookie-authenticated",
-    "chosen-id-adopted",
-    "id-kept-at-reauth",
-    "id-kept-at-switch",
-    "late-response-restores-cookie",
-    "cookie-no-host-prefix",
-    "missing-no-store",
-    "duplicate-cookies",
+    "id-kept-at-login=high",
+    "planted-cookie-authenticated=critical",
+    "chosen-id-adopted=critical",
+    "id-kept-at-reauth=low",
+    "id-kept-at-switch=high",
+    "late-response-restores-cookie=low",
+    "cookie-no-host-prefix=low",
+    "missing-no-store=low",
+    "duplicate-cookies=low",
 ];
 
 const BY_QUERY: &[&str] = &[
-    "id-kept-at-login",
-    "planted-cookie-authenticated",
-    "chosen-id-adopted",
-    "id-kept-at-reauth",
-    "id-kept-at-switch",
-    "id-from-url",
-    "late-response-restores-cookie",
-    "cookie-no-host-prefix",
-    "missing-no-store",
-    "duplicate-cookies",
+    "id-kept-at-login=high",
+    "planted-cookie-authenticated=critical",
+    "chosen-id-adopted=critical",
+    "id-kept-at-reauth=low",
+    "id-kept-at-switch=high",
+    "id-from-url=high",
+    "late-response-restores-cookie=low",
+    "cookie-no-host-prefix=low",
+    "missing-no-store=low",
+    "duplicate-cookies=low",
 ];
 
 const IN_COOKIE: &[&str] = &[
-    "old-id-alive-after-reauth",
-    "old-id-alive-after-switch",
-    "data-survives-login",
-    "data-survives-switch",
-    "token-alive-after-logout",
+    "old-id-alive-after-reauth=low",
+    "old-id-alive-after-switch=low",
+    "data-survives-login=low",
+    "data-survives-switch=medium",
+    "token-alive-after-logout=high",
 ];
 
 const FOR_GOOD: &[&str] = &[
@@ -76,11 +77,11 @@ const FOR_GOOD: &[&str] = &[
 
 pub(crate) fn python_servers() -> Vec<PythonServer> {
     let bearer: &[&str] = &[
-        "token-alive-after-logout",
-        "token-not-verified",
-        "token-lifetime",
+        "token-alive-after-logout=high",
+        "token-not-verified=critical",
+        "token-lifetime=medium",
     ];
-    let rows: [(&str, &str, &str, DescribedBy, &[&str]); 21] = [
+    let rows: [(&str, &str, &str, DescribedBy, &[&str]); 23] = [
         (
             "fastapi_signed_kept",
             "FastAPI",
@@ -192,6 +193,26 @@ pub(crate) fn python_servers() -> Vec<PythonServer> {
             "the same, and a logout ends it",
             SEALED,
             &[],
+        ),
+        (
+            "totp_login correct",
+            "Flask",
+            "a password and a code, a new id with each",
+            TOTP,
+            &["late-response-restores-cookie=low"],
+        ),
+        (
+            "totp_login kept",
+            "Flask",
+            "the same, under the id of the first visit",
+            TOTP,
+            &[
+                "id-kept-at-login=high",
+                "planted-cookie-authenticated=critical",
+                "id-kept-at-reauth=low",
+                "id-kept-at-switch=high",
+                "late-response-restores-cookie=low",
+            ],
         ),
         (
             "token_keys correct",

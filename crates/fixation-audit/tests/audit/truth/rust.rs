@@ -10,15 +10,15 @@ pub(crate) struct RustServer {
 }
 
 const NEVER: &[&str] = &[
-    "id-kept-at-login",
-    "planted-cookie-authenticated",
-    "id-kept-at-reauth",
-    "id-kept-at-elevation",
-    "id-kept-at-switch",
-    "data-survives-login",
-    "data-survives-switch",
-    "csrf-survives-login",
-    "late-response-restores-cookie",
+    "id-kept-at-login=high",
+    "planted-cookie-authenticated=critical",
+    "id-kept-at-reauth=low",
+    "id-kept-at-elevation=high",
+    "id-kept-at-switch=high",
+    "data-survives-login=low",
+    "data-survives-switch=medium",
+    "csrf-survives-login=medium",
+    "late-response-restores-cookie=low",
 ];
 
 pub(crate) fn rust_servers() -> Vec<RustServer> {
@@ -68,15 +68,15 @@ pub(crate) fn rust_servers() -> Vec<RustServer> {
                 ..none
             },
             &[
-                "old-id-alive-after-login",
-                "planted-cookie-authenticated",
-                "old-id-alive-after-reauth",
-                "old-id-alive-after-elevation",
-                "id-kept-at-switch",
-                "data-survives-login",
-                "data-survives-switch",
-                "csrf-survives-login",
-                "late-response-restores-cookie",
+                "old-id-alive-after-login=high",
+                "planted-cookie-authenticated=critical",
+                "old-id-alive-after-reauth=low",
+                "old-id-alive-after-elevation=high",
+                "id-kept-at-switch=high",
+                "data-survives-login=low",
+                "data-survives-switch=medium",
+                "csrf-survives-login=medium",
+                "late-response-restores-cookie=low",
             ],
         ),
         (
@@ -87,7 +87,10 @@ pub(crate) fn rust_servers() -> Vec<RustServer> {
                 adopts_unknown: true,
                 ..none
             },
-            &["chosen-id-adopted", "late-response-restores-cookie"],
+            &[
+                "chosen-id-adopted=medium",
+                "late-response-restores-cookie=low",
+            ],
         ),
         (
             "query-to-cookie",
@@ -99,17 +102,17 @@ pub(crate) fn rust_servers() -> Vec<RustServer> {
                 ..none
             },
             &[
-                "id-kept-at-login",
-                "planted-cookie-authenticated",
-                "chosen-id-adopted",
-                "id-kept-at-reauth",
-                "id-kept-at-elevation",
-                "id-kept-at-switch",
-                "id-from-url",
-                "data-survives-login",
-                "data-survives-switch",
-                "csrf-survives-login",
-                "late-response-restores-cookie",
+                "id-kept-at-login=high",
+                "planted-cookie-authenticated=critical",
+                "chosen-id-adopted=medium",
+                "id-kept-at-reauth=low",
+                "id-kept-at-elevation=high",
+                "id-kept-at-switch=high",
+                "id-from-url=high",
+                "data-survives-login=low",
+                "data-survives-switch=medium",
+                "csrf-survives-login=medium",
+                "late-response-restores-cookie=low",
             ],
         ),
         (
@@ -120,7 +123,7 @@ pub(crate) fn rust_servers() -> Vec<RustServer> {
                 reads_query: true,
                 ..none
             },
-            &["id-from-url"],
+            &["id-from-url=high"],
         ),
         (
             "form-and-header-read",
@@ -130,7 +133,7 @@ pub(crate) fn rust_servers() -> Vec<RustServer> {
                 reads_form_and_header: true,
                 ..none
             },
-            &["id-from-form", "id-from-header"],
+            &["id-from-form=high", "id-from-header=low"],
         ),
         (
             "kept-at-elevation",
@@ -140,7 +143,7 @@ pub(crate) fn rust_servers() -> Vec<RustServer> {
                 keeps_at_elevation: true,
                 ..none
             },
-            &["id-kept-at-elevation"],
+            &["id-kept-at-elevation=high"],
         ),
         (
             "old-alive-after-elevation",
@@ -150,7 +153,7 @@ pub(crate) fn rust_servers() -> Vec<RustServer> {
                 leaves_old_at_elevation: true,
                 ..none
             },
-            &["old-id-alive-after-elevation"],
+            &["old-id-alive-after-elevation=medium"],
         ),
         (
             "kept-at-reauth",
@@ -160,7 +163,7 @@ pub(crate) fn rust_servers() -> Vec<RustServer> {
                 keeps_at_reauth: true,
                 ..none
             },
-            &["id-kept-at-reauth"],
+            &["id-kept-at-reauth=low"],
         ),
         (
             "logout-in-browser-only",
@@ -170,7 +173,7 @@ pub(crate) fn rust_servers() -> Vec<RustServer> {
                 logout_in_browser_only: true,
                 ..none
             },
-            &["old-id-alive-after-logout"],
+            &["old-id-alive-after-logout=high"],
         ),
         (
             "data-carried",
@@ -181,9 +184,9 @@ pub(crate) fn rust_servers() -> Vec<RustServer> {
                 ..none
             },
             &[
-                "data-survives-login",
-                "data-survives-switch",
-                "csrf-survives-login",
+                "data-survives-login=low",
+                "data-survives-switch=medium",
+                "csrf-survives-login=medium",
             ],
         ),
         (
@@ -194,7 +197,7 @@ pub(crate) fn rust_servers() -> Vec<RustServer> {
                 saves_blindly: true,
                 ..none
             },
-            &["session-back-after-logout"],
+            &["session-back-after-logout=high"],
         ),
         (
             "one-name",
@@ -204,7 +207,7 @@ pub(crate) fn rust_servers() -> Vec<RustServer> {
                 one_name_for_all: true,
                 ..none
             },
-            &["late-response-restores-cookie"],
+            &["late-response-restores-cookie=low"],
         ),
         (
             "lenient-reader",
@@ -215,9 +218,9 @@ pub(crate) fn rust_servers() -> Vec<RustServer> {
                 ..none
             },
             &[
-                "duplicate-cookies",
-                "cookie-name-decoded",
-                "cookie-name-normalised",
+                "duplicate-cookies=low",
+                "cookie-name-decoded=low",
+                "cookie-name-normalised=low",
             ],
         ),
         (
@@ -228,7 +231,7 @@ pub(crate) fn rust_servers() -> Vec<RustServer> {
                 counts: true,
                 ..none
             },
-            &["id-low-entropy", "id-predictable"],
+            &["id-low-entropy=high", "id-predictable=critical"],
         ),
         (
             "counted-signed",
@@ -249,12 +252,12 @@ pub(crate) fn rust_servers() -> Vec<RustServer> {
                 ..none
             },
             &[
-                "cookie-not-secure",
-                "cookie-not-httponly",
-                "cookie-no-samesite",
-                "cookie-domain-scope",
-                "cookie-no-host-prefix",
-                "removal-ignored",
+                "cookie-not-secure=medium",
+                "cookie-not-httponly=medium",
+                "cookie-no-samesite=low",
+                "cookie-domain-scope=medium",
+                "cookie-no-host-prefix=low",
+                "removal-ignored=medium",
             ],
         ),
         (
@@ -265,7 +268,7 @@ pub(crate) fn rust_servers() -> Vec<RustServer> {
                 removes_carelessly: true,
                 ..none
             },
-            &["cookie-refused", "removal-ignored"],
+            &["cookie-refused=low", "removal-ignored=medium"],
         ),
         (
             "refused-cookie",
@@ -275,7 +278,7 @@ pub(crate) fn rust_servers() -> Vec<RustServer> {
                 sets_refused_cookie: true,
                 ..none
             },
-            &["cookie-refused"],
+            &["cookie-refused=low"],
         ),
     ];
     rows.into_iter()

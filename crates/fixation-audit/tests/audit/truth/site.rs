@@ -201,7 +201,7 @@ pub(crate) fn site_servers() -> Vec<(Truth, Behaviour)> {
             &[
                 "id-kept-at-login=high",
                 "planted-cookie-authenticated=critical",
-                "id-kept-at-reauth=medium",
+                "id-kept-at-reauth=low",
                 "id-kept-at-switch=high",
                 "csrf-survives-login=medium",
                 "late-response-restores-cookie=low",
@@ -218,7 +218,7 @@ pub(crate) fn site_servers() -> Vec<(Truth, Behaviour)> {
             &[
                 "id-kept-at-login=high",
                 "planted-cookie-authenticated=medium",
-                "id-kept-at-reauth=medium",
+                "id-kept-at-reauth=low",
                 "id-kept-at-switch=high",
                 "csrf-survives-login=medium",
                 "late-response-restores-cookie=low",

@@ -246,12 +246,6 @@ impl Limits {
     }
 }
 
-impl SessionsText {
-    fn is_empty(&self) -> bool {
-        self.most.is_none() && self.idle.is_none()
-    }
-}
-
 #[derive(Default, Deserialize, PartialEq, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Limits {

@@ -286,6 +286,10 @@ impl Limits {
 }
 
 impl SessionsText {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.most.is_none() && self.idle.is_none()
+    }
+
     pub(crate) fn idle_limit(&self) -> Result<Option<Duration>, String> {
         self.idle.map(|idle| seconds(Some(idle), 0.0)).transpose()
     }
