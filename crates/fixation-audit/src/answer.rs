@@ -41,6 +41,11 @@ impl Answer {
         String::from_utf8_lossy(&self.body)
     }
 
+    /// The body's first bytes as text: for what is looked at with every answer, however long it is.
+    pub(super) fn beginning(&self, bytes: usize) -> Cow<'_, str> {
+        String::from_utf8_lossy(&self.body[..self.body.len().min(bytes)])
+    }
+
     /// The body as JSON, where it is JSON.
     #[must_use]
     pub fn json(&self) -> Option<Value> {

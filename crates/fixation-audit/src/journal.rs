@@ -36,6 +36,9 @@ pub(super) type Observer = Arc<dyn Fn(&Trace) + Send + Sync>;
 /// How many exchanges are kept for evidence.
 const KEPT: usize = 3;
 
+/// How much of an answer's body is looked at for its text.
+const LOOKED_AT: usize = 8_192;
+
 /// How much of an answer's text is quoted.
 const EXCERPT: usize = 120;
 
@@ -150,7 +153,7 @@ pub(super) fn excerpt(answer: &Answer, secrets: &Secrets) -> Option<String> {
     if answer.location().is_some() {
         return None;
     }
-    let text = visible_text(&answer.text());
+    let text = visible_text(&answer.beginning(LOOKED_AT));
     let text = secrets.scrub_foreign(&text);
     let words: Vec<_> = text.split(' ').map(redacted).collect();
     let short: String = words.join(" ").chars().take(EXCERPT).collect();

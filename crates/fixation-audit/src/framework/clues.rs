@@ -12,7 +12,7 @@ use super::Framework;
 const ENOUGH: u32 = 4;
 
 /// How much of a body is looked at.
-const LOOKED_AT: usize = 65_536;
+const LOOKED_AT: usize = 32_768;
 
 /// The clues so far: for each framework its distinct ones with their weight.
 #[derive(Default)]
@@ -20,8 +20,7 @@ pub(in super::super) struct Clues(Mutex<BTreeMap<Framework, BTreeMap<&'static st
 
 impl Clues {
     pub(in super::super) fn read(&self, answer: &Answer) {
-        let body = answer.text();
-        let body: String = body.chars().take(LOOKED_AT).collect();
+        let body = answer.beginning(LOOKED_AT);
         let mut found = by_header(answer.headers());
         found.extend(by_body(&body));
         for field in answer.set_cookies() {

@@ -10,6 +10,7 @@ use super::{folder, serve};
 use crate::rust::{Faults, Spelling, app};
 
 const DESCRIPTION: &str = "accounts = [{ username = \"alice\", password_env = \"ALICE_PASSWORD\" }]\n\
+     [[visit]]\npath = \"/\"\n\
      [[login]]\npath = \"/login\"\nform = { user = \"{username}\", password = \"{password}\" }\n\
      [logged_in]\npath = \"/whoami\"\njson = \"/subject\"\n\
      [[logout]]\nmethod = \"POST\"\npath = \"/logout\"\n";
