@@ -3,7 +3,8 @@
 //! [`SessionLayer`] wraps any tower stack whose requests and responses are [`http`] types: axum, hyper,
 //! tonic or a bare service. It reads an HMAC-signed session cookie, hands the inner service a [`Session`]
 //! (and, if a user is logged in, an [`AuthenticatedSession`]) in the request's extensions, and issues a
-//! fresh token whenever the handler marks a login, an elevation or a logout. The old token is dead at once.
+//! fresh token whenever the handler marks a login, an elevation or a logout. The old token is
+//! dead at once: on every node with a store or a shared list of ended tokens, in this process without.
 //!
 //! # Example
 //!

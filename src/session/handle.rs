@@ -141,9 +141,10 @@ impl Session {
 
     /// Says that a user proved who they are.
     ///
-    /// A new session with a new token begins and the one that the request came with ends, at once and
-    /// everywhere. Both timers restart. A guest's data is dropped unless its key is
-    /// [carried](DataKey::carried); the same subject's data is kept; another subject's never is.
+    /// A new session with a new token begins and the one that the request came with ends at once: on every
+    /// node with a store or a shared list, in this process without. Both timers restart. A guest's data is
+    /// dropped unless its key is [carried](DataKey::carried); the same subject's data is kept; another
+    /// subject's never is.
     pub fn login(&self, login: impl Into<Login>) {
         self.mark(Mark::Login(login.into()));
     }
