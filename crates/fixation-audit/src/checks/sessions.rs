@@ -1,6 +1,6 @@
 //! Several sessions of one account: how many there may be, and what ends the others.
 
-use super::super::browser::Snapshot;
+use super::super::browser::{Browser, Snapshot};
 use super::super::catalogue::Id;
 use super::super::recorder::{Note, Recorder};
 use super::super::scene::Scene;
@@ -56,20 +56,25 @@ async fn limit(scene: &Scene, recorder: &mut Recorder<'_>, limit: usize) -> Resu
     Ok(())
 }
 
+const ENDED_BY_LOGIN: &str = "a second login ends the first by itself";
+
+/// Two sessions of the first account, where a second login leaves the first alone.
+async fn two_at_once(scene: &Scene) -> Result<Option<(Snapshot, Browser)>, AuditError> {
+    let first = scene.user(0).await?.snapshot();
+    let second = scene.user(0).await?;
+    let both = scene.reaches(&first, 0).await?;
+    Ok(both.then_some((first, second)))
+}
+
 async fn end_others(
     scene: &Scene,
     recorder: &mut Recorder<'_>,
     flow: &Flow,
 ) -> Result<(), AuditError> {
-    let other = scene.user(0).await?.snapshot();
-    let user = scene.user(0).await?;
-    if !scene.reaches(&other, 0).await? {
-        recorder.not_judged(
-            Id::OthersNotEnded,
-            "a second login ends the first by itself",
-        );
+    let Some((other, user)) = two_at_once(scene).await? else {
+        recorder.not_judged(Id::OthersNotEnded, ENDED_BY_LOGIN);
         return Ok(());
-    }
+    };
     let trail = match scene.perform(flow, &user).await? {
         Ok(trail) => trail,
         Err(reason) => {
@@ -92,15 +97,10 @@ async fn change_password(
     recorder: &mut Recorder<'_>,
     flow: &Flow,
 ) -> Result<(), AuditError> {
-    let other = scene.user(0).await?.snapshot();
-    let user = scene.user(0).await?;
-    if !scene.reaches(&other, 0).await? {
-        recorder.not_judged(
-            Id::PasswordChange,
-            "a second login ends the first by itself",
-        );
+    let Some((other, user)) = two_at_once(scene).await? else {
+        recorder.not_judged(Id::PasswordChange, ENDED_BY_LOGIN);
         return Ok(());
-    }
+    };
     let account = scene.plan.accounts[0].clone();
     // Letters of both cases, digits and a sign: what policies ask for.
     let fresh = format!("Fa1-{:032x}", u128::from_ne_bytes(chance::bytes()));
