@@ -16,8 +16,6 @@ use crate::{
         event::{EventKind, SessionEvent},
         handle::Unadmitted,
         id::Claim,
-        live::Live,
-        state::State,
         time::Timestamp,
     },
 };
@@ -41,8 +39,7 @@ impl Arrival<Opened<Claim>> {
 }
 
 impl Arrival<Unadmitted> {
-    /// The sessions inside the request's tokens, each read to where it stays: it is too large to be
-    /// handed around.
+    /// The sessions inside the request's tokens.
     pub(crate) fn of_sessions<B>(
         shared: &Arc<Shared>,
         request: &Request<B>,
@@ -52,16 +49,9 @@ impl Arrival<Unadmitted> {
             shared
                 .tokens
                 .read_self_contained(kind, value, now, |token| {
-                    let unread = Live {
-                        id: token.id,
-                        state: State::default(),
-                        standing: None,
-                        stale_key: token.stale_key,
-                        lineage: token.id.lineage(),
-                        suspended: false,
-                        rebind: false,
-                    };
-                    let mut session = Unadmitted::new(unread, Arc::clone(shared) as _, now);
+                    let (id, stale_key) = (token.id, token.stale_key);
+                    let mut session =
+                        Unadmitted::new(id, id.lineage(), stale_key, Arc::clone(shared) as _, now);
                     token.read(&mut session.live_mut().state)?;
                     Ok(session)
                 })

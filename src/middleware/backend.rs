@@ -45,6 +45,24 @@ pub(crate) enum Loaded {
     },
 }
 
+impl Loaded {
+    /// Of a request that has no session.
+    #[inline]
+    pub(crate) fn nothing(backend: &Backend) -> Self {
+        match backend {
+            Backend::SelfContained(ended) => Self::SelfContained {
+                ended: ended.clone(),
+                guest_beside: None,
+            },
+            Backend::Stored(store) => Self::Stored {
+                store: Arc::clone(store),
+                record: None,
+                guest_beside: None,
+            },
+        }
+    }
+}
+
 /// The record of a request's session, and what opened it. The state in it is with the session.
 #[derive(Debug)]
 pub(crate) struct LoadedRecord {

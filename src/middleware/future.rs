@@ -75,18 +75,23 @@ where
         shared: Arc<Shared>,
         failure: F,
     ) -> Self {
-        let state = State::Admit {
-            load,
-            request: Some(request),
-            service,
-            shared,
-        };
-        Self { state, failure }
+        Self {
+            state: State::Admit {
+                load,
+                request: Some(request),
+                service,
+                shared,
+            },
+            failure,
+        }
     }
 
+    #[inline]
     pub(crate) const fn run(handler: S::Future, context: RequestContext, failure: F) -> Self {
-        let state = State::Run { handler, context };
-        Self { state, failure }
+        Self {
+            state: State::Run { handler, context },
+            failure,
+        }
     }
 }
 

@@ -30,6 +30,7 @@ pub(crate) struct RequestContext {
 }
 
 impl RequestContext {
+    #[inline]
     pub(crate) const fn new(
         shared: Arc<Shared>,
         session: Session,

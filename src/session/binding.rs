@@ -66,8 +66,14 @@ pub(crate) fn encode(
 }
 
 /// The client of one request. Without a [`ClientBinding`](crate::ClientBinding) it is like any other.
+///
+/// Boxed, since most layers have no binding, and every request hands its client on.
 #[derive(Clone, Default)]
-pub(crate) struct Client {
+pub(crate) struct Client(Option<Box<Shown>>);
+
+/// What a client shows of itself, and what a change of it means.
+#[derive(Clone)]
+struct Shown {
     /// The same client under each key of the ring, the signing one first.
     digests: Box<[Box<[u8]>]>,
     on_change: [Option<OnChange>; ClientPart::COUNT],
@@ -82,16 +88,19 @@ pub(crate) struct Difference {
 }
 
 impl Client {
-    pub(crate) const fn new(
+    pub(crate) fn new(
         digests: Box<[Box<[u8]>]>,
         on_change: [Option<OnChange>; ClientPart::COUNT],
     ) -> Self {
-        Self { digests, on_change }
+        Self(Some(Box::new(Shown { digests, on_change })))
     }
 
     /// What a session that is written now remembers of its client; nothing without a binding.
     pub(crate) fn current(&self) -> &[u8] {
-        self.digests.first().map_or(&[], |first| first)
+        let digests = self.0.as_ref().map(|shown| &shown.digests);
+        digests
+            .and_then(|digests| digests.first())
+            .map_or(&[], |first| first)
     }
 
     /// Compares with what a session remembers.
@@ -100,15 +109,15 @@ impl Client {
     /// changed. So has every part whose key is no longer in the ring.
     pub(crate) fn differs_from(&self, remembered: &[u8]) -> Difference {
         let mut difference = Difference::default();
-        if self.digests.is_empty() {
+        let Some(shown) = self.0.as_ref().filter(|shown| !shown.digests.is_empty()) else {
             return difference;
-        }
-        let own = self
+        };
+        let own = shown
             .digests
             .iter()
             .find(|own| own.get(..KEY_ID_LEN) == remembered.get(..KEY_ID_LEN));
         for part in ClientPart::ALL {
-            let Some(on_change) = self.on_change[part as usize] else {
+            let Some(on_change) = shown.on_change[part as usize] else {
                 continue;
             };
             let before = digest_of(remembered, part);

@@ -22,6 +22,7 @@ use super::{
     id::{Lineage, SessionId},
     live::Live,
     mark::{Login, Mark},
+    state::State,
     time::Timestamp,
 };
 
@@ -97,12 +98,25 @@ struct Pending {
 pub(crate) struct Unadmitted(Arc<Inner<[Live; 1]>>);
 
 impl Unadmitted {
+    /// A session of this id, whose state is yet to be read to where it stays: it is too large to be handed
+    /// around.
     #[inline]
     pub(crate) fn new(
-        live: Live,
+        id: SessionId,
+        lineage: Lineage,
+        stale_key: bool,
         environment: Arc<dyn Environment>,
         admitted_at: Timestamp,
     ) -> Self {
+        let live = Live {
+            id,
+            state: State::default(),
+            standing: None,
+            stale_key,
+            lineage,
+            suspended: false,
+            rebind: false,
+        };
         Self(Inner::make(environment, admitted_at, [live]))
     }
 

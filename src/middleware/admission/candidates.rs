@@ -52,6 +52,7 @@ pub(super) enum Consequence {
 }
 
 impl<T> Candidates<T> {
+    #[inline]
     pub(super) fn of(arrival: Arrival<T>) -> Self {
         Self {
             came: Came {
@@ -63,6 +64,10 @@ impl<T> Candidates<T> {
             guest: arrival.guest,
             now: arrival.now,
         }
+    }
+
+    pub(super) const fn is_empty(&self) -> bool {
+        self.session.is_none() && self.guest.is_none()
     }
 
     /// The token that counts next: the session's, then the guest's.
@@ -154,6 +159,7 @@ impl<T> Candidates<T> {
     }
 
     /// The request, with the session that one of its tokens opened.
+    #[inline]
     pub(super) fn admitted(
         self,
         shared: &Arc<Shared>,
@@ -164,9 +170,10 @@ impl<T> Candidates<T> {
     }
 
     /// The request, without a session.
-    pub(super) fn anonymous(self, shared: &Arc<Shared>, loaded: Loaded) -> RequestContext {
+    #[inline(always)]
+    pub(super) fn anonymous(self, shared: &Arc<Shared>) -> RequestContext {
         let session = Session::new(Arc::clone(shared) as _, self.now);
-        self.admitted(shared, session, loaded)
+        self.admitted(shared, session, Loaded::nothing(&shared.settings.backend))
     }
 }
 

@@ -39,27 +39,33 @@ pub(crate) type BoxLoad =
     Pin<Box<dyn Future<Output = Result<RequestContext, SessionError>> + Send>>;
 
 /// Admits a request: with the session that one of its tokens opens, or with none.
+// Into `call`, where the context then stays; each hand that it goes through copies it.
+#[inline(always)]
 pub(crate) fn admit<B>(shared: &Arc<Shared>, request: &Request<B>) -> Admission {
     let now = shared.settings.clock.now();
     match &shared.settings.backend {
-        Backend::SelfContained(EndedTokens::Local(list)) => {
+        Backend::SelfContained(ended) => {
             let candidates = Candidates::of(Arrival::of_sessions(shared, request, now));
-            Admission::Now(self_contained::admit_now(shared, list, candidates))
-        }
-        Backend::SelfContained(EndedTokens::Distributed(list)) => {
-            let candidates = Candidates::of(Arrival::of_sessions(shared, request, now));
-            match self_contained::try_anonymous(shared, list, candidates) {
-                Ok(context) => Admission::Now(context),
-                Err(candidates) => later(shared, now, |shared| {
+            match ended {
+                _ if candidates.is_empty() => Admission::Now(candidates.anonymous(shared)),
+                EndedTokens::Local(list) => {
+                    Admission::Now(self_contained::admit_now(shared, list, candidates))
+                }
+                EndedTokens::Distributed(list) => later(shared, now, |shared| {
                     self_contained::load(shared, Arc::clone(list), candidates)
                 }),
             }
         }
         Backend::Stored(store) => {
-            let candidates = Candidates::of(Arrival::of_references(shared, request, now));
-            match stored::try_load(shared, store, candidates) {
-                Ok(context) => Admission::Now(context),
-                Err(candidates) => later(shared, now, |shared| {
+            let mut candidates = Candidates::of(Arrival::of_references(shared, request, now));
+            if candidates.is_empty() {
+                return Admission::Now(candidates.anonymous(shared));
+            }
+            match stored::try_load(shared, store, &mut candidates) {
+                Some((session, loaded)) => {
+                    Admission::Now(candidates.admitted(shared, session, loaded))
+                }
+                None => later(shared, now, |shared| {
                     stored::load(shared, Arc::clone(store), candidates)
                 }),
             }

@@ -25,12 +25,12 @@ pub(super) fn admit_now(
     mut candidates: Sessions,
 ) -> RequestContext {
     let now = candidates.now;
-    let ended = EndedTokens::Local(Arc::clone(list));
     while let Some((kind, session)) = candidates.next() {
         let token = IssuedToken::of(session.live());
         let standing = list.standing(token.id, token.subject, token.issued_at, now);
         match candidates.decide(shared, session, standing, kind) {
             Ok(session) => {
+                let ended = EndedTokens::Local(Arc::clone(list));
                 let loaded = loaded(ended, candidates.guest.take());
                 return candidates.admitted(shared, session, loaded);
             }
@@ -46,20 +46,7 @@ pub(super) fn admit_now(
             }
         }
     }
-    candidates.anonymous(shared, loaded(ended, None))
-}
-
-/// The admission where there is no token, so that a distributed list has no say.
-pub(super) fn try_anonymous(
-    shared: &Arc<Shared>,
-    list: &Arc<dyn RevocationList>,
-    candidates: Sessions,
-) -> Result<RequestContext, Sessions> {
-    if candidates.peek().is_some() {
-        return Err(candidates);
-    }
-    let ended = EndedTokens::Distributed(Arc::clone(list));
-    Ok(candidates.anonymous(shared, loaded(ended, None)))
+    candidates.anonymous(shared)
 }
 
 /// Asks a distributed list.
@@ -89,8 +76,7 @@ pub(super) async fn load(
             }
         }
     }
-    let loaded = loaded(EndedTokens::Distributed(list), None);
-    Ok(candidates.anonymous(&shared, loaded))
+    Ok(candidates.anonymous(&shared))
 }
 
 const fn loaded(ended: EndedTokens, guest_beside: Option<Unadmitted>) -> Loaded {

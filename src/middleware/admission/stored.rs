@@ -13,7 +13,7 @@ use crate::{
     session::{
         handle::{Session, Unadmitted},
         id::Claim,
-        live::{Dead, Live},
+        live::Dead,
         time::Timestamp,
     },
     store::{Removed, SessionStore, StoreError, Stored},
@@ -21,29 +21,22 @@ use crate::{
 
 type References = Candidates<Opened<Claim>>;
 
-/// The admission where there is no token, or where the store need not wait for the first token's session,
-/// it opens, and nothing has to be ended or told. Everything else is [`load`]'s to find out.
+/// The admission where the store has the first token's session at once, it opens, and nothing has to be
+/// ended or told. Everything else is for [`load`] to find out.
 pub(super) fn try_load(
     shared: &Arc<Shared>,
     store: &Arc<dyn SessionStore>,
-    mut candidates: References,
-) -> Result<RequestContext, References> {
-    let Some((kind, token)) = candidates.peek() else {
-        let loaded = loaded(Arc::clone(store), None, None);
-        return Ok(candidates.anonymous(shared, loaded));
-    };
+    candidates: &mut References,
+) -> Option<(Session, Loaded)> {
     if shared.client.is_some() {
-        return Err(candidates);
+        return None;
     }
-    let opened = store
-        .try_load(&token.value, candidates.now)
-        .and_then(|stored| open(shared, &candidates, kind, token, stored).ok());
-    let Some((session, record)) = opened else {
-        return Err(candidates);
-    };
+    let (kind, token) = candidates.peek()?;
+    let stored = store.try_load(&token.value, candidates.now)?;
+    let (session, record) = open(shared, candidates, kind, token, stored).ok()?;
     let _opened = candidates.next();
-    let loaded = loaded(Arc::clone(store), Some(record), candidates.guest.take());
-    Ok(candidates.admitted(shared, session, loaded))
+    let loaded = loaded(Arc::clone(store), record, candidates.guest.take());
+    Some((session, loaded))
 }
 
 /// Asks the store.
@@ -60,7 +53,7 @@ pub(super) async fn load(
         };
         match opened {
             Ok((session, record)) => {
-                let loaded = loaded(store, Some(record), candidates.guest.take());
+                let loaded = loaded(store, record, candidates.guest.take());
                 return Ok(candidates.admitted(&shared, session, loaded));
             }
             Err(dead) => {
@@ -71,7 +64,7 @@ pub(super) async fn load(
             }
         }
     }
-    Ok(candidates.anonymous(&shared, loaded(store, None, None)))
+    Ok(candidates.anonymous(&shared))
 }
 
 /// The session of a record, if it opens for the bearer of this token.
@@ -91,16 +84,14 @@ fn open(
         .fields
         .secrets
         .standing(claim.secret(), candidates.now);
-    let live = Live {
-        id: *claim.id(),
-        state: mem::take(&mut record.fields.state),
-        standing: None,
-        stale_key: token.stale_key,
-        lineage: record.fields.lineage,
-        suspended: false,
-        rebind: false,
-    };
-    let session = Unadmitted::new(live, Arc::clone(shared) as _, candidates.now);
+    let mut session = Unadmitted::new(
+        *claim.id(),
+        record.fields.lineage,
+        token.stale_key,
+        Arc::clone(shared) as _,
+        candidates.now,
+    );
+    mem::swap(&mut session.live_mut().state, &mut record.fields.state);
     let session = candidates.decide(shared, session, standing, kind)?;
     let record = LoadedRecord {
         claim,
@@ -123,12 +114,12 @@ const fn unknown(claim: &Claim, now: Timestamp) -> DeadToken {
 
 fn loaded(
     store: Arc<dyn SessionStore>,
-    record: Option<LoadedRecord>,
+    record: LoadedRecord,
     guest_beside: Option<Opened<Claim>>,
 ) -> Loaded {
     Loaded::Stored {
         store,
-        record,
+        record: Some(record),
         guest_beside: guest_beside.map(|guest| Box::new(guest.value)),
     }
 }

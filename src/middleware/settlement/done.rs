@@ -84,3 +84,19 @@ pub(super) fn tell_all(
         shared.tell(&event);
     }
 }
+
+/// Tells that a commit failed, if that is because of the store or the distributed list.
+pub(super) fn tell_if_failed(
+    shared: &Shared,
+    committed: &Committed,
+    live: Option<&Live>,
+    now: Timestamp,
+) {
+    if let Err(error) = committed
+        && error.kind() == SessionErrorKind::Store
+    {
+        let event = SessionEvent::new(EventKind::StoreFailedWrite, now);
+        let session = live.map(|live| live.id);
+        shared.tell(&SessionEvent { session, ..event });
+    }
+}

@@ -19,17 +19,9 @@ use self::{
 };
 use super::{
     backend::{EndedTokens, Loaded},
-    failure::SessionErrorKind,
     settings::Shared,
 };
-use crate::session::{
-    event::{EventKind, SessionEvent},
-    handle::Unadmitted,
-    live::Live,
-    plan::Plan,
-    settle,
-    time::Timestamp,
-};
+use crate::session::{handle::Unadmitted, live::Live, plan::Plan, settle};
 
 /// What carrying out a plan comes to, or a wait for it.
 #[must_use]
@@ -56,9 +48,8 @@ pub(crate) fn commit(
     done: HandlerDone,
 ) -> Commit {
     let settled = settle::settle(&done.settlement(live, shared));
-    let now = done.now;
     if settled.plan == Plan::Nothing {
-        tell_all(shared, &settled.events, live, None, now);
+        tell_all(shared, &settled.events, live, None, done.now);
         return Commit::Now(settled.verdict.into_result(SetCookies::default()));
     }
     match loaded {
@@ -88,7 +79,7 @@ pub(crate) fn commit(
                 };
                 task.commit(&*list, settled).await
             };
-            later(shared, live, now, commit)
+            Commit::later(commit)
         }
         Loaded::Stored {
             store,
@@ -104,33 +95,18 @@ pub(crate) fn commit(
                 done,
                 cookies: SetCookies::default(),
             };
-            later(shared, live, now, task.commit(settled))
+            Commit::later(task.commit(settled))
         }
     }
 }
 
-/// Waits for a commit, and tells if the store or the list fails.
-fn later(
-    shared: &Arc<Shared>,
-    live: Option<&Live>,
-    now: Timestamp,
-    commit: impl Future<Output = Committed> + Send + 'static,
-) -> Commit {
-    let (shared, session) = (Arc::clone(shared), live.map(|live| live.id));
-    let commit = async move {
-        let committed = commit.await;
-        if let Err(error) = &committed
-            && error.kind() == SessionErrorKind::Store
-        {
-            let event = SessionEvent::new(EventKind::StoreFailedWrite, now);
-            shared.tell(&SessionEvent { session, ..event });
-        }
-        committed
-    };
-    Commit::Later(PendingCommit {
-        commit: Box::pin(commit),
-        is_done: false,
-    })
+impl Commit {
+    fn later(commit: impl Future<Output = Committed> + Send + 'static) -> Self {
+        Self::Later(PendingCommit {
+            commit: Box::pin(commit),
+            is_done: false,
+        })
+    }
 }
 
 impl PendingCommit {

@@ -4,7 +4,7 @@
 //! at once and a distributed one later, and what a plan means is written once.
 
 use super::{
-    done::{Committed, HandlerDone, tell_all},
+    done::{Committed, HandlerDone, tell_all, tell_if_failed},
     set_cookies::SetCookies,
 };
 use crate::{
@@ -91,8 +91,12 @@ impl<'a> CommitToToken<'a> {
 
     pub(super) async fn commit(self, list: &dyn RevocationList, settled: Settled) -> Committed {
         let change = self.change(&settled.plan)?;
-        let changed = change.ask_distributed(list, self.done.now).await?;
-        self.finish(settled, &changed)
+        let committed = match change.ask_distributed(list, self.done.now).await {
+            Ok(changed) => self.finish(settled, &changed),
+            Err(error) => Err(error.into()),
+        };
+        tell_if_failed(self.shared, &committed, self.live, self.done.now);
+        committed
     }
 
     /// What a plan asks of the list.

@@ -3,7 +3,7 @@
 use std::{mem, sync::Arc};
 
 use super::{
-    done::{Committed, HandlerDone, tell_all},
+    done::{Committed, HandlerDone, tell_all, tell_if_failed},
     limit::Limit,
     set_cookies::SetCookies,
 };
@@ -56,8 +56,12 @@ pub(super) struct CommitToStore {
 
 impl CommitToStore {
     pub(super) async fn commit(mut self, first: Settled) -> Committed {
-        let verdict = self.run(first).await?;
-        verdict.into_result(self.cookies)
+        let committed = match self.run(first).await {
+            Ok(verdict) => verdict.into_result(self.cookies),
+            Err(error) => Err(error),
+        };
+        tell_if_failed(&self.shared, &committed, self.live.as_ref(), self.done.now);
+        committed
     }
 
     async fn run(&mut self, first: Settled) -> Result<Verdict, SessionError> {

@@ -50,7 +50,12 @@ fn perform(case: &Case) -> Session {
     let layer = Arc::new(Layer::default());
     let environment = Arc::clone(&layer) as _;
     let session = match &case.live {
-        Some(live) => Unadmitted::new(live.clone(), environment, NOW).admitted(),
+        Some(live) => {
+            let mut session =
+                Unadmitted::new(live.id, live.lineage, live.stale_key, environment, NOW);
+            *session.live_mut() = live.clone();
+            session.admitted()
+        }
         None => Session::new(environment, NOW),
     };
     let key = |name: &str| DataKey::<String>::named(name).unwrap();
