@@ -1,4 +1,4 @@
-//! The published suite that every [`SessionStore`] must pass.
+//! The published suite that every [`SessionStore`](crate::store::SessionStore) must pass.
 //!
 //! Each check has a name that states a property of the [contract](crate::store::SessionStore), begins with
 //! an empty store, and is run for real: with up to 16 tasks at once, on two nodes where the author of the
