@@ -101,14 +101,9 @@ impl Server {
         }
     }
 
+    /// It listens on a plain port beside one for TLS, and opens both before it answers.
     fn wait_until_ready(&self) {
-        if !self
-            .arguments
-            .iter()
-            .any(|argument| argument == "--tls-port")
-        {
-            self.wait_for("PING", "PONG");
-        }
+        self.wait_for("PING", "PONG");
     }
 }
 
