@@ -72,9 +72,14 @@ impl<'a> Recorder<'a> {
         } else {
             Vec::new()
         };
+        let Note {
+            confirmed,
+            sent,
+            seen,
+        } = note;
         let evidence = Evidence {
-            sent: secrets.scrub(&note.sent),
-            seen: secrets.scrub(&note.seen),
+            sent: secrets.scrub(&sent),
+            seen: secrets.scrub(&seen),
             // An answer's own words may hold personal data, so a report quotes none.
             exchanges: exchanges
                 .into_iter()
@@ -87,7 +92,7 @@ impl<'a> Recorder<'a> {
         };
         let finding = Finding {
             severity,
-            confirmed: note.confirmed,
+            confirmed,
             evidence: vec![evidence],
         };
         let finding = match self.outcomes.remove(&id) {

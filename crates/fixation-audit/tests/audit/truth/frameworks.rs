@@ -10,8 +10,18 @@ pub(crate) struct FrameworkServer {
     pub(crate) correct: bool,
 }
 
+/// Program, what it is written with, what it does, its description, whether it is correct, and what is found.
+type Row = (
+    &'static str,
+    &'static str,
+    &'static str,
+    &'static str,
+    bool,
+    &'static [&'static str],
+);
+
 pub(crate) fn framework_servers() -> Vec<FrameworkServer> {
-    let rows: Vec<(&str, &str, &str, &str, bool, &[&str])> = vec![
+    let rows: Vec<Row> = vec![
         (
             "django_auth.py",
             "Django",

@@ -246,12 +246,6 @@ impl Limits {
     }
 }
 
-impl SessionsText {
-    fn is_empty(&self) -> bool {
-        self.most.is_none() && self.idle.is_none()
-    }
-}
-
 #[derive(Default, Deserialize, PartialEq, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Limits {
@@ -356,6 +350,10 @@ mod tests {
         let again: Description = toml::from_str(&written).unwrap();
         assert_eq!(again.to_toml().unwrap(), written);
         assert_eq!((again.login.len(), again.accounts.len()), (2, 2));
+        let limits = &again.limits;
+        limits.time_limit().unwrap();
+        limits.patience().unwrap();
+        assert!(limits.wait().unwrap().is_zero() && limits.delay(false).unwrap().is_zero());
         for step in again
             .login
             .into_iter()

@@ -275,8 +275,10 @@ impl Limits {
 
     /// For what expires; not at all where nothing is said.
     pub(crate) fn wait(&self) -> Result<Duration, String> {
-        self.wait
-            .map_or(Ok(Duration::ZERO), |wait| seconds(Some(wait), 0.0))
+        match self.wait {
+            None | Some(0.0) => Ok(Duration::ZERO),
+            wait => seconds(wait, 0.0),
+        }
     }
 
     /// For one answer.
@@ -286,6 +288,10 @@ impl Limits {
 }
 
 impl SessionsText {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.most.is_none() && self.idle.is_none()
+    }
+
     pub(crate) fn idle_limit(&self) -> Result<Option<Duration>, String> {
         self.idle.map(|idle| seconds(Some(idle), 0.0)).transpose()
     }
