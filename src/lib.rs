@@ -84,7 +84,6 @@
 //! | `axum` | yes | extractors for [`Session`] and [`AuthenticatedSession`], on `axum-core` alone |
 //! | `testing` | no | a manual clock, the store contract suite, a store that fails on demand |
 
-#![cfg_attr(docsrs, feature(doc_cfg))]
 #![warn(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
 #[cfg(bench)]

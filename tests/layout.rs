@@ -239,10 +239,6 @@ fn a_feature_adds_and_changes_nothing() {
     let mut files = Vec::new();
     texts(root(), &mut files);
     for (name, text) in files {
-        // Without TLS it answers that a URL needs another feature.
-        if name == "store/redis/connect.rs" {
-            continue;
-        }
         let found = switches(&text);
         assert!(found.is_empty(), "{name}: {found:?}");
     }
