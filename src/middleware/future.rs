@@ -191,9 +191,7 @@ fn finish<F, R, E>(
 ) where
     F: FailureResponse<R>,
 {
-    let Ok(response) = answer else {
-        return;
-    };
+    let Ok(response) = answer else { return };
     let cookies = committed.unwrap_or_else(|error| {
         *response = reply(failure, &error);
         SetCookies::default()
