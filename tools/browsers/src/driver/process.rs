@@ -100,16 +100,21 @@ impl Drop for Process {
             let _ = child.kill();
             let _ = child.wait();
         }
-        let known = self.browser;
-        for id in running_in(&self.folder).into_iter().chain(known) {
-            let _ = Command::new("kill")
-                .args(["-KILL", &id.to_string()])
-                .stderr(Stdio::null())
-                .status();
-        }
-        // A dying browser may still write into its profile for a moment.
+        let mut known = self.browser;
+        // A dying browser may still start a process, or write into its profile, for a moment.
         for _ in 0..1500 {
-            if fs::remove_dir_all(&self.folder).is_ok() || !self.folder.exists() {
+            let running: Vec<_> = running_in(&self.folder)
+                .into_iter()
+                .chain(known.take())
+                .collect();
+            for id in &running {
+                let _ = Command::new("kill")
+                    .args(["-KILL", &id.to_string()])
+                    .stderr(Stdio::null())
+                    .status();
+            }
+            let _ = fs::remove_dir_all(&self.folder);
+            if running.is_empty() && !self.folder.exists() {
                 break;
             }
             std::thread::sleep(Duration::from_millis(20));
