@@ -14,9 +14,9 @@ use crate::{
     session::{
         binding::Client,
         event::{EventKind, SessionEvent},
-        handle::Unadmitted,
         id::Claim,
         time::Timestamp,
+        unadmitted::Unadmitted,
     },
 };
 
@@ -31,6 +31,7 @@ pub(crate) struct Arrival<T> {
 
 impl Arrival<Opened<Claim>> {
     /// What the request claims of a store.
+    #[inline(always)]
     pub(crate) fn of_references<B>(shared: &Shared, request: &Request<B>, now: Timestamp) -> Self {
         Self::read(shared, request, now, |kind, value| {
             shared.tokens.open_reference(kind, value, now)
@@ -40,6 +41,7 @@ impl Arrival<Opened<Claim>> {
 
 impl Arrival<Unadmitted> {
     /// The sessions inside the request's tokens.
+    #[inline(always)]
     pub(crate) fn of_sessions<B>(
         shared: &Arc<Shared>,
         request: &Request<B>,
@@ -64,6 +66,7 @@ impl<T> Arrival<T> {
     ///
     /// Where two valid session tokens came, nothing else counts either; two valid guest tokens count as
     /// none.
+    #[inline(always)]
     fn read<B>(
         shared: &Shared,
         request: &Request<B>,

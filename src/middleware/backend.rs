@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::{
-    session::{handle::Unadmitted, id::Claim, record::Record},
+    session::{id::Claim, record::Record, unadmitted::Unadmitted},
     store::{
         Revision, SessionStore,
         revocation::{RevocationList, Revocations},

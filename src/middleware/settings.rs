@@ -16,10 +16,10 @@ use crate::{
         authentication::Subject,
         csrf::CsrfToken,
         event::{Observer, SessionEvent},
-        handle::Environment,
         id::Lineage,
         policy::SessionPolicy,
         time::{Clock, Timestamp},
+        unadmitted::Environment,
     },
     store::revocation::Revocations,
 };

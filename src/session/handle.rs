@@ -2,10 +2,7 @@
 
 use std::{
     fmt,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, MutexGuard, PoisonError, atomic::Ordering},
     time::Duration,
 };
 
@@ -19,23 +16,12 @@ use super::{
     draft::Draft,
     entries::{Entries, Entry},
     event::{EventKind, SessionEvent},
-    id::{Lineage, SessionId},
+    id::SessionId,
     live::Live,
     mark::{Login, Mark},
-    state::State,
     time::Timestamp,
+    unadmitted::{Environment, Inner, Pending, Unadmitted},
 };
-
-/// What a session needs from the layer around it.
-pub(crate) trait Environment: Send + Sync {
-    fn now(&self) -> Timestamp;
-    fn observe(&self, event: &SessionEvent);
-    /// How many bytes of entries a session may hold.
-    fn data_budget(&self) -> usize;
-    /// A CSRF token for this lineage; none if the operating system gives no random bytes.
-    fn csrf_token(&self, lineage: Lineage, subject: Option<&Subject>) -> Option<CsrfToken>;
-    fn csrf_holds(&self, lineage: Lineage, subject: Option<&Subject>, token: &[u8]) -> bool;
-}
 
 /// The session of a request: reads it, and takes down what the handler says happened.
 ///
@@ -64,90 +50,12 @@ pub(crate) trait Environment: Send + Sync {
 #[derive(Clone)]
 pub struct Session(Arc<Inner<[Live]>>);
 
-struct Inner<L: ?Sized> {
-    environment: Arc<dyn Environment>,
-    admitted_at: Timestamp,
-    read: AtomicBool,
-    pending: Mutex<Pending>,
-    /// What the request holds: one or none, so that an anonymous request takes no room for it.
-    live: L,
-}
-
-impl<L> Inner<L> {
-    #[inline]
-    fn make(environment: Arc<dyn Environment>, admitted_at: Timestamp, live: L) -> Arc<Self> {
-        Arc::new(Self {
-            environment,
-            admitted_at,
-            read: AtomicBool::new(false),
-            pending: Mutex::default(),
-            live,
-        })
-    }
-}
-
-#[derive(Default)]
-struct Pending {
-    marks: Vec<(Timestamp, Mark)>,
-    /// Boxed, since most requests mark nothing.
-    draft: Option<Box<Draft>>,
-    closed: bool,
-}
-
-/// A session whose token is not admitted yet: no handler has it, so it may still change.
-pub(crate) struct Unadmitted(Arc<Inner<[Live; 1]>>);
-
-impl Unadmitted {
-    /// A session of this id, whose state is yet to be read to where it stays: it is too large to be handed
-    /// around.
-    #[inline]
-    pub(crate) fn new(
-        id: SessionId,
-        lineage: Lineage,
-        stale_key: bool,
-        environment: Arc<dyn Environment>,
-        admitted_at: Timestamp,
-    ) -> Self {
-        let live = Live {
-            id,
-            state: State::default(),
-            standing: None,
-            stale_key,
-            lineage,
-            suspended: false,
-            rebind: false,
-        };
-        Self(Inner::make(environment, admitted_at, [live]))
-    }
-
-    pub(crate) fn live(&self) -> &Live {
-        let [live] = &self.0.live;
-        live
-    }
-
-    pub(crate) fn live_mut(&mut self) -> &mut Live {
-        match Arc::get_mut(&mut self.0) {
-            Some(Inner { live: [live], .. }) => live,
-            // No stable type of the standard library says that an `Arc` has one owner.
-            None => unreachable!("it has no clone"),
-        }
-    }
-
-    /// The session, now that its token is admitted.
-    pub(crate) fn admitted(self) -> Session {
-        Session(self.0)
-    }
-}
-
-impl fmt::Debug for Unadmitted {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Unadmitted")
-            .field("id", &self.live().id)
-            .finish_non_exhaustive()
-    }
-}
-
 impl Session {
+    /// The session of a token that is admitted now.
+    pub(crate) fn admitted(session: Unadmitted) -> Self {
+        Self(session.0)
+    }
+
     /// The handle of an anonymous request.
     pub(crate) fn new(environment: Arc<dyn Environment>, admitted_at: Timestamp) -> Self {
         Self(Inner::make(environment, admitted_at, []))

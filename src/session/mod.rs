@@ -25,3 +25,4 @@ pub(crate) mod state;
 #[cfg(test)]
 pub(crate) mod tests;
 pub(crate) mod time;
+pub(crate) mod unadmitted;

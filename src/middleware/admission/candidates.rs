@@ -14,12 +14,13 @@ use crate::{
         binding::OnChange,
         came::Came,
         event::{EventKind, SessionEvent},
-        handle::{Session, Unadmitted},
+        handle::Session,
         id::SessionId,
         live::{Dead, Live},
         policy::{SessionPolicy, TokenReuse},
         standing::Standing,
         time::Timestamp,
+        unadmitted::Unadmitted,
     },
 };
 
@@ -121,7 +122,7 @@ impl<T> Candidates<T> {
             self.appraise(shared, live)
         });
         match appraised {
-            Ok(()) => Ok(session.admitted()),
+            Ok(()) => Ok(Session::admitted(session)),
             Err(why) => Err(DeadToken {
                 why,
                 id: live.id,

@@ -9,7 +9,7 @@ use crate::{
         request::RequestContext,
         settings::Shared,
     },
-    session::handle::Unadmitted,
+    session::unadmitted::Unadmitted,
     store::{
         StoreError,
         revocation::{IssuedToken, Retirement, RevocationList, Revocations},

@@ -10,12 +10,7 @@ use crate::{
         request::RequestContext,
         settings::Shared,
     },
-    session::{
-        handle::{Session, Unadmitted},
-        id::Claim,
-        live::Dead,
-        time::Timestamp,
-    },
+    session::{handle::Session, id::Claim, live::Dead, time::Timestamp, unadmitted::Unadmitted},
     store::{Removed, SessionStore, StoreError, Stored},
 };
 

@@ -1,5 +1,6 @@
 //! Settlement: carries out what becomes of the session, which [`settle`](settle::settle) decides.
 
+mod change;
 pub(crate) mod done;
 mod limit;
 mod self_contained;
@@ -21,7 +22,7 @@ use super::{
     backend::{EndedTokens, Loaded},
     settings::Shared,
 };
-use crate::session::{handle::Unadmitted, live::Live, plan::Plan, settle};
+use crate::session::{live::Live, plan::Plan, settle, unadmitted::Unadmitted};
 
 /// What carrying out a plan comes to, or a wait for it.
 #[must_use]

@@ -1,9 +1,10 @@
 //! Carries out a plan without a store: what ends goes on the list, and what goes on is in a new token.
 //!
-//! What a plan asks of the list is a [`Change`], and the list's answer is a [`Changed`]. Both are data: a local list answers
-//! at once and a distributed one later, and what a plan means is written once.
+//! What a plan asks of the list is a [`Change`], which a local list answers at once and a distributed one later. So what a
+//! plan means is written once.
 
 use super::{
+    change::{Change, Changed, Issue},
     done::{Committed, HandlerDone, tell_all, tell_if_failed},
     set_cookies::SetCookies,
 };
@@ -23,12 +24,8 @@ use crate::{
         plan::{Plan, Save, Settled},
         settle,
         state::State,
-        time::Timestamp,
     },
-    store::{
-        StoreError,
-        revocation::{IssuedToken, Retirement, RevocationList, Revocations},
-    },
+    store::revocation::{IssuedToken, Retirement, RevocationList, Revocations},
 };
 
 /// Carries out a plan.
@@ -39,47 +36,6 @@ pub(super) struct CommitToToken<'a> {
     /// The guest's session whose token came with a logged-in session's.
     pub(super) guest_beside: Option<&'a Live>,
     pub(super) done: &'a HandlerDone,
-}
-
-/// What the list is asked for, in this order.
-struct Change<'a> {
-    /// How the request's own token and the one of a guest end, for each of them that does.
-    end: Retirement,
-    ended: [Option<&'a Live>; 2],
-    issue: Issue<'a>,
-}
-
-/// Which token is to leave then.
-enum Issue<'a> {
-    Nothing,
-    /// A guest's first, about which no list has a say.
-    OfGuest {
-        id: SessionId,
-        at: Timestamp,
-    },
-    /// The first of a login, issued after everything of the subject that has ended.
-    OfLogin {
-        id: SessionId,
-        subject: &'a Subject,
-        at: Timestamp,
-    },
-    /// The same token again, if it is still good.
-    Again(IssuedToken<'a>),
-    /// A successor, if the token itself is still good.
-    Successor {
-        id: SessionId,
-        of: IssuedToken<'a>,
-        how: Retirement,
-        until: Timestamp,
-    },
-}
-
-/// What the list did of it.
-struct Changed {
-    /// Which tokens this request ended itself.
-    ended: [bool; 2],
-    /// The token that may leave, and when it counts as issued.
-    issue: Option<(SessionId, Timestamp)>,
 }
 
 impl<'a> CommitToToken<'a> {
@@ -275,52 +231,4 @@ fn first(state: &State) -> Result<Issue<'_>, SessionError> {
 
 fn subject_of(state: &State) -> Option<&Subject> {
     state.authentication.as_ref().map(|who| &who.subject)
-}
-
-impl Change<'_> {
-    fn ask(&self, list: &Revocations, now: Timestamp) -> Changed {
-        let retire = |live: &Live| list.retire(&live.id, self.end, live.state.absolute_expiry, now);
-        Changed {
-            ended: self.ended.map(|live| live.is_some_and(retire)),
-            issue: match self.issue {
-                Issue::Nothing => None,
-                Issue::OfGuest { id, at } => Some((id, at)),
-                Issue::OfLogin { id, subject, at } => Some((id, list.issue_time(subject, at))),
-                Issue::Again(token) => list
-                    .may_reissue(token.id, token.subject, token.issued_at, now)
-                    .then_some((*token.id, now)),
-                Issue::Successor { id, of, how, until } => list
-                    .retire_of(of.id, of.subject, of.issued_at, how, until, now)
-                    .map(|at| (id, at)),
-            },
-        }
-    }
-
-    async fn ask_distributed(
-        &self,
-        list: &dyn RevocationList,
-        now: Timestamp,
-    ) -> Result<Changed, StoreError> {
-        let mut ended = [false; 2];
-        for (live, ended) in self.ended.iter().zip(&mut ended) {
-            if let Some(live) = live {
-                let until = live.state.absolute_expiry;
-                *ended = list.retire(&live.id, self.end, until, now).await?;
-            }
-        }
-        let issue = match self.issue {
-            Issue::Nothing => None,
-            Issue::OfGuest { id, at } => Some((id, at)),
-            Issue::OfLogin { id, subject, at } => Some((id, list.issue_time(subject, at).await?)),
-            Issue::Again(token) => {
-                let may = list.may_reissue(token, now).await?;
-                may.then_some((*token.id, now))
-            }
-            Issue::Successor { id, of, how, until } => {
-                let issue = list.retire_of(of, how, until, now).await?;
-                issue.map(|at| (id, at))
-            }
-        };
-        Ok(Changed { ended, issue })
-    }
 }

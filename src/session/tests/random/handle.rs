@@ -16,13 +16,14 @@ use crate::session::{
     csrf::CsrfToken,
     data::DataKey,
     event::SessionEvent,
-    handle::{Environment, Session, Unadmitted},
+    handle::Session,
     id::Lineage,
     mark::Mark,
     plan::{Plan, Verdict},
     settle::Outcome,
     state::State,
     time::Timestamp,
+    unadmitted::{Environment, Unadmitted},
 };
 
 /// A layer whose clock is set before every mark.
@@ -54,7 +55,7 @@ fn perform(case: &Case) -> Session {
             let mut session =
                 Unadmitted::new(live.id, live.lineage, live.stale_key, environment, NOW);
             *session.live_mut() = live.clone();
-            session.admitted()
+            Session::admitted(session)
         }
         None => Session::new(environment, NOW),
     };

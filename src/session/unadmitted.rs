@@ -1,0 +1,112 @@
+//! [`Unadmitted`]: a session before its token is admitted, and what it is made of.
+
+use std::{
+    fmt,
+    sync::{Arc, Mutex, atomic::AtomicBool},
+};
+
+use super::{
+    authentication::Subject,
+    csrf::CsrfToken,
+    draft::Draft,
+    event::SessionEvent,
+    id::{Lineage, SessionId},
+    live::Live,
+    mark::Mark,
+    state::State,
+    time::Timestamp,
+};
+
+/// What a session needs from the layer around it.
+pub(crate) trait Environment: Send + Sync {
+    fn now(&self) -> Timestamp;
+    fn observe(&self, event: &SessionEvent);
+    /// How many bytes of entries a session may hold.
+    fn data_budget(&self) -> usize;
+    /// A CSRF token for this lineage; none if the operating system gives no random bytes.
+    fn csrf_token(&self, lineage: Lineage, subject: Option<&Subject>) -> Option<CsrfToken>;
+    fn csrf_holds(&self, lineage: Lineage, subject: Option<&Subject>, token: &[u8]) -> bool;
+}
+
+/// What the handles of one session share.
+pub(super) struct Inner<L: ?Sized> {
+    pub(super) environment: Arc<dyn Environment>,
+    pub(super) admitted_at: Timestamp,
+    pub(super) read: AtomicBool,
+    pub(super) pending: Mutex<Pending>,
+    /// What the request holds: one or none, so that an anonymous request takes no room for it.
+    pub(super) live: L,
+}
+
+impl<L> Inner<L> {
+    #[inline]
+    pub(super) fn make(
+        environment: Arc<dyn Environment>,
+        admitted_at: Timestamp,
+        live: L,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            environment,
+            admitted_at,
+            read: AtomicBool::new(false),
+            pending: Mutex::default(),
+            live,
+        })
+    }
+}
+
+#[derive(Default)]
+pub(super) struct Pending {
+    pub(super) marks: Vec<(Timestamp, Mark)>,
+    /// Boxed, since most requests mark nothing.
+    pub(super) draft: Option<Box<Draft>>,
+    pub(super) closed: bool,
+}
+
+/// A session whose token is not admitted yet: no handler has it, so it may still change.
+pub(crate) struct Unadmitted(pub(super) Arc<Inner<[Live; 1]>>);
+
+impl Unadmitted {
+    /// A session of this id, whose state is yet to be read to where it stays: it is too large to be handed
+    /// around.
+    #[inline]
+    pub(crate) fn new(
+        id: SessionId,
+        lineage: Lineage,
+        stale_key: bool,
+        environment: Arc<dyn Environment>,
+        admitted_at: Timestamp,
+    ) -> Self {
+        let live = Live {
+            id,
+            state: State::default(),
+            standing: None,
+            stale_key,
+            lineage,
+            suspended: false,
+            rebind: false,
+        };
+        Self(Inner::make(environment, admitted_at, [live]))
+    }
+
+    pub(crate) fn live(&self) -> &Live {
+        let [live] = &self.0.live;
+        live
+    }
+
+    pub(crate) fn live_mut(&mut self) -> &mut Live {
+        match Arc::get_mut(&mut self.0) {
+            Some(Inner { live: [live], .. }) => live,
+            // No stable type of the standard library says that an `Arc` has one owner.
+            None => unreachable!("it has no clone"),
+        }
+    }
+}
+
+impl fmt::Debug for Unadmitted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Unadmitted")
+            .field("id", &self.live().id)
+            .finish_non_exhaustive()
+    }
+}
