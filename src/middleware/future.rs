@@ -2,7 +2,6 @@
 
 use std::{
     fmt,
-    future::Future,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
@@ -31,8 +30,12 @@ pin_project! {
     where
         S: Service<Request<B>>,
     {
+        // Dropped before the context: what the handler's destructors mark counts.
         #[pin]
         state: State<S, B, S::Future, S::Response, S::Error>,
+        // None until the request is admitted. In `Run` it would be moved once more, which is 64 instructions and 3 %
+        // of a request without a cookie.
+        context: Option<RequestContext>,
         failure: F,
     }
 }
@@ -48,17 +51,14 @@ pin_project! {
             shared: Arc<Shared>,
         },
         Run {
-            // Dropped before the context: what the handler's destructors mark counts.
             #[pin]
             handler: Fut,
-            context: RequestContext,
         },
         Settle {
             commit: PendingCommit,
             // None once it was returned.
             answer: Option<Result<Res, Err>>,
             read: bool,
-            shared: Arc<Shared>,
         },
         Done,
     }
@@ -82,6 +82,7 @@ where
                 service,
                 shared,
             },
+            context: None,
             failure,
         }
     }
@@ -89,7 +90,8 @@ where
     #[inline]
     pub(crate) const fn run(handler: S::Future, context: RequestContext, failure: F) -> Self {
         Self {
-            state: State::Run { handler, context },
+            state: State::Run { handler },
+            context: Some(context),
             failure,
         }
     }
@@ -120,7 +122,8 @@ where
                         Ok(context) => {
                             context.enter(request.extensions_mut());
                             let handler = service.call(request);
-                            this.state.set(State::Run { handler, context });
+                            this.state.set(State::Run { handler });
+                            *this.context = Some(context);
                         }
                         Err(error) => {
                             let mut response = reply(this.failure, &error);
@@ -130,8 +133,11 @@ where
                         }
                     }
                 }
-                StateProj::Run { handler, context } => {
+                StateProj::Run { handler } => {
                     let mut answer = ready!(handler.poll(cx));
+                    let Some(context) = this.context else {
+                        polled_after_completion()
+                    };
                     let outcome = match &answer {
                         Ok(response) if response.status().is_server_error() => Outcome::ServerError,
                         Ok(_) => Outcome::Answered,
@@ -145,27 +151,23 @@ where
                             this.state.set(State::Done);
                             return Poll::Ready(answer);
                         }
-                        Commit::Later(commit) => {
-                            let settle = State::Settle {
-                                commit,
-                                answer: Some(answer),
-                                read,
-                                shared: Arc::clone(context.shared()),
-                            };
-                            this.state.set(settle);
-                        }
+                        Commit::Later(commit) => this.state.set(State::Settle {
+                            commit,
+                            answer: Some(answer),
+                            read,
+                        }),
                     }
                 }
                 StateProj::Settle {
                     commit,
                     answer,
                     read,
-                    shared,
                 } => {
                     let committed = ready!(commit.poll(cx));
-                    let Some(mut answer) = answer.take() else {
+                    let (Some(mut answer), Some(context)) = (answer.take(), this.context) else {
                         polled_after_completion()
                     };
+                    let shared = context.shared();
                     finish(shared, this.failure, &mut answer, committed, *read);
                     this.state.set(State::Done);
                     return Poll::Ready(answer);
@@ -200,10 +202,7 @@ fn finish<F, R, E>(
     shared.writer.finish(headers, cookies.as_slice(), read);
 }
 
-impl<S, B, F> fmt::Debug for ResponseFuture<S, B, F>
-where
-    S: Service<Request<B>>,
-{
+impl<S: Service<Request<B>>, B, F> fmt::Debug for ResponseFuture<S, B, F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ResponseFuture").finish_non_exhaustive()
     }
