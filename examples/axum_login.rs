@@ -2,17 +2,17 @@
 //! "your sessions". No script, and the cookies of production on plain HTTP at localhost.
 //!
 //! Run with `cargo run --example axum_login` and open the address that it prints.
-//! `ADDR` sets another one than `127.0.0.1:3000`; `SESSION_KEYS` keeps logins over a restart where the
-//! sessions are in a store that does.
+//! `ADDR` sets another one than `127.0.0.1:3000`. Sessions are in this process's memory, so a restart logs
+//! everybody out; `SESSION_KEYS` keeps logins where the sessions are in a store that outlasts it.
 
 #[path = "axum_login/app.rs"]
 mod app;
 
-use std::{env, error::Error, net::SocketAddr, sync::Arc};
+use std::{env, error::Error, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::extract::ConnectInfo;
 use tokio::net::TcpListener;
-use tower_session_guard::{ClientBinding, KeyRing, MemoryStore, SessionLayer, SystemClock};
+use tower_session_guard::{ClientBinding, KeyRing, SessionLayer, SystemClock};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
@@ -26,16 +26,28 @@ async fn main() -> Result<(), Box<dyn Error>> {
         let ConnectInfo(peer) = extensions.get::<ConnectInfo<SocketAddr>>()?;
         Some(peer.ip())
     });
-    let sessions = SessionLayer::new(keys)
-        .with_store(MemoryStore::new())
-        .with_policy(app::policy()?)
-        .with_binding(binding);
+    let sessions = app::limited(SessionLayer::new(keys))?.with_binding(binding);
 
     let address = env::var("ADDR").unwrap_or_else(|_| "127.0.0.1:3000".to_owned());
     let listener = TcpListener::bind(&address).await?;
     println!("open http://localhost:{}", listener.local_addr()?.port());
-    let app = app::router(sessions, Arc::new(SystemClock));
+    let app = app::router(sessions.clone(), Arc::new(SystemClock));
     let app = app.into_make_service_with_connect_info::<SocketAddr>();
-    axum::serve(listener, app).await?;
+    axum::serve(listener, app)
+        .with_graceful_shutdown(stopped())
+        .await?;
+    // A logout whose client has left goes on without its request.
+    let drained = sessions.drain(Duration::from_secs(5)).await;
+    if !drained.is_complete() {
+        eprintln!("{} settlements were left", drained.left);
+    }
     Ok(())
+}
+
+/// Done once Ctrl-C was pressed.
+async fn stopped() {
+    if tokio::signal::ctrl_c().await.is_err() {
+        // It cannot be noticed here: serve on.
+        std::future::pending::<()>().await;
+    }
 }

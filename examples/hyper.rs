@@ -4,7 +4,7 @@
 //! `curl -i -X POST 'http://127.0.0.1:3001/login'`, and with the cookie that it set
 //! `curl -b '__Host-Http-session=…' http://127.0.0.1:3001/`.
 
-use std::{convert::Infallible, env, error::Error};
+use std::{convert::Infallible, env, error::Error, time::Duration};
 
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
@@ -12,7 +12,7 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper_util::{
     rt::{TokioExecutor, TokioIo},
-    server::conn::auto,
+    server::{conn::auto, graceful::GracefulShutdown},
     service::TowerToHyperService,
 };
 use tokio::net::TcpListener;
@@ -57,24 +57,37 @@ async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     let listener = TcpListener::bind(address).await?;
     println!("listening on http://{}", listener.local_addr()?);
 
-    // Tokens under generated keys die with the process: set SESSION_KEYS in production.
+    // Sessions are in this process's memory, so a restart logs everybody out, under whichever keys.
     let keys = match env::var_os("SESSION_KEYS") {
         Some(_) => KeyRing::from_env("SESSION_KEYS")?,
         None => KeyRing::generate()?,
     };
+    let sessions = SessionLayer::new(keys);
     let service = ServiceBuilder::new()
-        .layer(SessionLayer::new(keys))
+        .layer(sessions.clone())
         .service(service_fn(handle));
 
+    let connections = GracefulShutdown::new();
     loop {
-        let (stream, _) = listener.accept().await?;
+        let (stream, _) = tokio::select! {
+            accepted = listener.accept() => accepted?,
+            _ = tokio::signal::ctrl_c() => break,
+        };
         let service = TowerToHyperService::new(service.clone());
+        let builder = auto::Builder::new(TokioExecutor::new());
+        let connection = builder.serve_connection(TokioIo::new(stream), service);
+        let served = connections.watch(connection.into_owned());
         tokio::spawn(async move {
-            let connection = auto::Builder::new(TokioExecutor::new());
-            let served = connection.serve_connection(TokioIo::new(stream), service);
             if let Err(error) = served.await {
                 eprintln!("connection: {error}");
             }
         });
     }
+    connections.shutdown().await;
+    // A logout whose client has left goes on without its request.
+    let drained = sessions.drain(Duration::from_secs(5)).await;
+    if !drained.is_complete() {
+        eprintln!("{} settlements were left", drained.left);
+    }
+    Ok(())
 }

@@ -15,9 +15,7 @@ use std::{env, error::Error, sync::Arc};
 
 use provider::Provider;
 use tokio::net::TcpListener;
-use tower_session_guard::{
-    CookiePolicy, KeyRing, MemoryStore, SameSite, SessionLayer, SystemClock,
-};
+use tower_session_guard::{CookiePolicy, KeyRing, SameSite, SessionLayer, SystemClock};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
@@ -33,7 +31,6 @@ async fn main() -> Result<(), Box<dyn Error>> {
     };
     let keys = KeyRing::generate()?;
     let sessions = SessionLayer::new(keys.clone())
-        .with_store(MemoryStore::new())
         .with_cookies(CookiePolicy::builder().same_site(same_site).build()?);
     let clock = Arc::new(SystemClock);
     let app = app::router(&keys, sessions, clock.clone(), provider.clone(), &own_url)?;

@@ -65,6 +65,23 @@ async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     let address = env::var("ADDR").unwrap_or_else(|_| "127.0.0.1:3002".to_owned());
     let listener = TcpListener::bind(address).await?;
     println!("listening on http://{}", listener.local_addr()?);
-    axum::serve(listener, app(SessionLayer::new(KeyRing::generate()?))).await?;
+    // In this process's memory: a restart logs everybody out.
+    let sessions = SessionLayer::new(KeyRing::generate()?);
+    axum::serve(listener, app(sessions.clone()))
+        .with_graceful_shutdown(stopped())
+        .await?;
+    // A logout whose client has left goes on without its request.
+    let drained = sessions.drain(Duration::from_secs(5)).await;
+    if !drained.is_complete() {
+        eprintln!("{} settlements were left", drained.left);
+    }
     Ok(())
+}
+
+/// Done once Ctrl-C was pressed.
+async fn stopped() {
+    if tokio::signal::ctrl_c().await.is_err() {
+        // It cannot be noticed here: serve on.
+        std::future::pending::<()>().await;
+    }
 }

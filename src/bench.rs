@@ -18,7 +18,7 @@ use crate::{
         live::Live,
         mark::{Login, Mark},
         policy::SessionPolicy,
-        settle::{self, Outcome, Settlement},
+        settle::{self, Outcome, Realm, Settlement},
         standing::Standing,
         state::State,
         time::Timestamp,
@@ -55,6 +55,7 @@ impl Parts {
             persistent: false,
             label: None,
             binding: Box::default(),
+            extra: None,
             entries: Default::default(),
         };
         Self {
@@ -145,6 +146,7 @@ impl Parts {
             outcome: Outcome::Answered,
             now: self.now,
             policy: &self.policy,
+            realm: Realm::default(),
         });
         settled.events.len()
     }

@@ -22,6 +22,21 @@ pub enum ConfigError {
         /// Which key of the ring, counted from 1.
         position: usize,
     },
+    /// A key follows a pattern, so it cannot be random.
+    PatternedKey {
+        /// Which key of the ring, counted from 1.
+        position: usize,
+    },
+    /// A key was printed in this crate's documentation, so it is no secret.
+    PublishedKey {
+        /// Which key of the ring, counted from 1.
+        position: usize,
+    },
+    /// The file that holds the keys can be read by every user of the machine.
+    KeyFileReadable {
+        /// The file's path.
+        path: String,
+    },
     /// A key is not written in hexadecimal digits.
     KeyNotHex {
         /// Which key of the ring, counted from 1.
@@ -92,6 +107,18 @@ impl fmt::Display for ConfigError {
             Self::UniformKey { position } => write!(
                 f,
                 "key {position} repeats a single byte: use random bytes (openssl rand -hex 32)"
+            ),
+            Self::PatternedKey { position } => write!(
+                f,
+                "key {position} repeats itself or counts up or down: use random bytes (openssl rand -hex 32)"
+            ),
+            Self::PublishedKey { position } => write!(
+                f,
+                "key {position} is printed in the documentation: make one of your own (openssl rand -hex 32)"
+            ),
+            Self::KeyFileReadable { path } => write!(
+                f,
+                "every user of this machine can read the key file {path:?}: take that away (chmod o-rwx), or say that it is meant with KeyRing::from_shared_file"
             ),
             Self::KeyNotHex { position } => write!(
                 f,

@@ -102,7 +102,8 @@ where
 /// needs.
 ///
 /// The level is a number, as in [`AssuranceLevel::new`]; 0 does not compile. It derefs to the
-/// [`AuthenticatedSession`]. For a limit on the age of the proof, or another answer than an empty body, use
+/// [`AuthenticatedSession`]. Only the extractor makes one, so a function that takes it need not check the level
+/// again. For a limit on the age of the proof, or another answer than an empty body, use
 /// [`RequireAuthentication`](crate::RequireAuthentication).
 ///
 /// # Examples
@@ -116,13 +117,19 @@ where
 /// # let _: axum::Router = axum::Router::new().route("/", axum::routing::post(delete_account));
 /// ```
 #[derive(Clone, Debug)]
-pub struct AuthenticatedAt<const LEVEL: u8>(pub AuthenticatedSession);
+pub struct AuthenticatedAt<const LEVEL: u8>(AuthenticatedSession);
 
 impl<const LEVEL: u8> AuthenticatedAt<LEVEL> {
     const REQUIRED: AssuranceLevel = match AssuranceLevel::new(LEVEL) {
         Some(level) => level,
         None => panic!("level 0 means that nobody is logged in: use `Session`"),
     };
+
+    /// The session, without what the type says of its level.
+    #[must_use]
+    pub fn into_inner(self) -> AuthenticatedSession {
+        self.0
+    }
 }
 
 impl<const LEVEL: u8> Deref for AuthenticatedAt<LEVEL> {

@@ -133,12 +133,14 @@ pub use guard::{
 };
 pub use key::{KeyId, KeyRing};
 pub use middleware::{
+    backend::{AnyBackend, InStore, SelfContained},
+    background::Drained,
     client::{AddressBlock, ClientBinding, ForwardingHeader, PeerAddress},
     clock::SystemClock,
-    control::{SessionInfo, Sessions},
+    control::{SessionDetails, SessionInfo, Sessions},
     failure::{EmptyFailure, FailureResponse, SessionError, SessionErrorKind},
     future::ResponseFuture,
-    layer::SessionLayer,
+    layer::{Endings, SessionLayer},
     observe::TracingObserver,
     service::SessionService,
 };
@@ -150,7 +152,7 @@ pub use session::{
     data::{DataError, DataErrorKind, DataKey},
     event::{EventKind, Observer, SessionEvent, Severity},
     handle::Session,
-    id::{Claim, InvalidSessionId, SessionId},
+    id::{Claim, InvalidSessionId, SessionId, VerifiedId},
     mark::Login,
     policy::{AtLimit, SessionPolicy, TokenReuse},
     record::{Record, RecordError},

@@ -6,6 +6,31 @@
 //! let forged = |session: tower_session_guard::Session| tower_session_guard::AuthenticatedSession(session);
 //! ```
 //!
+//! Only the extractor says at which level somebody is logged in (S25):
+//!
+//! ```compile_fail,E0423
+//! use tower_session_guard::{AuthenticatedAt, AuthenticatedSession};
+//! fn forged(user: AuthenticatedSession) -> AuthenticatedAt<3> {
+//!     AuthenticatedAt(user)
+//! }
+//! ```
+//!
+//! What needs a store is not there without one (S07, S19):
+//!
+//! ```compile_fail,E0599
+//! use tower_session_guard::{SelfContained, Sessions, Subject};
+//! async fn list(sessions: &Sessions<SelfContained>, user: &Subject) {
+//!     let _ = sessions.list(user).await;
+//! }
+//! ```
+//!
+//! ```compile_fail,E0599
+//! use tower_session_guard::{AtLimit, Endings, KeyRing, SessionLayer};
+//! let keys = KeyRing::generate().unwrap();
+//! let layer = SessionLayer::self_contained(keys, Endings::this_process());
+//! let _ = layer.max_sessions(1, AtLimit::EndOldest);
+//! ```
+//!
 //! Only the cookie reader makes a claim:
 //!
 //! ```compile_fail,E0624
@@ -49,9 +74,9 @@
 //!
 //! ```compile_fail
 //! #![deny(unused_must_use)]
-//! use tower_session_guard::{Record, SessionId, SessionStore, Timestamp, store::StoreError};
+//! use tower_session_guard::{Record, SessionId, SessionStore, Timestamp, store::{Counting, StoreError}};
 //! async fn create(store: &dyn SessionStore, id: &SessionId, record: &Record) -> Result<(), StoreError> {
-//!     store.create(id, record, Timestamp::default()).await?;
+//!     store.create(id, record, Counting::Counted, Timestamp::default()).await?;
 //!     Ok(())
 //! }
 //! ```
@@ -60,9 +85,12 @@
 //!
 //! ```
 //! #![deny(unused_must_use)]
-//! use tower_session_guard::{Record, SessionId, SessionStore, Timestamp, store::{Created, StoreError}};
+//! use tower_session_guard::{
+//!     Record, SessionId, SessionStore, Timestamp,
+//!     store::{Counting, Created, StoreError},
+//! };
 //! async fn create(store: &dyn SessionStore, id: &SessionId, record: &Record) -> Result<bool, StoreError> {
-//!     let created = store.create(id, record, Timestamp::default()).await?;
-//!     Ok(matches!(created, Created::Created(_)))
+//!     let created = store.create(id, record, Counting::Counted, Timestamp::default()).await?;
+//!     Ok(matches!(created, Created::Created { .. }))
 //! }
 //! ```

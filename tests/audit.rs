@@ -15,8 +15,11 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tower_http::csrf::CsrfLayer as SameOriginLayer;
 use tower_session_guard::{
-    AssuranceLevel, AuthenticatedSession, DataKey, KeyRing, MemoryStore, Session, SessionLayer,
+    AnyBackend, AssuranceLevel, AuthenticatedSession, DataKey, EmptyFailure, Endings, KeyRing,
+    Session, SessionLayer,
 };
+
+type AnyLayer = SessionLayer<EmptyFailure, AnyBackend>;
 
 const NOTE: DataKey<String> = DataKey::new("note");
 const KEPT_NOTE: DataKey<String> = DataKey::new("kept_note").carried();
@@ -48,7 +51,7 @@ async fn slow(_: AuthenticatedSession, session: Session) {
     session.insert(&NOTE, &"slow".to_owned()).unwrap();
 }
 
-fn app(sessions: SessionLayer) -> Router {
+fn app(sessions: AnyLayer) -> Router {
     Router::new()
         .route("/whoami", get(whoami))
         .route(
@@ -95,7 +98,7 @@ async fn csrf_check(session: Session, Query(token): Query<Text>) -> StatusCode {
     }
 }
 
-fn audit(sessions: SessionLayer, note: &str) -> FixationAudit {
+fn audit(sessions: AnyLayer, note: &str) -> FixationAudit {
     FixationAudit::of(app(sessions))
         .account(Account::new("alice", "not asked for"))
         .account(Account::new("bob", "not asked for"))
@@ -117,9 +120,13 @@ fn audit(sessions: SessionLayer, note: &str) -> FixationAudit {
         .slow(Step::post("/slow"))
 }
 
-fn modes() -> [SessionLayer; 2] {
-    let layer = || SessionLayer::new(KeyRing::generate().unwrap());
-    [layer(), layer().with_store(MemoryStore::new())]
+fn modes() -> [AnyLayer; 2] {
+    let keys = || KeyRing::generate().unwrap();
+    let self_contained = SessionLayer::self_contained(keys(), Endings::this_process());
+    [
+        self_contained.into_any(),
+        SessionLayer::new(keys()).into_any(),
+    ]
 }
 
 #[tokio::test]

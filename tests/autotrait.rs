@@ -12,6 +12,12 @@ fn public_types_cross_threads() {
     is_thread_safe::<guard::CookiePolicy>();
     is_thread_safe::<guard::SessionPolicy>();
     is_thread_safe::<guard::SessionLayer>();
+    is_thread_safe::<guard::SessionLayer<guard::EmptyFailure, guard::SelfContained>>();
+    is_thread_safe::<guard::SessionLayer<guard::EmptyFailure, guard::AnyBackend>>();
+    is_thread_safe::<guard::Sessions>();
+    is_thread_safe::<guard::Sessions<guard::SelfContained>>();
+    is_thread_safe::<guard::Sessions<guard::AnyBackend>>();
+    is_thread_safe::<guard::Endings>();
     is_thread_safe::<guard::SessionService<()>>();
     is_thread_safe::<guard::Session>();
     is_thread_safe::<guard::AuthenticatedSession>();
@@ -19,6 +25,7 @@ fn public_types_cross_threads() {
     is_thread_safe::<guard::MemoryStore>();
     is_thread_safe::<guard::store::revocation::MemoryRevocations>();
     is_thread_safe::<guard::Record>();
+    is_thread_safe::<guard::store::RecordHead>();
     is_thread_safe::<guard::Claim>();
     is_thread_safe::<guard::SessionEvent>();
     is_thread_safe::<guard::ConfigError>();
@@ -31,6 +38,9 @@ fn public_types_cross_threads() {
 fn handles_are_cheap_to_clone() {
     is_clone::<guard::KeyRing>();
     is_clone::<guard::SessionLayer>();
+    is_clone::<guard::SessionLayer<guard::EmptyFailure, guard::SelfContained>>();
+    is_clone::<guard::Sessions>();
+    is_clone::<guard::Sessions<guard::AnyBackend>>();
     is_clone::<guard::Session>();
     is_clone::<guard::MemoryStore>();
 }

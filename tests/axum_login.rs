@@ -17,7 +17,7 @@ use axum::{
 use common::{Answer, SESSION, clock, keys};
 use fixation_audit::{Account, FixationAudit, Outcome, Pick, Probe, Step};
 use tower::ServiceExt;
-use tower_session_guard::{MemoryStore, SessionLayer, testing::ManualClock};
+use tower_session_guard::{SessionLayer, testing::ManualClock};
 
 /// A browser with a jar of cookies, which sends its own pages' forms.
 #[derive(Clone)]
@@ -28,10 +28,8 @@ struct Browser {
 }
 
 fn site(clock: &ManualClock) -> Browser {
-    let sessions = SessionLayer::new(keys())
-        .with_store(MemoryStore::new())
-        .with_clock(clock.clone())
-        .with_policy(app::policy().unwrap());
+    let sessions = app::limited(SessionLayer::new(keys())).unwrap();
+    let sessions = sessions.with_clock(clock.clone());
     Browser {
         app: app::router(sessions, Arc::new(clock.clone())),
         jar: BTreeMap::new(),

@@ -13,10 +13,12 @@ use axum::{
     routing::get,
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use common::{Answer, Client, Events, SESSION, Stop, app, clock, keys, request};
+use common::{
+    Answer, Client, Events, SESSION, Stop, app, both_modes, both_modes_under, clock, request,
+};
 use tower_session_guard::{
-    AuthenticatedSession, ClientBinding, EventKind, ForwardingHeader, KeyRing, MemoryStore,
-    OnChange, PeerAddress, Session, SessionLayer,
+    AuthenticatedSession, ClientBinding, EventKind, ForwardingHeader, KeyRing, OnChange,
+    PeerAddress, Session,
 };
 
 const HOME: &str = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/140.0.0.0";
@@ -35,16 +37,11 @@ struct Bound {
 
 /// An application with this binding, in both modes.
 fn bound(binding: Option<&ClientBinding>) -> [Bound; 2] {
-    [false, true].map(|stored| {
+    both_modes().map(|layer| {
         let events = Events::default();
-        let mut layer = SessionLayer::new(keys())
-            .with_clock(clock())
-            .with_observer(events.clone());
+        let mut layer = layer.with_clock(clock()).with_observer(events.clone());
         if let Some(binding) = binding {
             layer = layer.with_binding(binding.clone());
-        }
-        if stored {
-            layer = layer.with_store(MemoryStore::new());
         }
         let client = Client::around(routes().layer(layer));
         Bound { client, events }
@@ -326,15 +323,12 @@ async fn a_binding_outlives_its_key() {
         key[0] = byte;
         key
     };
-    for stored in [false, true] {
+    for mode in [0, 1] {
         let ring = KeyRing::from_bytes([key(1)]).unwrap();
         let binding = ClientBinding::new().network(OnChange::End);
-        let mut layer = SessionLayer::new(ring.clone()).with_binding(binding);
-        if stored {
-            layer = layer.with_store(MemoryStore::new());
-        }
+        let layer = both_modes_under(&ring)[mode].clone();
         let events = Events::default();
-        let client = Client::around(routes().layer(layer));
+        let client = Client::around(routes().layer(layer.with_binding(binding)));
         let bound = Bound { client, events };
         let mut token = bound.login().await;
         ring.replace(&KeyRing::from_bytes([key(2), key(1)]).unwrap());

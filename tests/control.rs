@@ -13,24 +13,27 @@ use axum::{
     http::StatusCode,
     routing::{get, post},
 };
-use common::{Answer, Client, Events, GUEST, Parameters, SESSION, Stop, app, clock, keys};
+use common::{
+    Answer, Client, Events, GUEST, Parameters, SESSION, Stop, app, both_modes, clock, keys,
+};
 use tower_session_guard::{
-    AssuranceLevel, AtLimit, AuthenticatedSession, EventKind, Login, MemoryStore, Session,
-    SessionErrorKind, SessionLayer, SessionPolicy, Sessions, Subject,
-    store::StoreError,
-    testing::{FaultyStore, ManualClock, StoreOperation},
+    AnyBackend, AssuranceLevel, AtLimit, AuthenticatedSession, EmptyFailure, EventKind, Login,
+    MemoryStore, Record, Session, SessionErrorKind, SessionId, SessionLayer, SessionPolicy,
+    Sessions, Subject, Timestamp,
+    store::{Counting, Created, SessionStore, StoreError},
+    testing::{FaultyStore, ManualClock, RecordBuilder, StoreOperation},
 };
 
 /// One node: an application, the handle of its layer, and what it told.
 struct Node {
     client: Client,
-    sessions: Sessions,
+    sessions: Sessions<AnyBackend>,
     events: Events,
 }
 
-fn node(layer: SessionLayer) -> Node {
+fn node<K>(layer: SessionLayer<EmptyFailure, K>) -> Node {
     let events = Events::default();
-    let layer = layer.with_observer(events.clone());
+    let layer = layer.with_observer(events.clone()).into_any();
     let sessions = layer.sessions();
     let routes = app(Stop::default())
         .route("/end-others", post(end_others))
@@ -47,7 +50,7 @@ fn node(layer: SessionLayer) -> Node {
 
 async fn end_others(
     user: AuthenticatedSession,
-    Extension(sessions): Extension<Sessions>,
+    Extension(sessions): Extension<Sessions<AnyBackend>>,
 ) -> Result<String, StatusCode> {
     let ended = sessions.end_others(&user).await;
     let ended = ended.map_err(|error| error.status())?;
@@ -56,7 +59,7 @@ async fn end_others(
 
 async fn change_password(
     user: AuthenticatedSession,
-    Extension(sessions): Extension<Sessions>,
+    Extension(sessions): Extension<Sessions<AnyBackend>>,
 ) -> Result<(), StatusCode> {
     let ended = sessions.end_others(&user).await;
     ended.map_err(|error| error.status())?;
@@ -92,11 +95,15 @@ fn layer(clock: &ManualClock) -> SessionLayer {
 }
 
 fn both(clock: &ManualClock) -> [Node; 2] {
-    let layer = layer(clock);
-    [layer.clone(), layer.with_store(MemoryStore::new())].map(node)
+    both_modes().map(|layer| node(layer.with_clock(clock.clone())))
 }
 
 impl Node {
+    /// What only a store can do.
+    fn stored(&self) -> Sessions {
+        self.sessions.in_store().expect("sessions are in a store")
+    }
+
     async fn whoami(&self, token: &str) -> String {
         self.client.whoami(&[(SESSION, token)]).await
     }
@@ -114,7 +121,7 @@ impl Node {
 #[tokio::test]
 async fn a_list_tells_what_a_person_recognises() {
     let clock = clock();
-    let node = node(layer(&clock).with_store(MemoryStore::new()));
+    let node = node(layer(&clock));
     let began = common::now(&clock);
     let laptop = node.login_at("user=alice&label=Laptop&level=2").await;
     let laptop = laptop.cookie(SESSION).unwrap();
@@ -126,24 +133,26 @@ async fn a_list_tells_what_a_person_recognises() {
     let answer = node.client.get("/label", &[(SESSION, &laptop)]).await;
     assert_eq!(answer.body, "Laptop");
 
-    let list = node.sessions.list(&alice()).await.unwrap();
-    let labels: Vec<_> = list
+    let list = node.stored().list(&alice()).await.unwrap();
+    let details: Vec<_> = list
         .iter()
-        .map(|session| session.label.as_deref())
+        .map(|session| session.details.clone().unwrap())
         .collect();
+    let labels: Vec<_> = details.iter().map(|one| one.label.as_deref()).collect();
     assert_eq!(
         labels,
         [Some("Laptop"), Some("Phone")],
         "the last used first"
     );
-    assert_eq!(list[0].created_at, began);
-    assert_eq!(list[0].last_seen_at, seen);
-    assert_eq!(list[0].level, Some(AssuranceLevel::AAL2));
-    assert_eq!(list[1].level, Some(AssuranceLevel::AAL1));
+    assert_eq!(details[0].created_at, began);
+    assert_eq!(details[0].last_seen_at, seen);
+    assert_eq!(details[0].expires_at, seen.after(Duration::from_secs(3600)));
+    assert_eq!(details[0].level, Some(AssuranceLevel::AAL2));
+    assert_eq!(details[1].level, Some(AssuranceLevel::AAL1));
     let printed = format!("{list:?}");
     assert!(!printed.contains(&laptop) && !printed.contains(&laptop[30..60]));
     assert!(
-        node.sessions
+        node.stored()
             .list(&Subject::from("carol"))
             .await
             .unwrap()
@@ -152,7 +161,7 @@ async fn a_list_tells_what_a_person_recognises() {
 
     clock.advance(Duration::from_secs(3600));
     assert!(
-        node.sessions.list(&alice()).await.unwrap().is_empty(),
+        node.stored().list(&alice()).await.unwrap().is_empty(),
         "all expired"
     );
 }
@@ -170,9 +179,9 @@ async fn what_one_node_ended_is_dead_on_the_other_at_once() {
     let bob = there.client.login("bob").await;
     assert_eq!(there.whoami(&first).await, "alice@1");
 
-    let list = here.sessions.list(&alice()).await.unwrap();
+    let list = here.stored().list(&alice()).await.unwrap();
     assert_eq!(list.len(), 2);
-    assert!(there.sessions.end(&alice(), &list[0].id).await.unwrap());
+    assert!(there.stored().end(&alice(), &list[0].id).await.unwrap());
     assert_eq!(
         there.events.take(),
         [
@@ -184,7 +193,7 @@ async fn what_one_node_ended_is_dead_on_the_other_at_once() {
     let alive = [here.whoami(&first).await, here.whoami(&second).await];
     assert_eq!(alive.iter().filter(|who| *who == "alice@1").count(), 1);
     assert!(
-        !here.sessions.end(&alice(), &list[0].id).await.unwrap(),
+        !here.stored().end(&alice(), &list[0].id).await.unwrap(),
         "it is gone"
     );
 
@@ -198,10 +207,10 @@ async fn what_one_node_ended_is_dead_on_the_other_at_once() {
 /// R67: an id is not secret, so it must not be enough.
 #[tokio::test]
 async fn an_id_of_another_subjects_session_ends_nothing() {
-    let node = node(layer(&clock()).with_store(MemoryStore::new()));
+    let node = node(layer(&clock()));
     let bob = node.client.login("bob").await;
-    let list = node.sessions.list(&Subject::from("bob")).await.unwrap();
-    assert!(!node.sessions.end(&alice(), &list[0].id).await.unwrap());
+    let list = node.stored().list(&Subject::from("bob")).await.unwrap();
+    assert!(!node.stored().end(&alice(), &list[0].id).await.unwrap());
     assert_eq!(node.whoami(&bob).await, "bob@1");
     assert!(!node.events.take().contains(&EventKind::SessionRevoked));
 }
@@ -216,7 +225,7 @@ async fn ending_the_others_keeps_the_session_at_hand() {
         node.events.take();
         let answer = node.end_others(&own).await;
         assert_eq!(answer.body, told);
-        assert_eq!(node.events.take(), [EventKind::SubjectRevoked]);
+        assert_eq!(node.events.take(), [EventKind::OtherSessionsRevoked]);
         assert_eq!(node.whoami(&own).await, "alice@1");
         assert_eq!(node.whoami(&bob).await, "bob@1");
         for dead in [&one, &two] {
@@ -280,15 +289,15 @@ async fn an_administrator_ends_every_session_of_a_subject() {
 async fn a_session_that_was_ended_meanwhile_ends_no_others() {
     async fn revoked_first(
         user: AuthenticatedSession,
-        Extension(sessions): Extension<Sessions>,
+        Extension(sessions): Extension<Sessions<AnyBackend>>,
     ) -> StatusCode {
         sessions.end_all(user.subject()).await.unwrap();
         let error = sessions.end_others(&user).await.unwrap_err();
         assert_eq!(error.kind(), SessionErrorKind::Refused);
         error.status()
     }
-    let layer = layer(&clock());
-    for layer in [layer.clone(), layer.with_store(MemoryStore::new())] {
+    for layer in both_modes() {
+        let layer = layer.with_clock(clock());
         let routes: Router = app(Stop::default())
             .route("/revoked-first", post(revoked_first))
             .layer(Extension(layer.sessions()));
@@ -300,16 +309,14 @@ async fn a_session_that_was_ended_meanwhile_ends_no_others() {
     }
 }
 
+/// R67, S19: what needs a store is not there without one, rather than an error or nothing.
 #[tokio::test]
 async fn self_contained_tokens_cannot_be_listed_or_ended_one_by_one() {
-    let node = node(layer(&clock()));
-    let token = node.client.login("alice").await;
-    let error = node.sessions.list(&alice()).await.unwrap_err();
-    assert_eq!(error.kind(), SessionErrorKind::NeedsStore);
-    let id = tower_session_guard::SessionId::from_bytes([7; 16]);
-    let error = node.sessions.end(&alice(), &id).await.unwrap_err();
-    assert_eq!(error.kind(), SessionErrorKind::NeedsStore);
-    assert_eq!(node.whoami(&token).await, "alice@1");
+    let [self_contained, stored] = both(&clock());
+    assert!(self_contained.sessions.in_store().is_none());
+    stored.client.login("alice").await;
+    let listed = stored.stored().list(&alice()).await.unwrap();
+    assert_eq!(listed.len(), 1);
 }
 
 /// R71, R09: a store that fails is an error and an event, never a success.
@@ -319,31 +326,43 @@ async fn a_store_that_fails_is_never_taken_for_a_revocation() {
     let node = node(layer(&clock()).with_store(store.clone()));
     let own = node.client.login("alice").await;
     node.events.take();
-    for operation in ["remove_all_of", "sessions_of"] {
-        store.fail(operation.parse().unwrap(), 1, 0);
+    // The first load is the request's own.
+    for (operation, after) in [
+        (StoreOperation::Load, 1),
+        (StoreOperation::RaiseCutoff, 0),
+        (StoreOperation::EndListed, 0),
+    ] {
+        store.fail(operation, 1, after);
         let answer = node.end_others(&own).await;
         assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
         assert_eq!(node.events.take(), [EventKind::StoreFailedControl]);
     }
-    store.fail("sessions_of".parse().unwrap(), 1, 0);
-    let error = node.sessions.list(&alice()).await.unwrap_err();
+    store.fail(StoreOperation::Heads, 1, 0);
+    let error = node.stored().list(&alice()).await.unwrap_err();
     // What an operator needs to know.
     assert!(error.source().unwrap().is::<StoreError>());
-    store.fail("remove_all_of".parse().unwrap(), 1, 0);
-    assert!(node.sessions.end_all(&alice()).await.is_err());
+    for operation in [StoreOperation::RaiseCutoff, StoreOperation::EndListed] {
+        store.fail(operation, 1, 0);
+        assert!(node.sessions.end_all(&alice()).await.is_err());
+        assert_eq!(node.whoami(&own).await, "alice@1");
+    }
+    let id = node.stored().list(&alice()).await.unwrap()[0].id;
+    store.fail(StoreOperation::Remove, 1, 0);
+    assert!(node.stored().end(&alice(), &id).await.is_err());
     assert_eq!(node.whoami(&own).await, "alice@1");
+    let told = node.events.take();
+    assert_eq!(told, [EventKind::StoreFailedControl; 4]);
 }
 
 fn limited(clock: &ManualClock, count: usize, at: AtLimit) -> SessionLayer {
-    let policy = SessionPolicy::default().max_sessions(count, at).unwrap();
-    layer(clock).with_policy(policy)
+    layer(clock).max_sessions(count, at).unwrap()
 }
 
 /// R68, A48.
 #[tokio::test]
 async fn one_login_too_many_ends_the_oldest() {
     let clock = clock();
-    let node = node(limited(&clock, 2, AtLimit::EndOldest).with_store(MemoryStore::new()));
+    let node = node(limited(&clock, 2, AtLimit::EndOldest));
     let mut tokens = Vec::new();
     for _ in 0..4 {
         tokens.push(node.client.login("alice").await);
@@ -372,7 +391,7 @@ async fn one_login_too_many_ends_the_oldest() {
 #[tokio::test]
 async fn one_login_too_many_is_refused_and_changes_nothing() {
     let clock = clock();
-    let node = node(limited(&clock, 1, AtLimit::RefuseLogin).with_store(MemoryStore::new()));
+    let node = node(limited(&clock, 1, AtLimit::RefuseLogin));
     let first = node.client.login("alice").await;
     node.events.take();
     let answer = node.client.mark("login:alice", &[]).await;
@@ -401,17 +420,22 @@ async fn one_login_too_many_is_refused_and_changes_nothing() {
     assert_eq!(node.whoami(&third).await, "alice@1");
 }
 
-/// R68: a login that is refused for their number has written nothing, and what came with it stays.
+/// R68: a login that is refused for their number leaves nothing behind, and what came with it stays.
 #[tokio::test]
-async fn a_login_refused_for_the_limit_writes_nothing() {
+async fn a_login_refused_for_the_limit_leaves_nothing() {
     let store = FaultyStore::new(MemoryStore::new());
-    let node = node(limited(&clock(), 1, AtLimit::RefuseLogin).with_store(store.clone()));
+    let clock = clock();
+    let node = node(limited(&clock, 1, AtLimit::RefuseLogin).with_store(store.clone()));
     node.client.login("alice").await;
     let guest = node.client.guest().await;
-    let before = store.calls(StoreOperation::Write);
+    let listed = node.stored().list(&alice()).await.unwrap();
     let answer = node.client.mark("login:alice", &[(GUEST, &guest)]).await;
     assert_eq!(answer.status, StatusCode::CONFLICT);
-    assert_eq!(store.calls(StoreOperation::Write), before);
+    assert!(answer.sets_nothing());
+    // Alice's first session and the guest's.
+    let live = store.live_records(common::now(&clock)).await.unwrap();
+    assert_eq!(live, Some(2));
+    assert_eq!(node.stored().list(&alice()).await.unwrap(), listed);
     let read = node.client.get("/get?k=k", &[(GUEST, &guest)]).await;
     assert_eq!(read.body, "planted");
 }
@@ -420,7 +444,7 @@ async fn a_login_refused_for_the_limit_writes_nothing() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn logins_at_the_same_time_keep_to_the_limit() {
     for at in [AtLimit::EndOldest, AtLimit::RefuseLogin] {
-        let node = node(limited(&clock(), 3, at).with_store(MemoryStore::new()));
+        let node = node(limited(&clock(), 3, at));
         let logins = (0..24).map(|_| {
             let client = node.client.clone();
             tokio::spawn(async move { client.mark("login:alice", &[]).await })
@@ -428,23 +452,148 @@ async fn logins_at_the_same_time_keep_to_the_limit() {
         for login in logins.collect::<Vec<_>>() {
             login.await.unwrap();
         }
-        let alive = node.sessions.list(&alice()).await.unwrap().len();
+        let alive = node.stored().list(&alice()).await.unwrap().len();
         assert!(alive <= 3, "{alive} with {at:?}");
     }
 }
 
-/// R68: fails closed.
+/// R68, S01: without a setting an owner may have 100 sessions, so that their list stays short; guests are free.
 #[tokio::test]
-async fn a_limit_without_a_store_lets_nobody_log_in() {
-    let node = node(limited(&clock(), 3, AtLimit::EndOldest));
-    let answer = node.client.mark("login:alice", &[]).await;
-    assert_eq!(answer.status, StatusCode::INTERNAL_SERVER_ERROR);
-    assert!(answer.sets_nothing());
-    assert!(
-        SessionPolicy::default()
-            .max_sessions(0, AtLimit::EndOldest)
-            .is_err()
-    );
+async fn a_hundred_sessions_are_the_limit_unless_another_is_set() {
+    let clock = clock();
+    for (layer, most) in [
+        (layer(&clock), 100),
+        (layer(&clock).without_session_limit(), 102),
+    ] {
+        let node = node(layer);
+        let first = node.client.login("alice").await;
+        for _ in 0..101 {
+            clock.advance(Duration::from_secs(1));
+            node.client.login("alice").await;
+            node.client.guest().await;
+        }
+        let listed = node.stored().list(&alice()).await.unwrap();
+        assert_eq!(listed.len(), most);
+        let who = if most == 100 { "nobody" } else { "alice@1" };
+        assert_eq!(node.whoami(&first).await, who);
+    }
+}
+
+/// Puts a record into a store, as another node would.
+async fn put(store: &impl SessionStore, number: u16, record: &Record, now: Timestamp) -> SessionId {
+    let mut id = [0xA5; SessionId::LEN];
+    id[..2].copy_from_slice(&number.to_be_bytes());
+    let id = SessionId::from_bytes(id);
+    let created = store.create(&id, record, Counting::Counted, now).await;
+    assert!(matches!(created.unwrap(), Created::Created { .. }));
+    id
+}
+
+/// S12: a record that a later release wrote is listed without details, and ended by its id or with the others.
+#[tokio::test]
+async fn a_record_of_a_later_release_is_listed_and_ended() {
+    let (clock, store) = (clock(), MemoryStore::new());
+    let node = node(layer(&clock).with_store(store.clone()));
+    let now = common::now(&clock);
+    let later = RecordBuilder::new(now).subject("alice");
+    let later = later.of_a_later_release().build();
+    let own = node.client.login("alice").await;
+    let [first, second] = [
+        put(&store, 1, &later, now).await,
+        put(&store, 2, &later, now).await,
+    ];
+    let listed = node.stored().list(&alice()).await.unwrap();
+    assert_eq!(listed.len(), 3);
+    let unreadable = |id: &SessionId| {
+        let found = listed.iter().find(|session| session.id == *id);
+        found.unwrap().details.is_none()
+    };
+    assert!(unreadable(&first) && unreadable(&second));
+    let details = listed.iter().filter(|session| session.details.is_some());
+    assert_eq!(details.count(), 1);
+
+    assert!(!node.stored().end(&"bob".into(), &first).await.unwrap());
+    assert!(node.stored().end(&alice(), &first).await.unwrap());
+    assert!(!node.stored().end(&alice(), &first).await.unwrap());
+    assert_eq!(node.end_others(&own).await.body, "1");
+    assert_eq!(node.stored().list(&alice()).await.unwrap().len(), 1);
+    put(&store, 3, &later, now).await;
+    assert_eq!(node.sessions.end_all(&alice()).await.unwrap(), Some(2));
+    assert_eq!(store.live_records(now).await.unwrap(), Some(0));
+}
+
+/// S12, R68: it counts towards the limit, and goes last, since nobody knows how old it is.
+#[tokio::test]
+async fn a_record_of_a_later_release_counts_towards_the_limit() {
+    for at in [AtLimit::EndOldest, AtLimit::RefuseLogin] {
+        let (clock, store) = (clock(), MemoryStore::new());
+        let node = node(limited(&clock, 2, at).with_store(store.clone()));
+        let now = common::now(&clock);
+        let later = RecordBuilder::new(now).subject("alice");
+        let id = put(&store, 1, &later.of_a_later_release().build(), now).await;
+        let first = node.client.login("alice").await;
+        let answer = node.client.mark("login:alice", &[]).await;
+        let refused = at == AtLimit::RefuseLogin;
+        assert_eq!(answer.status == StatusCode::CONFLICT, refused);
+        let who = if refused { "alice@1" } else { "nobody" };
+        assert_eq!(node.whoami(&first).await, who);
+        let listed = node.stored().list(&alice()).await.unwrap();
+        assert_eq!(listed.len(), 2);
+        assert!(listed.iter().any(|session| session.id == id));
+        // Where every other one is unreadable, one of them has to go.
+        put(
+            &store,
+            2,
+            &RecordBuilder::new(now)
+                .subject("bob")
+                .of_a_later_release()
+                .build(),
+            now,
+        )
+        .await;
+        put(
+            &store,
+            3,
+            &RecordBuilder::new(now)
+                .subject("bob")
+                .of_a_later_release()
+                .build(),
+            now,
+        )
+        .await;
+        let answer = node.client.mark("login:bob", &[]).await;
+        assert_eq!(answer.status == StatusCode::CONFLICT, refused);
+        let bobs = node.stored().list(&"bob".into()).await.unwrap();
+        assert_eq!(bobs.len(), 2);
+    }
+}
+
+/// S13, S01: a list reads heads, page by page, and no session's data; so does a login over the limit.
+#[tokio::test]
+async fn a_list_reads_heads_page_by_page_and_no_data() {
+    let (clock, store) = (clock(), FaultyStore::new(MemoryStore::new()));
+    let node = node(layer(&clock).with_store(store.clone()));
+    let now = common::now(&clock);
+    let record = RecordBuilder::new(now).subject("alice");
+    let record = record.entry("cart", [7; 10_000]).build();
+    for number in 0..600 {
+        put(&store, number, &record, now).await;
+    }
+    let calls = |operation| store.calls(operation);
+    assert_eq!(node.stored().list(&alice()).await.unwrap().len(), 600);
+    assert_eq!(calls(StoreOperation::Heads), 3, "of 256 each");
+    node.client.login("alice").await;
+    assert_eq!(calls(StoreOperation::Heads), 6);
+    assert_eq!(node.sessions.end_all(&alice()).await.unwrap(), Some(100));
+    assert_eq!(calls(StoreOperation::EndListed), 1);
+    assert_eq!(calls(StoreOperation::Load), 0);
+}
+
+/// R68: nobody could log in.
+#[test]
+fn a_limit_of_no_session_is_a_config_error() {
+    let refused = SessionLayer::new(keys()).max_sessions(0, AtLimit::EndOldest);
+    assert!(refused.unwrap_err().to_string().contains("at least 1"));
 }
 
 const DAY: u64 = 24 * 3600;
@@ -461,8 +610,8 @@ async fn only_a_remembered_login_outlives_the_browser() {
     let clock = clock();
     let month = SessionPolicy::aal2().remember_for(Duration::from_secs(30 * DAY));
     for (policy, max_age) in [(SessionPolicy::aal2(), DAY), (month.unwrap(), 30 * DAY)] {
-        let layer = layer(&clock).with_policy(policy);
-        for node in [layer.clone(), layer.with_store(MemoryStore::new())].map(node) {
+        for layer in both_modes() {
+            let node = node(layer.with_clock(clock.clone()).with_policy(policy.clone()));
             let answer = node.login_at("user=alice").await;
             assert!(!set_cookie(&answer).contains("Max-Age"));
             let answer = node.login_at("user=alice&remember").await;
@@ -493,8 +642,9 @@ async fn without_a_longer_limit_a_remembered_login_has_the_limits_of_any_other()
 async fn a_remembered_login_lasts_at_one_factor() {
     let clock = clock();
     let policy = SessionPolicy::aal2().remember_for(Duration::from_secs(30 * DAY));
-    let layer = layer(&clock).with_policy(policy.unwrap());
-    for node in [layer.clone(), layer.with_store(MemoryStore::new())].map(node) {
+    let policy = policy.unwrap();
+    for layer in both_modes() {
+        let node = node(layer.with_clock(clock.clone()).with_policy(policy.clone()));
         let mut browser = Browser {
             node,
             token: String::new(),

@@ -11,13 +11,16 @@ use axum::{
     body::Body,
     http::{Request, Response},
 };
-use common::{Client, Events, GUEST, SESSION, Stop, app, apply, clock, keys, request};
+use common::{Client, Events, GUEST, SESSION, Stop, app, apply, both_modes, clock, keys, request};
 use tower::{Layer, ServiceExt, service_fn};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_session_guard::{
-    AssuranceLevel, Claim, EventKind, MemoryStore, Record, Session, SessionId, SessionLayer,
-    SessionStore, Subject, Timestamp,
-    store::{Created, Removed, Replaced, Revision, StoreFuture, Stored},
+    AssuranceLevel, EventKind, MemoryStore, Observer, Record, Session, SessionEvent, SessionId,
+    SessionLayer, SessionStore, Timestamp, VerifiedId,
+    store::{
+        Counting, Created, Cursor, Cutoff, EndedPage, IndexKey, Page, Removed, Replaced, Revision,
+        StoreFuture, Stored,
+    },
     testing::{FaultyStore, StoreOperation},
 };
 
@@ -115,14 +118,39 @@ async fn a_failed_write_withholds_the_answer_and_issues_nothing() {
     }
 }
 
+/// S05: a login that cannot tell whether its subject was ended meanwhile is refused, and leaves no record.
+#[tokio::test]
+async fn a_login_whose_cut_off_cannot_be_read_is_refused() {
+    for (before, marks, who) in [
+        ("nobody", "login:alice", "nobody"),
+        ("alice", "login:alice", "alice@1"),
+        ("alice", "login:bob", "alice@1"),
+    ] {
+        let events = Events::default();
+        let (client, store) = stored(&events);
+        let token = match before {
+            "nobody" => String::new(),
+            user => client.login(user).await,
+        };
+        let cookies = [(SESSION, &*token)];
+        let now = common::now(&clock());
+        let live = store.live_records(now).await.unwrap();
+        store.fail(StoreOperation::Cutoff, 1, 0);
+        let answer = client.mark(marks, &cookies).await;
+        assert_eq!((answer.status.as_u16(), &*answer.body), (503, ""));
+        assert!(answer.sets_nothing());
+        assert!(events.take().contains(&EventKind::StoreFailedWrite));
+        assert_eq!(store.live_records(now).await.unwrap(), live);
+        assert_eq!(client.whoami(&cookies).await, who);
+    }
+}
+
 /// R10, A36: what a handler that fails takes with it, and what not.
 #[tokio::test]
 async fn a_handlers_5xx_drops_what_raises_and_keeps_what_lowers() {
     let events = Events::default();
-    let layer = SessionLayer::new(keys())
-        .with_clock(clock())
-        .with_observer(events.clone());
-    for layer in [layer.clone(), layer.with_store(MemoryStore::new())] {
+    for layer in both_modes() {
+        let layer = layer.with_clock(clock()).with_observer(events.clone());
         let client = Client::of(layer);
         for (marks, status, who) in [
             ("login:bob", 500, "alice@1"),
@@ -157,8 +185,8 @@ async fn a_handlers_5xx_drops_what_raises_and_keeps_what_lowers() {
 /// R10: a panic is a handler that never answered.
 #[tokio::test]
 async fn a_panic_logs_out_but_never_in() {
-    let layer = SessionLayer::new(keys()).with_clock(clock());
-    for layer in [layer.clone(), layer.with_store(MemoryStore::new())] {
+    for layer in both_modes() {
+        let layer = layer.with_clock(clock());
         let client = Client::of(layer.clone());
         let app: Router = app(Stop::default())
             .layer(layer)
@@ -180,17 +208,53 @@ async fn a_panic_logs_out_but_never_in() {
     }
 }
 
+/// An observer with a mistake in it.
+#[derive(Clone, Debug, Default)]
+struct Panicking(Events);
+
+impl Observer for Panicking {
+    fn observe(&self, event: &SessionEvent) {
+        self.0.observe(event);
+        panic!("the observer fails at {}", event.kind);
+    }
+}
+
+/// S24: it fails alone. Events are told in destructors too, where a second panic would abort this process.
+#[tokio::test]
+async fn an_observer_that_panics_fails_alone() {
+    for layer in both_modes() {
+        let observer = Panicking::default();
+        let layer = layer.with_clock(clock()).with_observer(observer.clone());
+        let client = Client::of(layer.clone());
+        let token = client.login("alice").await;
+        let cookies = [(SESSION, &*token)];
+        assert_eq!(client.whoami(&cookies).await, "alice@1");
+        let app: Router = app(Stop::default())
+            .layer(layer)
+            .layer(CatchPanicLayer::new());
+        for (marks, told, who) in [
+            ("login:bob", EventKind::LoginDropped, "alice@1"),
+            ("logout", EventKind::LoggedOut, "nobody"),
+        ] {
+            let path = format!("/do?stop=panic&marks={marks}");
+            let request = request("POST", &path, &cookies);
+            let response = app.clone().oneshot(request).await.unwrap();
+            assert_eq!(response.status(), 500);
+            tokio::task::yield_now().await;
+            assert_eq!(client.whoami(&cookies).await, who, "{marks}");
+            assert!(observer.0.take().contains(&told), "{marks}");
+        }
+    }
+}
+
 /// R10: the same for a service that panics when it is called, before there is a future: a session that was at
 /// hand, one that was loaded first, and one in its token.
 #[tokio::test]
 async fn a_panic_before_the_future_logs_out_but_never_in() {
-    let layer = SessionLayer::new(keys()).with_clock(clock());
-    let loads = FaultyStore::new(MemoryStore::new());
-    for layer in [
-        layer.clone(),
-        layer.clone().with_store(MemoryStore::new()),
-        layer.with_store(loads),
-    ] {
+    let [self_contained, at_hand] = both_modes();
+    let loads = SessionLayer::new(keys()).with_store(FaultyStore::new(MemoryStore::new()));
+    for layer in [self_contained, at_hand, loads.into_any()] {
+        let layer = layer.with_clock(clock());
         let client = Client::of(layer.clone());
         for (marks, who) in [
             ("logout", "nobody"),
@@ -218,10 +282,9 @@ async fn a_panic_before_the_future_logs_out_but_never_in() {
 /// R10: a client that goes away while the handler runs.
 #[tokio::test]
 async fn a_client_that_leaves_the_handler_loses_no_logout_and_gains_no_login() {
-    let layer = SessionLayer::new(keys()).with_clock(clock());
-    for layer in [layer.clone(), layer.with_store(MemoryStore::new())] {
+    for layer in both_modes() {
         let stop = Stop::default();
-        let client = Client::with_stop(layer, stop.clone());
+        let client = Client::with_stop(layer.with_clock(clock()), stop.clone());
         for (marks, who) in [
             ("logout", "nobody"),
             ("login:bob,logout", "nobody"),
@@ -255,8 +318,8 @@ async fn a_logout_in_a_destructor_of_the_handler_counts() {
         }
     }
 
-    let layer = SessionLayer::new(keys()).with_clock(clock());
-    for layer in [layer.clone(), layer.with_store(MemoryStore::new())] {
+    for layer in both_modes() {
+        let layer = layer.with_clock(clock());
         let client = Client::of(layer.clone());
         for (marks, who) in [("logout", "nobody"), ("login:bob", "alice@1")] {
             let service = layer.layer(service_fn(async move |request: Request<Body>| {
@@ -278,13 +341,9 @@ async fn a_logout_in_a_destructor_of_the_handler_counts() {
 /// Invariant 9: a step-down whose client is gone lowers the level, and with a store keeps the token.
 #[tokio::test]
 async fn a_step_down_without_a_reader_lowers_the_level() {
-    let layer = SessionLayer::new(keys()).with_clock(clock());
-    for (layer, who) in [
-        (layer.clone(), "nobody"),
-        (layer.with_store(MemoryStore::new()), "alice@1"),
-    ] {
+    for (layer, who) in both_modes().into_iter().zip(["nobody", "alice@1"]) {
         let stop = Stop::default();
-        let client = Client::with_stop(layer, stop.clone());
+        let client = Client::with_stop(layer.with_clock(clock()), stop.clone());
         let answer = client.mark("login:alice,elevate", &[]).await;
         let token = answer.cookie(SESSION).unwrap();
         let cookies = [(SESSION, &*token)];
@@ -311,8 +370,7 @@ async fn a_mark_after_the_head_changes_nothing() {
     });
     let layer = SessionLayer::new(keys())
         .with_clock(clock())
-        .with_observer(events.clone())
-        .with_store(MemoryStore::new());
+        .with_observer(events.clone());
     let app = Router::new().route("/", route).layer(layer);
     app.oneshot(request("POST", "/", &[])).await.unwrap();
     let session = kept.lock().unwrap().take().unwrap();
@@ -380,14 +438,15 @@ struct Crowded {
 }
 
 impl SessionStore for Crowded {
-    fn load<'a>(&'a self, claim: &'a Claim, now: Timestamp) -> StoreFuture<'a, Option<Stored>> {
-        self.store.load(claim, now)
+    fn load<'a>(&'a self, id: VerifiedId<'a>, now: Timestamp) -> StoreFuture<'a, Option<Stored>> {
+        self.store.load(id, now)
     }
 
     fn create<'a>(
         &'a self,
         id: &'a SessionId,
         record: &'a Record,
+        counting: Counting,
         now: Timestamp,
     ) -> StoreFuture<'a, Created> {
         use std::sync::atomic::Ordering::Relaxed;
@@ -397,7 +456,7 @@ impl SessionStore for Crowded {
         if left.is_ok() {
             return Box::pin(async { Ok(Created::Occupied) });
         }
-        self.store.create(id, record, now)
+        self.store.create(id, record, counting, now)
     }
 
     fn replace<'a>(
@@ -410,24 +469,45 @@ impl SessionStore for Crowded {
         self.store.replace(id, revision, record, now)
     }
 
-    fn remove<'a>(&'a self, id: &'a SessionId) -> StoreFuture<'a, Removed> {
-        self.store.remove(id)
+    fn remove<'a>(
+        &'a self,
+        id: &'a SessionId,
+        listed_under: Option<&'a IndexKey>,
+    ) -> StoreFuture<'a, Removed> {
+        self.store.remove(id, listed_under)
     }
 
-    fn sessions_of<'a>(
+    fn heads<'a>(
         &'a self,
-        subject: &'a Subject,
+        key: &'a IndexKey,
+        after: Option<&'a Cursor>,
+        limit: usize,
         now: Timestamp,
-    ) -> StoreFuture<'a, Vec<(SessionId, Record)>> {
-        self.store.sessions_of(subject, now)
+    ) -> StoreFuture<'a, Page> {
+        self.store.heads(key, after, limit, now)
     }
 
-    fn remove_all_of<'a>(
+    fn end_listed<'a>(
         &'a self,
-        subject: &'a Subject,
+        key: &'a IndexKey,
+        after: Option<&'a Cursor>,
+        limit: usize,
         except: Option<&'a SessionId>,
-    ) -> StoreFuture<'a, usize> {
-        self.store.remove_all_of(subject, except)
+    ) -> StoreFuture<'a, EndedPage> {
+        self.store.end_listed(key, after, limit, except)
+    }
+
+    fn raise_cutoff<'a>(
+        &'a self,
+        key: &'a IndexKey,
+        cutoff: &'a Cutoff,
+        now: Timestamp,
+    ) -> StoreFuture<'a, ()> {
+        self.store.raise_cutoff(key, cutoff, now)
+    }
+
+    fn cutoff<'a>(&'a self, key: &'a IndexKey, now: Timestamp) -> StoreFuture<'a, Option<Cutoff>> {
+        self.store.cutoff(key, now)
     }
 }
 

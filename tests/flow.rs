@@ -6,16 +6,13 @@ mod common;
 
 use std::time::Duration;
 
-use common::{Client, Events, GUEST, SESSION, clock, keys, request};
-use tower_session_guard::{
-    EventKind, KeyRing, MemoryStore, SessionLayer, SessionPolicy, TokenReuse,
+use common::{
+    AnyLayer, Client, Events, GUEST, SESSION, both_modes, both_modes_under, clock, keys, request,
 };
+use tower_session_guard::{EventKind, KeyRing, SessionLayer, SessionPolicy, TokenReuse};
 
-fn layers(events: &Events) -> [SessionLayer; 2] {
-    let layer = SessionLayer::new(keys())
-        .with_clock(clock())
-        .with_observer(events.clone());
-    [layer.clone(), layer.with_store(MemoryStore::new())]
+fn layers(events: &Events) -> [AnyLayer; 2] {
+    both_modes().map(|layer| layer.with_clock(clock()).with_observer(events.clone()))
 }
 
 /// R01, R07, A01, A18, A43.
@@ -449,15 +446,10 @@ async fn a_token_under_an_older_key_is_signed_again_without_rotation() {
         key
     });
     let events = Events::default();
-    for stored in [false, true] {
+    for mode in [0, 1] {
         let ring = KeyRing::from_bytes([old]).unwrap();
-        let mut layer = SessionLayer::new(ring.clone())
-            .with_clock(clock())
-            .with_observer(events.clone());
-        if stored {
-            layer = layer.with_store(MemoryStore::new());
-        }
-        let client = Client::of(layer);
+        let layer = both_modes_under(&ring)[mode].clone();
+        let client = Client::of(layer.with_clock(clock()).with_observer(events.clone()));
         let first = client.login("alice").await;
         ring.replace(&KeyRing::from_bytes([new, old]).unwrap());
         events.take();

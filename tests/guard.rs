@@ -20,19 +20,19 @@ use axum::{
     middleware::{Next, from_fn},
     routing::{any, get},
 };
-use common::{Answer, Client, SESSION, app, clock, keys, request};
+use common::{Answer, Client, SESSION, app, both_modes, clock, keys, request};
 use tower::{Layer, ServiceExt, service_fn};
 use tower_session_guard::{
-    AssuranceLevel, AuthenticatedAt, AuthenticatedSession, MemoryStore, Refusal,
-    RequireAuthentication, ReturnPath, Session, SessionLayer, testing::ManualClock,
+    AssuranceLevel, AuthenticatedAt, AuthenticatedSession, Refusal, RequireAuthentication,
+    ReturnPath, Session, SessionLayer, testing::ManualClock,
 };
 
 const TEN_MINUTES: Duration = Duration::from_secs(600);
 
 /// Routes for members, for level 2, and for level 2 of the last ten minutes; in both modes.
 fn clients(clock: &ManualClock) -> [Client; 2] {
-    let layer = SessionLayer::new(keys()).with_clock(clock.clone());
-    [layer.clone(), layer.with_store(MemoryStore::new())].map(|layer| {
+    both_modes().map(|layer| {
+        let layer = layer.with_clock(clock.clone());
         let welcome = || get(|| async { "welcome" });
         let strong = || RequireAuthentication::at_least(AssuranceLevel::AAL2);
         let member = |user: AuthenticatedSession| async move { user.subject().to_string() };
@@ -166,7 +166,7 @@ async fn a_mark_before_the_guard_never_opens_it() {
         .layer(strong)
         .layer(from_fn(marking))
         .merge(app(common::Stop::default()))
-        .layer(SessionLayer::new(keys()).with_store(MemoryStore::new()));
+        .layer(SessionLayer::new(keys()));
     let client = Client::around(guarded);
     let status = async |marks: &str, token: &str| {
         let path = format!("/guarded?{marks}");

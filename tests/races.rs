@@ -4,15 +4,13 @@
 
 mod common;
 
-use common::{Answer, Client, Events, GUEST, SESSION, Stop, clock, keys};
-use tower_session_guard::{EventKind, MemoryStore, SessionLayer};
+use common::{Answer, Client, Events, GUEST, SESSION, Stop, both_modes, clock};
+use tower_session_guard::EventKind;
 
 /// A client, and the stop at which its `stop=…` requests wait.
 fn clients(events: &Events) -> [(Client, Stop); 2] {
-    let layer = SessionLayer::new(keys())
-        .with_clock(clock())
-        .with_observer(events.clone());
-    [layer.clone(), layer.with_store(MemoryStore::new())].map(|layer| {
+    both_modes().map(|layer| {
+        let layer = layer.with_clock(clock()).with_observer(events.clone());
         let stop = Stop::default();
         (Client::with_stop(layer, stop.clone()), stop)
     })

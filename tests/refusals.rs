@@ -34,10 +34,10 @@ use std::{
 };
 
 use axum::Router;
-use common::{Client, SESSION, Stop, app, clock, keys};
+use common::{AnyLayer, Client, SESSION, Stop, app, both_modes, clock, keys};
 use tokio::sync::Mutex;
 use tower_session_guard::{
-    EventKind, MemoryStore, Observer, SessionEvent, SessionLayer, SessionPolicy, TokenReuse,
+    EventKind, Observer, SessionEvent, SessionLayer, SessionPolicy, TokenReuse,
     testing::ManualClock,
 };
 
@@ -73,7 +73,7 @@ struct Refusals {
 }
 
 impl Refusals {
-    async fn of(layer: SessionLayer) -> Self {
+    async fn of(layer: AnyLayer) -> Self {
         let clock = clock();
         // A renewed token that is presented too late is told of, and its session goes on to be measured.
         let policy = SessionPolicy::aal2().on_reuse(TokenReuse::Report);
@@ -218,11 +218,7 @@ fn spread(what: &str, refusals: &Refusals) -> f64 {
 #[tokio::test]
 async fn every_refusal_takes_about_as_long_as_any_other() {
     let _alone = ALONE.lock().await;
-    let layer = SessionLayer::new(keys());
-    for (what, layer) in [
-        ("in a store", layer.clone().with_store(MemoryStore::new())),
-        ("in the token", layer),
-    ] {
+    for (what, layer) in ["in the token", "in a store"].into_iter().zip(both_modes()) {
         let refusals = Refusals::of(layer).await;
         let spread = spread(what, &refusals);
         assert!(spread <= LIMIT, "{what}: {spread}");
@@ -234,10 +230,8 @@ async fn every_refusal_takes_about_as_long_as_any_other() {
 async fn a_refusal_that_takes_twice_as_long_would_be_noticed() {
     let _alone = ALONE.lock().await;
     let busy = Busy::default();
-    let layer = SessionLayer::new(keys())
-        .with_observer(busy.clone())
-        .with_store(MemoryStore::new());
-    let refusals = Refusals::of(layer).await;
+    let layer = SessionLayer::new(keys()).with_observer(busy.clone());
+    let refusals = Refusals::of(layer.into_any()).await;
     let (_, microseconds) = medians(&refusals)[0];
     busy.0.store((microseconds * 1000.0) as u64, SeqCst);
     let spread = spread("one cause is slow", &refusals);

@@ -11,7 +11,7 @@ use std::{
 };
 
 use axum::{Json, Router, body::Body, routing::get};
-use common::{Client, Events, SESSION, clock, collect, keys, request};
+use common::{Client, Events, SESSION, both_modes, clock, collect, keys, request};
 use http::{HeaderMap, Request, Response, StatusCode, header};
 use tower::{Layer, Service, ServiceExt, service_fn};
 use tower_session_guard::{
@@ -52,8 +52,8 @@ impl Service<Request<Body>> for Strict {
 
 #[tokio::test]
 async fn the_instance_that_is_ready_is_the_one_that_is_called() {
-    let layer = SessionLayer::new(keys()).with_clock(clock());
-    for layer in [layer.clone(), layer.with_store(MemoryStore::new())] {
+    for layer in both_modes() {
+        let layer = layer.with_clock(clock());
         let token = Client::of(layer.clone()).login("alice").await;
         let mut service = layer.layer(Strict::default());
         for _ in 0..3 {
@@ -69,8 +69,8 @@ async fn the_instance_that_is_ready_is_the_one_that_is_called() {
 /// An inner error passes through; what the handler marked before counts as after a disconnect.
 #[tokio::test]
 async fn an_inner_error_passes_through_and_keeps_what_lowers() {
-    let layer = SessionLayer::new(keys()).with_clock(clock());
-    for layer in [layer.clone(), layer.with_store(MemoryStore::new())] {
+    for layer in both_modes() {
+        let layer = layer.with_clock(clock());
         let client = Client::of(layer.clone());
         let failing = layer.layer(service_fn(|request: Request<Body>| async move {
             let session = request.extensions().get::<Session>().unwrap();

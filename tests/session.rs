@@ -7,18 +7,16 @@ mod common;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::{Router, http::header, routing::post};
-use common::{Client, SESSION, clock, keys, now, request};
+use common::{AnyLayer, Client, SESSION, both_modes, clock, keys, now, request};
 use tower::{Layer as _, Service as _};
 use tower_session_guard::{
-    ClientBinding, DataErrorKind, DataKey, Login, MemoryStore, Session, SessionId, SessionLayer,
-    Timestamp,
+    ClientBinding, DataErrorKind, DataKey, Login, Session, SessionId, SessionLayer, Timestamp,
 };
 
 const TEXT: DataKey<String> = DataKey::new("k");
 
-fn layers() -> [SessionLayer; 2] {
-    let layer = SessionLayer::new(keys()).with_clock(clock());
-    [layer.clone(), layer.with_store(MemoryStore::new())]
+fn layers() -> [AnyLayer; 2] {
+    both_modes().map(|layer| layer.with_clock(clock()))
 }
 
 /// The longest text that can be put in; the next longer one and all others are refused, and change nothing.
@@ -141,21 +139,23 @@ async fn without_another_clock_the_systems_time_counts() {
 /// R31: what holds keys says what it is, and no key.
 #[tokio::test]
 async fn a_layer_prints_its_settings_and_no_key() {
-    let layer = SessionLayer::new(keys()).with_binding(ClientBinding::recommended());
-    let inner = Router::<()>::new();
-    let mut service = layer.layer(inner);
-    let mut printed = vec![
-        (format!("{layer:?}"), "SessionLayer"),
-        (format!("{:?}", layer.sessions()), "Sessions"),
-        (format!("{service:?}"), "SessionService"),
-        (format!("{:?}", ClientBinding::recommended()), "Tell"),
-    ];
-    let response = service.call(request("GET", "/", &[]));
-    printed.push((format!("{response:?}"), "ResponseFuture"));
-    for (text, told) in printed {
-        assert!(text.contains(told), "{text}");
-        for secret in ["unguessable", "[97, 110, 32"] {
-            assert!(!text.contains(secret), "{text}");
+    for layer in both_modes() {
+        let layer = layer.with_binding(ClientBinding::recommended());
+        let inner = Router::<()>::new();
+        let mut service = layer.layer(inner);
+        let mut printed = vec![
+            (format!("{layer:?}"), "SessionLayer"),
+            (format!("{:?}", layer.sessions()), "Sessions"),
+            (format!("{service:?}"), "SessionService"),
+            (format!("{:?}", ClientBinding::recommended()), "Tell"),
+        ];
+        let response = service.call(request("GET", "/", &[]));
+        printed.push((format!("{response:?}"), "ResponseFuture"));
+        for (text, told) in printed {
+            assert!(text.contains(told), "{text}");
+            for secret in ["unguessable", "[97, 110, 32"] {
+                assert!(!text.contains(secret), "{text}");
+            }
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Self-contained tokens with a list of ended tokens that layers share (R05, R03, R67, A22, A28).
+//! Self-contained tokens with a list of ended tokens that layers share (R05, R03, R67, A22, A28, S04).
 
 #![cfg(all(feature = "axum", feature = "testing"))]
 
@@ -10,33 +10,40 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
 
-use common::{Client, SESSION, keys};
+use common::{Client, Events, GUEST, SESSION, clock, keys};
 use tower_session_guard::{
-    SessionId, SessionLayer, Subject, Timestamp,
+    EmptyFailure, Endings, EventKind, SelfContained, SessionId, SessionLayer, Timestamp,
     store::{
-        StoreError, StoreFuture,
-        revocation::{IssuedToken, MemoryRevocations, Retirement, RevocationList, Standing},
+        Admitted, Cutoff, IndexKey, StoreError, StoreFuture,
+        revocation::{
+            Ending, IssuedToken, MemoryRevocations, Occupancy, Replacement, RevocationList,
+            Standing,
+        },
     },
+    testing::ManualClock,
 };
+
+type Layer = SessionLayer<EmptyFailure, SelfContained>;
 
 /// Two nodes under the same keys: with the same list, or each with its own.
-fn nodes(list: Option<&MemoryRevocations>) -> [(SessionLayer, Client); 2] {
+fn nodes(time: &ManualClock, list: Option<&MemoryRevocations>) -> [(Layer, Client); 2] {
     [(); 2].map(|()| {
-        let layer = SessionLayer::new(keys());
-        let layer = match list {
-            Some(list) => layer.with_revocations(list.clone()),
-            None => layer,
+        let endings = match list {
+            Some(list) => Endings::shared(list.clone()),
+            None => Endings::this_process(),
         };
+        let layer = SessionLayer::self_contained(keys(), endings).with_clock(time.clone());
         (layer.clone(), Client::of(layer))
     })
 }
 
 #[tokio::test]
 async fn what_ended_on_one_node_has_ended_on_the_other() {
-    let list = MemoryRevocations::new();
-    let [(layer, here), (_, there)] = nodes(Some(&list));
+    let (time, list) = (clock(), MemoryRevocations::new());
+    let [(layer, here), (_, there)] = nodes(&time, Some(&list));
     let token = here.login("alice").await;
     assert_eq!(there.whoami(&[(SESSION, &token)]).await, "alice@1");
 
@@ -52,13 +59,16 @@ async fn what_ended_on_one_node_has_ended_on_the_other() {
     let other = there.login("alice").await;
     layer.sessions().end_all(&"alice".into()).await.unwrap();
     assert_eq!(there.whoami(&[(SESSION, &other)]).await, "nobody");
+    // Between processes a login has to come later by the clock.
+    time.advance(Duration::from_millis(1));
     let again = there.login("alice").await;
     assert_eq!(here.whoami(&[(SESSION, &again)]).await, "alice@1");
 }
 
+/// S07: as `Endings::ThisProcess` says, which nobody has without asking for it.
 #[tokio::test]
 async fn nodes_without_a_shared_list_know_nothing_of_each_other() {
-    let [(_, here), (_, there)] = nodes(None);
+    let [(_, here), (_, there)] = nodes(&clock(), None);
     let token = here.login("alice").await;
     here.mark("logout", &[(SESSION, &token)]).await;
     assert_eq!(here.whoami(&[(SESSION, &token)]).await, "nobody");
@@ -96,59 +106,57 @@ impl RevocationList for Far {
         self.answer(self.list.may_reissue(token, now))
     }
 
-    fn retire<'a>(
+    fn end<'a>(
         &'a self,
-        id: &'a SessionId,
-        how: Retirement,
+        family: &'a SessionId,
+        how: Ending,
         until: Timestamp,
         now: Timestamp,
     ) -> StoreFuture<'a, bool> {
-        self.answer(self.list.retire(id, how, until, now))
+        self.answer(self.list.end(family, how, until, now))
     }
 
-    fn retire_of<'a>(
+    fn replace<'a>(
         &'a self,
         token: IssuedToken<'a>,
-        how: Retirement,
+        successor: SessionId,
+        how: Replacement,
         until: Timestamp,
         now: Timestamp,
     ) -> StoreFuture<'a, Option<Timestamp>> {
-        self.answer(self.list.retire_of(token, how, until, now))
+        self.answer(self.list.replace(token, successor, how, until, now))
     }
 
-    fn end_family<'a>(
+    fn end_all<'a>(
         &'a self,
-        id: &'a SessionId,
-        until: Timestamp,
+        key: &'a IndexKey,
+        cutoff: &'a Cutoff,
         now: Timestamp,
     ) -> StoreFuture<'a, ()> {
-        self.answer(self.list.end_family(id, until, now))
-    }
-
-    fn end_subject<'a>(
-        &'a self,
-        subject: &'a Subject,
-        now: Timestamp,
-        until: Timestamp,
-    ) -> StoreFuture<'a, ()> {
-        self.answer(self.list.end_subject(subject, now, until))
+        self.answer(self.list.end_all(key, cutoff, now))
     }
 
     fn end_others<'a>(
         &'a self,
         keep: IssuedToken<'a>,
+        key: &'a IndexKey,
+        cutoff: &'a Cutoff,
         now: Timestamp,
-        until: Timestamp,
     ) -> StoreFuture<'a, bool> {
-        self.answer(self.list.end_others(keep, now, until))
+        self.answer(self.list.end_others(keep, key, cutoff, now))
     }
 
-    fn issue_time<'a>(
+    fn issue<'a>(
         &'a self,
-        subject: &'a Subject,
+        keys: &'a [IndexKey],
+        admitted: &'a Admitted,
         now: Timestamp,
-    ) -> StoreFuture<'a, Timestamp> {
-        self.answer(self.list.issue_time(subject, now))
+    ) -> StoreFuture<'a, Option<Timestamp>> {
+        self.answer(self.list.issue(keys, admitted, now))
+    }
+
+    fn occupancy(&self) -> Occupancy {
+        self.list.occupancy()
     }
 }
 
@@ -156,7 +164,7 @@ impl RevocationList for Far {
 #[tokio::test]
 async fn a_far_list_is_waited_for_and_a_failed_one_refuses_the_request() {
     let list = Far::default();
-    let layer = SessionLayer::new(keys()).with_revocations(list.clone());
+    let layer = SessionLayer::self_contained(keys(), Endings::shared(list.clone()));
     let client = Client::of(layer);
     let token = client.login("alice").await;
     assert_eq!(client.whoami(&[(SESSION, &token)]).await, "alice@1");
@@ -174,4 +182,85 @@ async fn a_far_list_is_waited_for_and_a_failed_one_refuses_the_request() {
     assert_eq!(client.whoami(&[]).await, "nobody");
     list.down.store(false, Ordering::Relaxed);
     assert_eq!(client.whoami(&[(SESSION, &elevated)]).await, "alice@2");
+}
+
+/// S04: a list that fills up is told of at half, once; at the bound no token leaves, while endings go into the room
+/// kept for them; what expires makes room again.
+#[tokio::test]
+async fn a_full_list_refuses_logins_and_still_remembers_endings() {
+    for shared in [false, true] {
+        let (time, events) = (clock(), Events::default());
+        let list = MemoryRevocations::with_max_entries(32);
+        let endings = match shared {
+            true => Endings::shared(list),
+            false => Endings::ThisProcess(list),
+        };
+        let layer = SessionLayer::self_contained(keys(), endings);
+        let layer = layer.with_clock(time.clone()).with_observer(events.clone());
+        let client = Client::of(layer);
+        let mut tokens = Vec::new();
+        for _ in 0..36 {
+            tokens.push(client.login("alice").await);
+        }
+        let mut logout = async || {
+            let token = tokens.pop().unwrap();
+            let answer = client.mark("logout", &[(SESSION, &token)]).await;
+            (
+                answer.status.as_u16(),
+                client.whoami(&[(SESSION, &token)]).await,
+            )
+        };
+        let mut fill = async |count: usize| {
+            events.take();
+            for _ in 0..count {
+                assert_eq!(logout().await, (200, "nobody".to_owned()));
+            }
+            let mut told = events.take();
+            told.retain(|kind| !matches!(kind, EventKind::LoggedOut | EventKind::RevokedToken));
+            told
+        };
+        assert_eq!(fill(15).await, []);
+        assert_eq!(fill(1).await, [EventKind::EndedTokensHalfFull]);
+        assert_eq!(fill(15).await, []);
+        assert_eq!(fill(1).await, [EventKind::EndedTokensFull]);
+        let refused = client.mark("login:alice", &[]).await;
+        assert_eq!((refused.status.as_u16(), &*refused.body), (503, ""));
+        assert!(refused.sets_nothing());
+        // A sixteenth is kept for endings.
+        assert_eq!(fill(2).await, []);
+        // One that cannot be remembered is not acknowledged.
+        assert_eq!(logout().await, (503, "alice@1".to_owned()));
+        let spared = tokens.pop().unwrap();
+        let cookies = [(SESSION, &*spared)];
+        assert_eq!(client.whoami(&cookies).await, "alice@1");
+        for marks in ["elevate", "renew", "put:k:v"] {
+            let answer = client.mark(marks, &cookies).await;
+            assert_eq!(answer.status.as_u16(), 503, "{marks}");
+            assert!(answer.sets_nothing(), "{marks}");
+        }
+        // Anonymous visitors are served.
+        assert_eq!(client.whoami(&[]).await, "nobody");
+        time.advance(Duration::from_secs(25 * 3600));
+        let again = client.login("alice").await;
+        assert_eq!(client.whoami(&[(SESSION, &again)]).await, "alice@1");
+    }
+}
+
+/// S04: the token of a guest that ended is remembered for minutes only, so that visitors without an account do not
+/// fill the list; it gives no authority when it comes back.
+#[tokio::test]
+async fn a_guests_ending_is_remembered_for_minutes() {
+    let time = clock();
+    let endings = Endings::ThisProcess(MemoryRevocations::with_max_entries(32));
+    let layer = SessionLayer::self_contained(keys(), endings).with_clock(time.clone());
+    let client = Client::of(layer);
+    for _ in 0..40 {
+        let guest = client.guest().await;
+        let cookies = [(GUEST, &*guest)];
+        client.mark("login:alice", &cookies).await;
+        assert_eq!(client.get("/get?k=k", &cookies).await.body, "");
+        time.advance(Duration::from_secs(30));
+        assert_eq!(client.get("/get?k=k", &cookies).await.body, "");
+        assert_eq!(client.whoami(&cookies).await, "nobody");
+    }
 }

@@ -7,9 +7,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-use tower_session_guard::store::{Created, Removed, Replaced, Revision, StoreFuture, Stored};
+use tower_session_guard::store::{
+    Counting, Created, Cursor, Cutoff, EndedPage, IndexKey, Page, Removed, Replaced, Revision,
+    StoreFuture, Stored,
+};
 use tower_session_guard::{
-    Claim, Clock, MemoryStore, Record, SessionId, SessionStore, Subject, Timestamp,
+    Clock, MemoryStore, Record, SessionId, SessionStore, Timestamp, VerifiedId,
 };
 
 /// Polls a future that never waits.
@@ -66,12 +69,12 @@ impl Clock for Hands {
     }
 }
 
-/// A store in memory that takes down which claims it was asked for.
+/// A store in memory that takes down which ids it was asked for.
 #[derive(Clone, Debug)]
 pub struct Noted {
     /// The store itself.
     pub store: MemoryStore,
-    claims: Arc<Mutex<Vec<Claim>>>,
+    ids: Arc<Mutex<Vec<SessionId>>>,
 }
 
 impl Noted {
@@ -79,33 +82,34 @@ impl Noted {
     #[must_use]
     pub fn with_capacity(capacity: usize) -> Self {
         Self {
-            store: MemoryStore::with_capacity(capacity),
-            claims: Arc::default(),
+            store: MemoryStore::limited(capacity, usize::MAX),
+            ids: Arc::default(),
         }
     }
 
-    /// The claims so far.
+    /// The ids so far.
     #[must_use]
-    pub fn take(&self) -> Vec<Claim> {
-        std::mem::take(&mut *self.claims.lock().unwrap_or_else(PoisonError::into_inner))
+    pub fn take(&self) -> Vec<SessionId> {
+        std::mem::take(&mut *self.ids.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
 impl SessionStore for Noted {
-    fn load<'a>(&'a self, claim: &'a Claim, now: Timestamp) -> StoreFuture<'a, Option<Stored>> {
-        let mut claims = self.claims.lock().unwrap_or_else(PoisonError::into_inner);
-        claims.push(claim.clone());
-        drop(claims);
-        self.store.load(claim, now)
+    fn load<'a>(&'a self, id: VerifiedId<'a>, now: Timestamp) -> StoreFuture<'a, Option<Stored>> {
+        let mut ids = self.ids.lock().unwrap_or_else(PoisonError::into_inner);
+        ids.push(*id.get());
+        drop(ids);
+        self.store.load(id, now)
     }
 
     fn create<'a>(
         &'a self,
         id: &'a SessionId,
         record: &'a Record,
+        counting: Counting,
         now: Timestamp,
     ) -> StoreFuture<'a, Created> {
-        self.store.create(id, record, now)
+        self.store.create(id, record, counting, now)
     }
 
     fn replace<'a>(
@@ -118,24 +122,45 @@ impl SessionStore for Noted {
         self.store.replace(id, revision, record, now)
     }
 
-    fn remove<'a>(&'a self, id: &'a SessionId) -> StoreFuture<'a, Removed> {
-        self.store.remove(id)
+    fn remove<'a>(
+        &'a self,
+        id: &'a SessionId,
+        listed_under: Option<&'a IndexKey>,
+    ) -> StoreFuture<'a, Removed> {
+        self.store.remove(id, listed_under)
     }
 
-    fn sessions_of<'a>(
+    fn heads<'a>(
         &'a self,
-        subject: &'a Subject,
+        key: &'a IndexKey,
+        after: Option<&'a Cursor>,
+        limit: usize,
         now: Timestamp,
-    ) -> StoreFuture<'a, Vec<(SessionId, Record)>> {
-        self.store.sessions_of(subject, now)
+    ) -> StoreFuture<'a, Page> {
+        self.store.heads(key, after, limit, now)
     }
 
-    fn remove_all_of<'a>(
+    fn end_listed<'a>(
         &'a self,
-        subject: &'a Subject,
+        key: &'a IndexKey,
+        after: Option<&'a Cursor>,
+        limit: usize,
         except: Option<&'a SessionId>,
-    ) -> StoreFuture<'a, usize> {
-        self.store.remove_all_of(subject, except)
+    ) -> StoreFuture<'a, EndedPage> {
+        self.store.end_listed(key, after, limit, except)
+    }
+
+    fn raise_cutoff<'a>(
+        &'a self,
+        key: &'a IndexKey,
+        cutoff: &'a Cutoff,
+        now: Timestamp,
+    ) -> StoreFuture<'a, ()> {
+        self.store.raise_cutoff(key, cutoff, now)
+    }
+
+    fn cutoff<'a>(&'a self, key: &'a IndexKey, now: Timestamp) -> StoreFuture<'a, Option<Cutoff>> {
+        self.store.cutoff(key, now)
     }
 
     fn live_records<'a>(&'a self, now: Timestamp) -> StoreFuture<'a, Option<u64>> {

@@ -96,12 +96,16 @@ value="{}"><button class="quiet">End</button></form>"#,
             info.id
         )
     };
+    // A later release may have written what this one cannot read; the session can be ended all the same.
+    let Some(details) = &info.details else {
+        return format!(r#"<tr><td colspan="4">of a later version</td><td>{action}</td></tr>"#);
+    };
     format!(
         "<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{action}</td></tr>",
-        Text(info.label.as_deref().unwrap_or("—")),
-        away(now, info.created_at),
-        away(now, info.last_seen_at),
-        info.level.map_or(0, AssuranceLevel::get),
+        Text(details.label.as_deref().unwrap_or("—")),
+        away(now, details.created_at),
+        away(now, details.last_seen_at),
+        details.level.map_or(0, AssuranceLevel::get),
     )
 }
 

@@ -26,10 +26,11 @@ pub(crate) struct Site {
 }
 
 /// A day at most and an hour unused, a month where the user asks for it, and five sessions each.
-pub(crate) fn policy() -> Result<SessionPolicy, ConfigError> {
+pub(crate) fn limited(sessions: SessionLayer) -> Result<SessionLayer, ConfigError> {
     let month = Duration::from_secs(30 * 24 * 3600);
-    SessionPolicy::aal2()
-        .remember_for(month)?
+    let policy = SessionPolicy::aal2().remember_for(month)?;
+    sessions
+        .with_policy(policy)
         .max_sessions(5, AtLimit::EndOldest)
 }
 

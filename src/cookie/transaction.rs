@@ -11,7 +11,10 @@ use http::{
 use memchr::memchr;
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::{CookieName, CookiePrefix, MAX_NAME_AND_VALUE, SameSite, attributes::Attributes};
+use super::{
+    CookieKind, CookieName, CookiePolicy, CookiePrefix, MAX_NAME_AND_VALUE, SameSite,
+    attributes::Attributes,
+};
 use crate::{
     error::ConfigError,
     key::{Derived, KeyId, KeyRing, Mac, TAG_LEN},
@@ -21,7 +24,8 @@ use crate::{
     },
 };
 
-const MAX_CANDIDATES: usize = 8;
+/// How much of the Cookie fields is looked at, as with the cookies of sessions.
+const MAX_BYTES: usize = 256 * 1024;
 const EXPIRY_END: usize = KeyId::LEN + 8;
 
 /// A short-lived, signed cookie of its own for one federated login under way: its `state`, its `nonce`,
@@ -75,6 +79,7 @@ const EXPIRY_END: usize = KeyId::LEN + 8;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct TransactionCookie<T> {
+    ring: KeyRing,
     name: CookieName,
     attributes: Attributes,
     keys: Arc<Derived<Mac>>,
@@ -87,17 +92,44 @@ impl<T> TransactionCookie<T> {
     ///
     /// # Errors
     ///
-    /// If the name has characters that a cookie's name may not have.
+    /// If the name has characters that a cookie's name may not have, or is one of the
+    /// [default policy](CookiePolicy::default)'s session cookies.
     pub fn new(keys: &KeyRing, name: &str) -> Result<Self, ConfigError> {
         let whole = format!("{}{name}", CookiePrefix::HostHttp.as_str());
         let name = CookieName::parse(whole)?;
-        Ok(Self {
-            keys: Arc::new(keys.derive("transaction cookie", &[name.as_str().as_bytes()])),
+        let cookie = Self {
+            ring: keys.clone(),
+            keys: Arc::new(derived(keys, &name, "")),
             name,
             attributes: Attributes::default(),
             lifetime: Duration::from_secs(600),
             value: PhantomData,
-        })
+        };
+        cookie.apart_from(&CookiePolicy::default())
+    }
+
+    /// Names the application that the cookie is for, so that one of another application under the same keys
+    /// is worth nothing here. It is the empty one unless set.
+    #[must_use]
+    pub fn with_audience(mut self, audience: impl AsRef<str>) -> Self {
+        self.keys = Arc::new(derived(&self.ring, &self.name, audience.as_ref()));
+        self
+    }
+
+    /// Makes sure that the session cookies of `policy` have other names.
+    ///
+    /// # Errors
+    ///
+    /// If one of them has this cookie's name: each would take the other for a forged one, and overwrite it.
+    pub fn apart_from(self, policy: &CookiePolicy) -> Result<Self, ConfigError> {
+        let kinds = [CookieKind::Session, CookieKind::Guest];
+        if kinds.iter().any(|kind| *policy.name(*kind) == self.name) {
+            return Err(ConfigError::CookieName {
+                name: self.name.to_string(),
+                reason: "the session has a cookie of this name: give the transaction another, such as \"oidc\"",
+            });
+        }
+        Ok(self)
     }
 
     /// Lets the cookie come with a `POST` from the identity provider's site: `SameSite=None`.
@@ -166,10 +198,15 @@ impl<T> TransactionCookie<T> {
         Some(bytes)
     }
 
-    /// The different values that came under our name, byte for byte.
-    fn values<'a>(&self, headers: &'a HeaderMap) -> Vec<&'a [u8]> {
-        let mut values = Vec::new();
+    /// The different values that came under our name, byte for byte, and hold.
+    fn valid<'a>(&self, headers: &'a HeaderMap, now: Timestamp) -> Vec<(&'a [u8], Vec<u8>)> {
+        let mut valid: Vec<(&[u8], Vec<u8>)> = Vec::new();
+        let mut left = MAX_BYTES;
         for field in headers.get_all(COOKIE) {
+            let Some(rest) = left.checked_sub(field.len()) else {
+                break;
+            };
+            left = rest;
             for pair in field.as_bytes().split(|byte| *byte == b';') {
                 let pair = trim(pair);
                 let Some(equals) = memchr(b'=', pair) else {
@@ -177,14 +214,15 @@ impl<T> TransactionCookie<T> {
                 };
                 let (name, value) = (&pair[..equals], &pair[equals + 1..]);
                 if name == self.name.as_str().as_bytes()
-                    && values.len() < MAX_CANDIDATES
-                    && !values.contains(&value)
+                    && valid.len() < 2
+                    && !valid.iter().any(|(seen, _)| *seen == value)
+                    && let Some(json) = self.open(value, now)
                 {
-                    values.push(value);
+                    valid.push((value, json));
                 }
             }
         }
-        values
+        valid
     }
 }
 
@@ -220,19 +258,17 @@ where
     /// then somebody is planting.
     #[must_use]
     pub fn read(&self, headers: &HeaderMap, now: Timestamp) -> Option<T> {
-        let values = self.values(headers);
-        let mut valid = values.into_iter().filter_map(|value| self.open(value, now));
-        let json = valid.next()?;
-        if valid.next().is_some() {
-            return None;
+        match &*self.valid(headers, now) {
+            [(_, json)] => DataKey::decode(json).ok(),
+            _ => None,
         }
-        DataKey::decode(&json).ok()
     }
 }
 
 impl<T> Clone for TransactionCookie<T> {
     fn clone(&self) -> Self {
         Self {
+            ring: self.ring.clone(),
             name: self.name.clone(),
             attributes: self.attributes.clone(),
             keys: Arc::clone(&self.keys),
@@ -251,6 +287,11 @@ impl<T> fmt::Debug for TransactionCookie<T> {
     }
 }
 
+fn derived(keys: &KeyRing, name: &CookieName, audience: &str) -> Derived<Mac> {
+    let context = [name.as_str().as_bytes(), audience.as_bytes()];
+    keys.derive("transaction cookie", &context)
+}
+
 fn trim(mut bytes: &[u8]) -> &[u8] {
     while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = bytes {
         bytes = rest;
@@ -265,7 +306,7 @@ mod tests {
     use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
     use http::{HeaderMap, HeaderValue, header::COOKIE};
 
-    use super::{EXPIRY_END, TransactionCookie};
+    use super::{CookiePolicy, EXPIRY_END, MAX_BYTES, TransactionCookie};
     use crate::{
         key::{KeyRing, TAG_LEN},
         session::time::Timestamp,
@@ -396,15 +437,55 @@ mod tests {
         assert_eq!(read_at(&[&sent], NOW), Some("x".repeat(most)));
     }
 
-    /// R54: as many candidates are opened as the cookies of sessions have.
+    /// S10: junk ahead of the good one changes nothing, within the bytes that are looked at.
     #[test]
-    fn the_ninth_candidate_is_not_looked_at() {
+    fn junk_ahead_of_the_good_one_changes_nothing() {
         let sent = begun("state");
-        for (junk, found) in [(7, true), (8, false), (9, false)] {
+        for junk in [7, 8, 9, 300] {
             let mut cookies: Vec<_> = (0..junk).map(|n| format!("__Host-Http-oidc={n}")).collect();
             cookies.push(sent.clone());
             let cookies: Vec<_> = cookies.iter().map(String::as_str).collect();
-            assert_eq!(read_at(&cookies, NOW).is_some(), found, "{junk}");
+            assert_eq!(read_at(&cookies, NOW), Some("state".to_owned()), "{junk}");
+        }
+    }
+
+    /// R54.
+    #[test]
+    fn what_exceeds_256_kibibytes_is_not_looked_at() {
+        let sent = begun("state");
+        let padding = format!("a={}", "x".repeat(MAX_BYTES - 2 - sent.len()));
+        assert!(read_at(&[&padding, &sent], NOW).is_some());
+        assert!(read_at(&[&format!("{padding}x"), &sent], NOW).is_none());
+    }
+
+    /// S22, R22.
+    #[test]
+    fn a_cookie_for_another_application_is_worth_nothing() {
+        let shop = cookie("oidc").with_audience("shop");
+        let sent = pair(&shop.begin(&"state".to_owned(), NOW).unwrap());
+        let mut headers = HeaderMap::new();
+        headers.append(COOKIE, sent.parse().unwrap());
+        assert_eq!(shop.read(&headers, NOW), Some("state".to_owned()));
+        for other in [cookie("oidc"), cookie("oidc").with_audience("admin")] {
+            assert_eq!(other.read(&headers, NOW), None);
+        }
+    }
+
+    /// S22.
+    #[test]
+    fn the_names_of_session_cookies_are_refused() {
+        let keys = KeyRing::generate().unwrap();
+        for name in ["session", "session-guest"] {
+            let refused = TransactionCookie::<u8>::new(&keys, name).unwrap_err();
+            assert!(
+                refused.to_string().contains("the session has a cookie"),
+                "{refused}"
+            );
+        }
+        let named = CookiePolicy::builder().name("app").build().unwrap();
+        for (name, refused) in [("app", true), ("app-guest", true), ("oidc", false)] {
+            let cookie = TransactionCookie::<u8>::new(&keys, name).unwrap();
+            assert_eq!(cookie.apart_from(&named).is_err(), refused, "{name}");
         }
     }
 

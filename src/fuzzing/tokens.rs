@@ -8,7 +8,7 @@ use crate::{
     key::KeyRing,
     session::{
         id::{Secret, SessionId},
-        state::State,
+        state::{Schema, State},
         time::Timestamp,
     },
 };
@@ -81,7 +81,7 @@ pub fn token_values(input: &[u8]) {
     });
 
     // The same with a session inside.
-    if let Ok(state) = State::decode(change, NOW) {
+    if let Ok(state) = State::decode(change, Schema::V2, NOW) {
         let kind = match state.authentication {
             Some(_) => CookieKind::Session,
             None => CookieKind::Guest,

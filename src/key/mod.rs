@@ -5,6 +5,7 @@ mod mac;
 mod source;
 #[cfg(test)]
 mod tests;
+mod weak;
 
 use std::{
     fmt,
@@ -16,6 +17,7 @@ use std::{
 
 use arc_swap::ArcSwap;
 
+use self::weak::refuse_weak;
 pub(crate) use self::{
     derived::Derived,
     mac::{Mac, TAG_LEN},
@@ -66,10 +68,27 @@ impl KeyRing {
     ///
     /// # Errors
     ///
-    /// If there is no key, or a key is shorter than 32 bytes, repeats a single byte, or is in the ring
+    /// If there is no key, or a key is shorter than 32 bytes, is no secret (it repeats a single byte or a pattern of
+    /// up to 16, counts up or down by one, or was printed in this crate's documentation), or is in the ring
     /// already (which includes a key whose [id](KeyId) collides: for random keys one pair in 16 million).
     pub fn from_bytes(
         keys: impl IntoIterator<Item = impl AsRef<[u8]>>,
+    ) -> Result<Self, ConfigError> {
+        Self::checked(keys, refuse_weak)
+    }
+
+    /// Keys of tests, which may be patterned: frozen vectors are made with such.
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn of_tests(keys: impl IntoIterator<Item = impl AsRef<[u8]>>) -> Self {
+        match Self::checked(keys, |_, _| Ok(())) {
+            Ok(ring) => ring,
+            Err(refused) => unreachable!("{refused}"),
+        }
+    }
+
+    fn checked(
+        keys: impl IntoIterator<Item = impl AsRef<[u8]>>,
+        refuse: fn(&[u8], usize) -> Result<(), ConfigError>,
     ) -> Result<Self, ConfigError> {
         let mut ring: Vec<RingKey> = Vec::new();
         for (index, bytes) in keys.into_iter().enumerate() {
@@ -80,9 +99,7 @@ impl KeyRing {
                     bytes: bytes.len(),
                 });
             }
-            if bytes.iter().all(|byte| *byte == bytes[0]) {
-                return Err(ConfigError::UniformKey { position });
-            }
+            refuse(bytes, position)?;
             let key = RingKey::new(bytes);
             if ring.iter().any(|other| other.id == key.id) {
                 return Err(ConfigError::DuplicateKey { position });

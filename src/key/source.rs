@@ -1,6 +1,12 @@
 //! Where keys come from: the environment, a file, bytes, or the operating system's random source.
 
-use std::{env, env::VarError, fs, io, path::Path};
+use std::{
+    env,
+    env::VarError,
+    fs::{File, Metadata},
+    io::{self, Read},
+    path::Path,
+};
 
 use rand::{TryRng, rngs::SysRng};
 use zeroize::{Zeroize, Zeroizing};
@@ -33,16 +39,41 @@ impl KeyRing {
 
     /// The keys in a file, written as for [`parse`](Self::parse): one key a line or comma-separated.
     ///
+    /// On Unix, a file that every user of the machine can read is refused. Kubernetes mounts secrets so unless
+    /// the volume's `defaultMode` says otherwise: set it to `0440` or `0400`.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be read, is not UTF-8 or can be read by all, and as [`parse`](Self::parse).
+    pub fn from_file(path: impl AsRef<Path>) -> Result<Self, ConfigError> {
+        Self::from_path(path.as_ref(), false)
+    }
+
+    /// The same from a file that every user of the machine may read: in a container that runs nothing else, say.
+    ///
     /// # Errors
     ///
     /// If the file cannot be read or is not UTF-8, and as [`parse`](Self::parse).
-    pub fn from_file(path: impl AsRef<Path>) -> Result<Self, ConfigError> {
-        let path = path.as_ref();
+    pub fn from_shared_file(path: impl AsRef<Path>) -> Result<Self, ConfigError> {
+        Self::from_path(path.as_ref(), true)
+    }
+
+    fn from_path(path: &Path, may_be_shared: bool) -> Result<Self, ConfigError> {
         let refused = |source| ConfigError::KeyFile {
             path: path.display().to_string(),
             source,
         };
-        let bytes = Zeroizing::new(fs::read(path).map_err(refused)?);
+        let mut file = File::open(path).map_err(refused)?;
+        let metadata = file.metadata().map_err(refused)?;
+        if !may_be_shared && others_can_read(&metadata) {
+            return Err(ConfigError::KeyFileReadable {
+                path: path.display().to_string(),
+            });
+        }
+        let len = usize::try_from(metadata.len()).unwrap_or_default();
+        // One that never grows, so that no copy stays behind.
+        let mut bytes = Zeroizing::new(Vec::with_capacity(len + 1));
+        file.read_to_end(&mut bytes).map_err(refused)?;
         let text = str::from_utf8(&bytes)
             .map_err(|error| refused(io::Error::new(io::ErrorKind::InvalidData, error)))?;
         Self::parse(text)
@@ -63,11 +94,10 @@ impl KeyRing {
     /// ```
     /// use tower_session_guard::KeyRing;
     ///
-    /// let ring = KeyRing::parse(
-    ///     "# signs since March, then the one before it
-    ///      85e67ad2a2b1f7e3ed0dbe5f1dd1cf1d8a7b9f6a2a5f2c8f7a4e0c9c1b3d5e7f
-    ///      0fb1c2d3e4f5061728394a5b6c7d8e9fa0b1c2d3e4f5061728394a5b6c7d8e9f",
-    /// )?;
+    /// # let digits = |seed: u32| (1..65).map(move |n: u32| char::from_digit((n * n * n * seed / 7) % 16, 16));
+    /// # let [new, old] = [3, 5].map(|seed| digits(seed).flatten().collect::<String>());
+    /// // `new` and `old` are 64 digits each, as `openssl rand -hex 32` prints them.
+    /// let ring = KeyRing::parse(&format!("{new} # signs since March\n{old} # the one before it"))?;
     /// assert_eq!(ring.key_ids().len(), 2);
     /// # Ok::<(), tower_session_guard::ConfigError>(())
     /// ```
@@ -103,6 +133,18 @@ impl KeyRing {
             .map_err(|_| ConfigError::NoRandomness)?;
         Self::from_bytes([&key[..]])
     }
+}
+
+/// Whether users other than the file's owner and group can read it.
+#[cfg(unix)]
+fn others_can_read(metadata: &Metadata) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    metadata.permissions().mode() & 0o004 != 0
+}
+
+#[cfg(not(unix))]
+fn others_can_read(_: &Metadata) -> bool {
+    false
 }
 
 /// The bytes that `digits` spell; the buffer never grows, so no copy stays behind.

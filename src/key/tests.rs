@@ -8,8 +8,14 @@ use std::{
 use super::{KeyRing, LABEL, Mac};
 use crate::error::ConfigError;
 
-fn key(seed: u8) -> [u8; 32] {
+fn rising(seed: u8) -> [u8; 32] {
     std::array::from_fn(|place| seed.wrapping_add(place as u8))
+}
+
+fn key(seed: u8) -> [u8; 32] {
+    let mut key = rising(seed);
+    key[31] ^= 0x55;
+    key
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -102,6 +108,29 @@ fn weak_and_repeated_keys_are_refused() {
     check(&[a, &b[..31]], "WeakKey { position: 2, bytes: 31 }");
     check(&[&[0; 32]], "UniformKey { position: 1 }");
     check(&[a, &[0xFF; 64]], "UniformKey { position: 2 }");
+    // S26: what people write when they need something there.
+    let rising: Vec<u8> = (7..39).collect();
+    let falling: Vec<u8> = rising.iter().rev().copied().collect();
+    let wraps: Vec<u8> = (0..40).map(|n| 250_u8.wrapping_add(n)).collect();
+    let sixteen = b"0123456789abcdef".repeat(2);
+    for patterned in [
+        &rising,
+        &falling,
+        &wraps,
+        &sixteen,
+        &b"secret".repeat(8),
+        &b"ab".repeat(20),
+    ] {
+        check(&[a, patterned], "PatternedKey { position: 2 }");
+    }
+    let seventeen = b"0123456789abcdefg".repeat(2);
+    for taken in [
+        &seventeen[..],
+        &[&rising[..], b"x"].concat(),
+        b"an unguessable key of 32 bytes!!",
+    ] {
+        assert!(KeyRing::from_bytes([taken]).is_ok(), "{taken:?}");
+    }
     check(&[a, b, a], "DuplicateKey { position: 3 }");
     // HMAC pads a key with zeros, so these two are one.
     check(&[a, &[a, &[0]].concat()], "DuplicateKey { position: 2 }");
@@ -111,7 +140,7 @@ fn weak_and_repeated_keys_are_refused() {
 #[test]
 fn keys_whose_ids_collide_are_refused() {
     let numbered = |number: u32| {
-        let mut key = key(0);
+        let mut key = rising(0);
         key[..4].copy_from_slice(&number.to_be_bytes());
         key
     };
@@ -198,10 +227,21 @@ fn keys_are_read_from_the_environment() {
     assert!(output.contains("1 passed"), "{output}");
 }
 
+fn keep_from_others(path: &std::path::Path) {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
+    }
+    #[cfg(not(unix))]
+    let _ = path;
+}
+
 #[test]
 fn keys_are_read_from_a_file() {
     let path = std::env::temp_dir().join(format!("tower-session-guard-{}", std::process::id()));
     let mut file = fs::File::create(&path).unwrap();
+    keep_from_others(&path);
     writeln!(file, "# keys\n{}\n\n{}", hex(&key(0)), hex(&key(1))).unwrap();
     let read = KeyRing::from_file(&path);
     fs::write(&path, [0xFF, 0xFE]).unwrap();
@@ -296,4 +336,72 @@ fn a_key_never_prints() {
         let printed = format!("{refused:?} {refused}");
         assert!(!printed.contains("4142"), "{printed}");
     }
+}
+
+/// S26: a key that documentation or an example prints is no secret.
+#[test]
+fn every_key_that_was_printed_is_refused() {
+    let mut texts = vec![
+        // Printed by earlier documentation of `parse`.
+        "85e67ad2a2b1f7e3ed0dbe5f1dd1cf1d8a7b9f6a2a5f2c8f7a4e0c9c1b3d5e7f".to_owned(),
+        "0fb1c2d3e4f5061728394a5b6c7d8e9fa0b1c2d3e4f5061728394a5b6c7d8e9f".to_owned(),
+    ];
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut folders = ["", "docs", "src", "examples", "crates", "tools"]
+        .map(|name| root.join(name))
+        .to_vec();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
+            let path = entry.path();
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if path.is_dir() {
+                if folder != root && !["target", "tests", "corpus"].contains(&&*name) {
+                    folders.push(path);
+                }
+            } else if [".md", ".rs", ".toml", ".env"]
+                .iter()
+                .any(|end| name.ends_with(end))
+            {
+                let text = fs::read_to_string(path).unwrap_or_default();
+                let is_code = name.ends_with(".rs") && !folder.starts_with(root.join("examples"));
+                let is_shown = |line: &&str| {
+                    let line = line.trim_start();
+                    !is_code || line.starts_with("///") || line.starts_with("//!")
+                };
+                texts.push(text.lines().filter(is_shown).collect::<Vec<_>>().join("\n"));
+            }
+        }
+    }
+    let mut printed = 0;
+    for text in &texts {
+        for word in text
+            .split(|c: char| !c.is_ascii_hexdigit())
+            .filter(|word| word.len() == 64)
+        {
+            printed += 1;
+            let refused = KeyRing::parse(word).map(|ring| ring.key_ids());
+            let told = refused.unwrap_err().to_string();
+            assert!(told.contains("openssl rand"), "{word}: {told}");
+        }
+    }
+    assert!(printed >= 2);
+}
+
+/// S26.
+#[cfg(unix)]
+#[test]
+fn a_key_file_that_everybody_can_read_is_refused_unless_it_is_meant() {
+    use std::os::unix::fs::PermissionsExt;
+    let path = std::env::temp_dir().join(format!("session-keys-{}", std::process::id()));
+    fs::write(&path, hex(&key(0))).unwrap();
+    for (mode, taken) in [(0o600, true), (0o640, true), (0o644, false), (0o604, false)] {
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        let read = KeyRing::from_file(&path);
+        assert_eq!(read.is_ok(), taken, "{mode:o}");
+        if let Err(refused) = read {
+            assert!(refused.to_string().contains("chmod o-rwx"), "{refused}");
+        }
+        assert!(KeyRing::from_shared_file(&path).is_ok());
+    }
+    fs::remove_file(&path).unwrap();
 }

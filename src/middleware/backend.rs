@@ -1,4 +1,4 @@
-//! [`Backend`]: where sessions are kept; [`Loaded`]: what a request has of it. Data only.
+//! [`Backend`]: where sessions are kept, and the types that say so; [`Loaded`]: what a request has of it. Data only.
 
 use std::sync::Arc;
 
@@ -9,6 +9,18 @@ use crate::{
         revocation::{RevocationList, Revocations},
     },
 };
+
+/// Of a layer or a handle: sessions are in a store.
+#[derive(Clone, Copy, Debug)]
+pub enum InStore {}
+
+/// Of a layer or a handle: sessions are in their tokens.
+#[derive(Clone, Copy, Debug)]
+pub enum SelfContained {}
+
+/// Of a layer or a handle: what keeps the sessions is known at run time only.
+#[derive(Clone, Copy, Debug)]
+pub enum AnyBackend {}
 
 /// Where sessions are kept.
 #[derive(Clone, Debug)]

@@ -1,9 +1,10 @@
 //! [`Sessions`]: control over sessions from outside their own requests.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, marker::PhantomData, sync::Arc};
 
 use super::{
-    backend::{Backend, EndedTokens},
+    backend::{AnyBackend, Backend, EndedTokens, InStore},
+    endings::Lasting,
     failure::{SessionError, SessionErrorKind},
     settings::Shared,
 };
@@ -12,22 +13,32 @@ use crate::{
         authenticated::AuthenticatedSession,
         authentication::{AssuranceLevel, Subject},
         event::{EventKind, SessionEvent},
-        id::SessionId,
-        record::Record,
+        handle::Session,
+        head::RecordHead,
+        id::{SessionId, VerifiedId},
+        index::IndexKey,
         time::Timestamp,
     },
-    store::{Removed, SessionStore, StoreError, revocation::IssuedToken},
+    store::{Cutoff, ListedHead, Removed, SessionStore, StoreError, revocation::IssuedToken},
 };
+
+/// How many sessions are asked for, or ended, at a time.
+const PAGE: usize = 256;
 
 /// Lists and ends sessions: for account pages, administrators and background jobs.
 ///
 /// [`SessionLayer::sessions`](crate::SessionLayer::sessions) gives one; a clone is the same handle. What it
 /// ends is dead when its future is done: at the next request, on every node that shares the store. The
-/// calls wait for the store and leave an event. A future dropped half-way may have ended some.
+/// calls wait for the store and leave an event. An ending that began completes though its future is dropped, page
+/// by page, while other requests are served.
 ///
-/// With self-contained tokens there is no list of sessions. Everything of a subject can be ended, by
-/// remembering the moment: in the memory of this process, of which another process knows nothing and which a
-/// restart forgets, or on the nodes that [share a list](crate::SessionLayer::with_revocations).
+/// With self-contained tokens there is no list of sessions, so [`list`](Self::list) and [`end`](Self::end) are not
+/// there. Everything of a subject can be ended, by remembering the moment: as the layer's
+/// [`Endings`](crate::Endings) say.
+///
+/// A login that is under way when everything of its subject ends does not survive: it is refused with 401. So a
+/// login that comes after the answer always works, and one whose password was checked before does not slip
+/// through.
 ///
 /// # Examples
 ///
@@ -45,8 +56,10 @@ use crate::{
 ///     Ok(())
 /// }
 /// ```
-#[derive(Clone)]
-pub struct Sessions(Arc<Shared>);
+pub struct Sessions<K = InStore> {
+    shared: Arc<Shared>,
+    kind: PhantomData<fn() -> K>,
+}
 
 /// One session in a list: what a person recognises it by, and nothing that could be presented.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,6 +67,14 @@ pub struct Sessions(Arc<Shared>);
 pub struct SessionInfo {
     /// Its id, to [end](Sessions::end) it by; the session at hand is the one with the same id.
     pub id: SessionId,
+    /// What its record says; `None` of a record that a later release wrote, which this one cannot read.
+    pub details: Option<SessionDetails>,
+}
+
+/// What a record says of its session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SessionDetails {
     /// When its user logged in.
     pub created_at: Timestamp,
     /// When it was last used, as exactly as the policy's
@@ -67,27 +88,32 @@ pub struct SessionInfo {
     pub label: Option<String>,
 }
 
-impl Sessions {
-    pub(super) const fn new(shared: Arc<Shared>) -> Self {
-        Self(shared)
-    }
-
-    /// The live sessions of `subject`, the last used first.
+impl Sessions<InStore> {
+    /// The live sessions of `subject` in the layer's audience, the last used first.
+    ///
+    /// It reads the heads of records only, page by page, not what the sessions hold.
     ///
     /// # Errors
     ///
-    /// If the store fails, or there is none.
+    /// If the store fails.
     pub async fn list(&self, subject: &Subject) -> Result<Vec<SessionInfo>, SessionError> {
-        let now = self.now();
-        let found = self.store()?.sessions_of(subject, now).await;
-        let mut list: Vec<_> = self
-            .told(found)?
-            .into_iter()
-            .map(|(id, record)| SessionInfo::of(id, &record, now))
-            .collect();
-        list.sort_by_key(|session| (session.last_seen_at, session.id));
-        list.reverse();
-        Ok(list)
+        let (now, owner) = (self.now(), self.owner(subject));
+        let store = self.store()?;
+        let (mut found, mut after) = (Vec::new(), None);
+        loop {
+            let page = store.heads(&owner, after.as_ref(), PAGE, now).await;
+            let page = self.told(page)?;
+            found.extend(page.heads.iter().map(|listed| SessionInfo::of(listed, now)));
+            after = page.next;
+            if after.is_none() {
+                break;
+            }
+        }
+        let last_seen = |info: &SessionInfo| info.details.as_ref().map(|one| one.last_seen_at);
+        found.sort_by_key(|info| (last_seen(info), info.id));
+        found.dedup_by_key(|info| info.id);
+        found.reverse();
+        Ok(found)
     }
 
     /// Ends one session of `subject`; false if the subject has none with this id.
@@ -97,25 +123,58 @@ impl Sessions {
     ///
     /// # Errors
     ///
-    /// If the store fails, or there is none.
+    /// If the store fails.
     pub async fn end(&self, subject: &Subject, id: &SessionId) -> Result<bool, SessionError> {
-        let store = self.store()?;
-        let own = self.told(store.sessions_of(subject, self.now()).await)?;
-        if !own.iter().any(|(other, _)| other == id) {
-            return Ok(false);
-        }
-        let removed = self.told(store.remove(id).await)? == Removed::Removed;
+        let owner = self.owner(subject);
+        let removed = self.store()?.remove(id, Some(&owner)).await;
+        let removed = self.told(removed)? == Removed::Removed;
         if removed {
             let event = SessionEvent::new(EventKind::SessionRevoked, self.now()).of(*id);
-            self.0.tell(&event.by(Some(subject.clone())));
+            self.shared.tell(&event.by(Some(subject.clone())));
         }
         Ok(removed)
+    }
+
+    /// Whether the session of `subject` with this id is alive.
+    ///
+    /// It asks the store, and is no use of the session: for a long connection that looks now and then whether it
+    /// may go on.
+    ///
+    /// # Errors
+    ///
+    /// If the store fails.
+    pub async fn is_live(&self, subject: &Subject, id: &SessionId) -> Result<bool, SessionError> {
+        let loaded = self.store()?.load(VerifiedId::of(id), self.now()).await;
+        let loaded = self.told(loaded)?;
+        let owner = self.owner(subject);
+        Ok(loaded.is_some_and(|stored| stored.record.owner() == Some(owner)))
+    }
+}
+
+impl Sessions<AnyBackend> {
+    /// The same with what only a store can do, if sessions are in one.
+    #[must_use]
+    pub fn in_store(&self) -> Option<Sessions<InStore>> {
+        match self.shared.settings.backend {
+            Backend::Stored(_) => Some(Sessions::new(Arc::clone(&self.shared))),
+            Backend::SelfContained(_) => None,
+        }
+    }
+}
+
+impl<K> Sessions<K> {
+    pub(crate) const fn new(shared: Arc<Shared>) -> Self {
+        Self {
+            shared,
+            kind: PhantomData,
+        }
     }
 
     /// Ends every session of the user but the one at hand, and says how many; `None` with self-contained
     /// tokens, which nobody counts.
     ///
-    /// The session at hand keeps its token: renew it, or log in again, if others may have had that.
+    /// The session at hand keeps its token: renew it, or log in again, if others may have had that. A login that
+    /// its request marks works.
     ///
     /// # Errors
     ///
@@ -125,99 +184,226 @@ impl Sessions {
         &self,
         keep: &AuthenticatedSession,
     ) -> Result<Option<usize>, SessionError> {
-        let (subject, id, now) = (keep.subject(), keep.id(), self.now());
-        let ended = match &self.0.settings.backend {
+        let (subject, id) = (keep.subject(), keep.id());
+        let owner = self.owner(subject);
+        let ended = match &self.shared.settings.backend {
             Backend::Stored(store) => {
-                let own = self.told(store.sessions_of(subject, now).await)?;
-                if !own.iter().any(|(other, _)| *other == id) {
+                let own = store.load(VerifiedId::of(&id), self.now()).await;
+                let own = self.told(own)?;
+                if own.is_none_or(|own| own.record.owner().as_ref() != Some(&owner)) {
                     return Err(SessionError::new(SessionErrorKind::Refused));
                 }
-                Some(self.told(store.remove_all_of(subject, Some(&id)).await)?)
+                let (cutoff, number) = self.cut_off(Lasting::RequestsUnderWay);
+                keep.session().came_after(number);
+                Some(self.end_stored(store, owner, cutoff, Some(id)).await?)
             }
             Backend::SelfContained(list) => {
-                let until = self.0.policy().last_expiry(now);
-                let token = IssuedToken::new(&id, Some(subject), keep.last_seen_at());
+                let (cutoff, number) = self.cut_off(Lasting::Tokens);
+                keep.session().came_after(number);
+                let Some(live) = keep.session().live() else {
+                    return Err(SessionError::new(SessionErrorKind::Refused));
+                };
+                let token = IssuedToken::of(live, &self.shared.settings.audience);
+                let now = self.now();
                 let ended = match list {
                     EndedTokens::Local(list) => {
-                        list.end_others(subject, token.id, token.issued_at, now, until)
+                        let ended = list.end_others(token, &owner, &cutoff, now);
+                        ended.map_err(StoreError::from)
                     }
                     EndedTokens::Distributed(list) => {
-                        self.told(list.end_others(token, now, until).await)?
+                        list.end_others(token, &owner, &cutoff, now).await
                     }
                 };
-                if !ended {
+                if !self.told(ended)? {
                     return Err(SessionError::new(SessionErrorKind::Refused));
                 }
                 None
             }
         };
-        let event = SessionEvent::new(EventKind::SubjectRevoked, now).by(Some(subject.clone()));
-        self.0.tell(&event.succeeded_by(id));
+        let event = SessionEvent::new(EventKind::OtherSessionsRevoked, self.now());
+        let event = event.by(Some(subject.clone()));
+        self.shared.tell(&event.succeeded_by(id));
         Ok(ended)
     }
 
     /// Ends every session of `subject`, and says how many; `None` with self-contained tokens, which nobody
     /// counts.
     ///
+    /// A login of the subject that is under way is refused, that of a request which calls this included: call
+    /// [`end_all_from`](Self::end_all_from) there.
+    ///
     /// # Errors
     ///
     /// If the store fails; then some may have ended.
     pub async fn end_all(&self, subject: &Subject) -> Result<Option<usize>, SessionError> {
-        let now = self.now();
-        let ended = match &self.0.settings.backend {
-            Backend::Stored(store) => Some(self.told(store.remove_all_of(subject, None).await)?),
-            Backend::SelfContained(list) => {
-                let until = self.0.policy().last_expiry(now);
-                match list {
-                    EndedTokens::Local(list) => list.end_subject(subject, now, until),
-                    EndedTokens::Distributed(list) => {
-                        self.told(list.end_subject(subject, now, until).await)?;
-                    }
-                }
-                None
-            }
-        };
-        let event = SessionEvent::new(EventKind::SubjectRevoked, now);
-        self.0.tell(&event.by(Some(subject.clone())));
+        self.end_all_of(subject, None).await
+    }
+
+    /// The same from within a request that goes on to log in: after a password was reset by mail, say.
+    ///
+    /// # Errors
+    ///
+    /// As [`end_all`](Self::end_all).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_session_guard::{Session, SessionError, Sessions, Subject};
+    ///
+    /// async fn password_was_reset(
+    ///     sessions: &Sessions,
+    ///     session: &Session,
+    ///     user: Subject,
+    /// ) -> Result<(), SessionError> {
+    ///     sessions.end_all_from(session, &user).await?;
+    ///     session.login(user);
+    ///     Ok(())
+    /// }
+    /// ```
+    pub async fn end_all_from(
+        &self,
+        session: &Session,
+        subject: &Subject,
+    ) -> Result<Option<usize>, SessionError> {
+        self.end_all_of(subject, Some(session)).await
+    }
+
+    /// Ends every session whose login named `tag`, and says how many; `None` with self-contained tokens, which
+    /// nobody counts.
+    ///
+    /// # Errors
+    ///
+    /// If the store fails; then some may have ended.
+    pub async fn end_tagged(&self, tag: &str) -> Result<Option<usize>, SessionError> {
+        let key = IndexKey::tag(&self.shared.settings.audience, tag);
+        let ended = self.end_under(key, None).await?;
+        self.shared
+            .tell(&SessionEvent::new(EventKind::TagRevoked, self.now()));
         Ok(ended)
     }
 
+    async fn end_all_of(
+        &self,
+        subject: &Subject,
+        from: Option<&Session>,
+    ) -> Result<Option<usize>, SessionError> {
+        let ended = self.end_under(self.owner(subject), from).await?;
+        let event = SessionEvent::new(EventKind::SubjectRevoked, self.now());
+        self.shared.tell(&event.by(Some(subject.clone())));
+        Ok(ended)
+    }
+
+    async fn end_under(
+        &self,
+        key: IndexKey,
+        from: Option<&Session>,
+    ) -> Result<Option<usize>, SessionError> {
+        let now = self.now();
+        let lasting = match self.shared.settings.backend {
+            Backend::Stored(_) => Lasting::RequestsUnderWay,
+            Backend::SelfContained(_) => Lasting::Tokens,
+        };
+        let (cutoff, number) = self.cut_off(lasting);
+        if let Some(session) = from {
+            session.came_after(number);
+        }
+        let ended = match &self.shared.settings.backend {
+            Backend::Stored(store) => {
+                return Ok(Some(self.end_stored(store, key, cutoff, None).await?));
+            }
+            Backend::SelfContained(EndedTokens::Local(list)) => {
+                let ended = list.end_all(&key, &cutoff, None, now);
+                ended.map_err(StoreError::from)
+            }
+            Backend::SelfContained(EndedTokens::Distributed(list)) => {
+                list.end_all(&key, &cutoff, now).await
+            }
+        };
+        self.told(ended)?;
+        Ok(None)
+    }
+
+    /// First the cut-off, for logins under way; then what the index names, page by page.
+    async fn end_stored(
+        &self,
+        store: &Arc<dyn SessionStore>,
+        key: IndexKey,
+        cutoff: Cutoff,
+        except: Option<SessionId>,
+    ) -> Result<usize, SessionError> {
+        let (store, now) = (Arc::clone(store), self.now());
+        let work = async move {
+            store.raise_cutoff(&key, &cutoff, now).await?;
+            let (mut ended, mut after) = (0, None);
+            loop {
+                let page = store.end_listed(&key, after.as_ref(), PAGE, except.as_ref());
+                let page = page.await?;
+                ended += page.ended;
+                after = page.next;
+                if after.is_none() {
+                    return Ok(ended);
+                }
+                // A store in memory never waits.
+                tokio::task::yield_now().await;
+            }
+        };
+        let ended = self.shared.settings.background.complete(work).await;
+        self.told(ended)
+    }
+
+    fn cut_off(&self, lasting: Lasting) -> (Cutoff, u64) {
+        self.shared.settings.endings.cut_off(self.now(), lasting)
+    }
+
+    fn owner(&self, subject: &Subject) -> IndexKey {
+        IndexKey::owner(&self.shared.settings.audience, subject)
+    }
+
     fn store(&self) -> Result<&dyn SessionStore, SessionError> {
-        match &self.0.settings.backend {
+        match &self.shared.settings.backend {
             Backend::Stored(store) => Ok(&**store),
             Backend::SelfContained(_) => Err(SessionError::new(SessionErrorKind::NeedsStore)),
         }
     }
 
     fn now(&self) -> Timestamp {
-        self.0.settings.clock.now()
+        self.shared.settings.clock.now()
     }
 
     /// Tells of a store that failed.
     fn told<T>(&self, answer: Result<T, StoreError>) -> Result<T, SessionError> {
         answer.map_err(|error| {
             let event = SessionEvent::new(EventKind::StoreFailedControl, self.now());
-            self.0.tell(&event);
+            self.shared.tell(&event);
             error.into()
         })
     }
 }
 
-impl fmt::Debug for Sessions {
+impl<K> Clone for Sessions<K> {
+    fn clone(&self) -> Self {
+        Self::new(Arc::clone(&self.shared))
+    }
+}
+
+impl<K> fmt::Debug for Sessions<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Sessions").finish_non_exhaustive()
     }
 }
 
 impl SessionInfo {
-    fn of(id: SessionId, record: &Record, now: Timestamp) -> Self {
+    fn of(listed: &ListedHead, now: Timestamp) -> Self {
+        let details = |head: &RecordHead| SessionDetails {
+            created_at: head.created_at(),
+            last_seen_at: head.last_seen_at(),
+            expires_at: head.expires_at(),
+            level: head.level(now),
+            label: head.label().map(str::to_owned),
+        };
         Self {
-            id,
-            created_at: record.created_at(),
-            last_seen_at: record.last_seen_at(),
-            expires_at: record.expires_at(),
-            level: record.level(now),
-            label: record.label().map(str::to_owned),
+            id: listed.id,
+            details: listed.head.as_ref().ok().map(details),
         }
     }
 }

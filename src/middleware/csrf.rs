@@ -79,7 +79,7 @@ mod tests {
     fn ring(byte: u8) -> KeyRing {
         let mut key = *b"an unguessable key of 32 bytes!!";
         key[0] = byte;
-        KeyRing::from_bytes([key]).unwrap()
+        KeyRing::of_tests([key])
     }
 
     fn keys(audience: &str) -> CsrfKeys {
@@ -147,7 +147,7 @@ mod tests {
             key[0] = byte;
             key
         };
-        rolling.replace(&KeyRing::from_bytes([key(2), key(1)]).unwrap());
+        rolling.replace(&KeyRing::of_tests([key(2), key(1)]));
         assert!(verify());
         rolling.replace(&ring(2));
         assert!(!verify());

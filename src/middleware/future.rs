@@ -18,7 +18,6 @@ use super::{
     settings::Shared,
     settlement::{Commit, PendingCommit, done::Committed, set_cookies::SetCookies},
 };
-use crate::session::settle::Outcome;
 
 pin_project! {
     /// The response of a [`SessionService`](crate::SessionService).
@@ -138,13 +137,10 @@ where
                     let Some(context) = this.context else {
                         polled_after_completion()
                     };
-                    let outcome = match &answer {
-                        Ok(response) if response.status().is_server_error() => Outcome::ServerError,
-                        Ok(_) => Outcome::Answered,
-                        Err(_) => Outcome::Dropped,
-                    };
-                    let read = context.was_read();
-                    match context.close(outcome) {
+                    let head = answer.as_ref().ok();
+                    let head = head.map(|response| (response.status(), response.headers()));
+                    let read = head.is_some_and(|(_, headers)| context.may_show(headers));
+                    match context.close(head) {
                         Commit::Now(committed) => {
                             let shared = context.shared();
                             finish(shared, this.failure, &mut answer, committed, read);

@@ -1,32 +1,47 @@
 //! [`SessionLayer`]: the settings of the middleware.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, marker::PhantomData, num::NonZeroUsize, sync::Arc, time::Duration};
 
+use http::{HeaderMap, StatusCode};
 use tower_layer::Layer;
 
 use super::{
-    backend::{Backend, EndedTokens},
+    answer::FailureRule,
+    backend::{AnyBackend, Backend, EndedTokens, InStore, SelfContained},
+    background::Drained,
     client::ClientBinding,
     control::Sessions,
     failure::EmptyFailure,
     service::SessionService,
-    settings::{Settings, Shared},
+    settings::{SessionLimit, Settings, Shared},
 };
 use crate::{
     cookie::CookiePolicy,
+    error::ConfigError,
     key::KeyRing,
-    session::{event::Observer, policy::SessionPolicy, time::Clock},
-    store::{SessionStore, revocation::RevocationList},
+    session::{
+        event::Observer,
+        policy::{AtLimit, SessionPolicy},
+        time::Clock,
+    },
+    store::{
+        MemoryStore, SessionStore,
+        revocation::{MemoryRevocations, RevocationList},
+    },
 };
 
 /// Gives every request a [`Session`](crate::Session) and carries out what its handler marks.
 ///
-/// With keys alone, tokens are self-contained: the session travels in its signed cookie and nothing needs
-/// to run. With a [store](Self::with_store), the cookie holds a reference and the session stays on the
-/// server. Building a layer cannot fail and starts no task; what can be wrong was parsed before.
+/// [`new`](Self::new) keeps sessions in this process's memory: nothing to run, and no ending that was acknowledged is
+/// ever undone. A restart or a second process logs users out, which shows at once. [`with_store`](Self::with_store)
+/// keeps them in another store. [`self_contained`](Self::self_contained) keeps them in their signed cookies, with a
+/// choice of what remembers the tokens that ended. Building a layer cannot fail and starts no task; what can be
+/// wrong was parsed before.
 ///
-/// A layer's clones, and the services made from them, are one: they share keys, settings and the list of
-/// ended tokens.
+/// A layer's clones, and the services made from them, are one: they share keys, settings and sessions.
+///
+/// The second parameter says what keeps the sessions: [`InStore`], [`SelfContained`], or [`AnyBackend`] where that is
+/// decided at run time.
 ///
 /// # Examples
 ///
@@ -34,24 +49,87 @@ use crate::{
 /// use tower_session_guard::{KeyRing, MemoryStore, SessionLayer, SessionPolicy};
 ///
 /// let sessions = SessionLayer::new(KeyRing::generate()?)
-///     .with_store(MemoryStore::new())
+///     .with_store(MemoryStore::with_capacity(50_000))
 ///     .with_policy(SessionPolicy::aal2());
 /// # let _ = sessions;
 /// # Ok::<(), tower_session_guard::ConfigError>(())
 /// ```
-#[derive(Clone)]
 #[must_use]
-pub struct SessionLayer<F = EmptyFailure> {
+pub struct SessionLayer<F = EmptyFailure, K = InStore> {
     shared: Arc<Shared>,
     failure: F,
+    kind: PhantomData<fn() -> K>,
+}
+
+/// What remembers the self-contained tokens that ended before their time.
+///
+/// A token is believed for what it says, so a logout, a rotation or a revocation holds where it is remembered.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Endings {
+    /// A list that all processes share: an ending holds on every node, and survives what the list survives.
+    Shared(Arc<dyn RevocationList>),
+    /// This process's memory. **A restart forgets it**: tokens that were logged out, revoked or replaced work
+    /// again until they expire, and other processes never knew. For one process whose sessions are short, or whose
+    /// users never need a logout to be final.
+    ThisProcess(MemoryRevocations),
+}
+
+impl Endings {
+    /// [`Shared`](Self::Shared) with this list.
+    #[must_use]
+    pub fn shared(list: impl RevocationList) -> Self {
+        Self::Shared(Arc::new(list))
+    }
+
+    /// [`ThisProcess`](Self::ThisProcess) with an empty list.
+    #[must_use]
+    pub fn this_process() -> Self {
+        Self::ThisProcess(MemoryRevocations::new())
+    }
 }
 
 impl SessionLayer {
-    /// A layer of self-contained tokens under `keys`, with the default cookies and limits.
+    /// A layer that keeps sessions in this process's memory under `keys`, with the default cookies and limits.
+    ///
+    /// The store is a [`MemoryStore::new`], bounded in sessions and bytes. An owner may have 100 sessions, of which
+    /// one more ends the oldest: see [`max_sessions`](Self::max_sessions).
     pub fn new(keys: KeyRing) -> Self {
+        Self::of(keys, Backend::Stored(Arc::new(MemoryStore::new())))
+    }
+}
+
+impl SessionLayer<EmptyFailure, SelfContained> {
+    /// A layer of self-contained tokens under `keys`: the session travels in its signed cookie.
+    ///
+    /// The holder of a token can read what is in it, and can present an older token of the same id with older data
+    /// until that expires. Whatever must not be rolled back belongs into a store.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_session_guard::{Endings, KeyRing, SessionLayer};
+    ///
+    /// let keys = KeyRing::generate()?;
+    /// let sessions = SessionLayer::self_contained(keys, Endings::this_process());
+    /// # let _ = sessions;
+    /// # Ok::<(), tower_session_guard::ConfigError>(())
+    /// ```
+    pub fn self_contained(keys: KeyRing, endings: Endings) -> Self {
+        let ended = match endings {
+            Endings::Shared(list) => EndedTokens::Distributed(list),
+            Endings::ThisProcess(list) => EndedTokens::Local(list.0),
+        };
+        Self::of(keys, Backend::SelfContained(ended))
+    }
+}
+
+impl<K> SessionLayer<EmptyFailure, K> {
+    fn of(keys: KeyRing, backend: Backend) -> Self {
         Self {
-            shared: Arc::new(Shared::new(Settings::new(keys))),
+            shared: Arc::new(Shared::new(Settings::new(keys, backend))),
             failure: EmptyFailure,
+            kind: PhantomData,
         }
     }
 }
@@ -67,16 +145,39 @@ impl<F> SessionLayer<F> {
         self.with(|settings| settings.backend = Backend::Stored(store))
     }
 
-    /// Shares the list of ended self-contained tokens with other processes. With a store it means nothing.
+    /// Lets an owner, a subject in this layer's audience, have at most `count` sessions at a time; guests are not
+    /// counted. It is 100, and the oldest ends, unless set.
     ///
-    /// Every request with a token then asks the list, and fails if the list does: with 503, before the
-    /// handler.
-    pub fn with_revocations(self, list: impl RevocationList) -> Self {
-        self.with(|settings| {
-            if let Backend::SelfContained(ended) = &mut settings.backend {
-                *ended = EndedTokens::Distributed(Arc::new(list));
-            }
-        })
+    /// Logging in again from a session takes that session's place and is never over the limit. Concurrent logins
+    /// may end or refuse one session too many, never one too few.
+    ///
+    /// # Errors
+    ///
+    /// If `count` is 0.
+    pub fn max_sessions(self, count: usize, at_limit: AtLimit) -> Result<Self, ConfigError> {
+        let count = NonZeroUsize::new(count).ok_or(ConfigError::Limit {
+            name: "number of sessions",
+            reason: "no one could log in: choose at least 1, or call without_session_limit",
+        })?;
+        Ok(self.with(|settings| settings.limit = Some(SessionLimit { count, at_limit })))
+    }
+
+    /// Lets an owner have any number of sessions.
+    ///
+    /// Every one of them takes room, and takes time when all of them end.
+    pub fn without_session_limit(self) -> Self {
+        self.with(|settings| settings.limit = None)
+    }
+}
+
+impl<F, K> SessionLayer<F, K> {
+    /// The same layer as one whose backend is known at run time only, where an application chooses it there.
+    pub fn into_any(self) -> SessionLayer<F, AnyBackend> {
+        SessionLayer {
+            shared: self.shared,
+            failure: self.failure,
+            kind: PhantomData,
+        }
     }
 
     /// Sets how long sessions live and when their tokens are renewed.
@@ -110,20 +211,70 @@ impl<F> SessionLayer<F> {
         self.with(|settings| settings.binding = Some(binding))
     }
 
+    /// Counts an answer as a failure also where `rule` says so: of what its handler marked, only what lowers
+    /// privilege takes effect then, and a renewal.
+    ///
+    /// Without a rule that are answers with 5xx, with 408, which a time limit within the layer gives, and with a
+    /// `grpc-status` other than 0 in the response's head. One in the trailers comes too late: see
+    /// [`Session`](crate::Session). A rule adds to these.
+    ///
+    /// # Examples
+    ///
+    /// An application whose transaction is rolled back at 422:
+    ///
+    /// ```
+    /// # use tower_session_guard::{KeyRing, SessionLayer};
+    /// let sessions = SessionLayer::new(KeyRing::generate()?).failed_if(|status, _| status == 422);
+    /// # let _ = sessions;
+    /// # Ok::<(), tower_session_guard::ConfigError>(())
+    /// ```
+    pub fn failed_if(
+        self,
+        rule: impl Fn(StatusCode, &HeaderMap) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        self.with(|settings| settings.failure = FailureRule::new(rule))
+    }
+
     /// A handle that lists and ends the sessions of this layer, for handlers and background jobs.
     ///
     /// Take it once the layer has all its settings: it goes by those that the layer has now.
     #[must_use]
-    pub fn sessions(&self) -> Sessions {
+    pub fn sessions(&self) -> Sessions<K> {
         Sessions::new(Arc::clone(&self.shared))
+    }
+
+    /// Waits until every settlement and ending that goes on alone is done, for as long as `deadline`.
+    ///
+    /// A logout whose client left before it was carried out goes on without its request, and is lost if the
+    /// runtime ends first. Await this at a graceful shutdown, once the server takes no more requests.
+    ///
+    /// # Panics
+    ///
+    /// Outside a Tokio runtime with its timer enabled.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # use std::time::Duration;
+    /// # async fn run(sessions: tower_session_guard::SessionLayer, server: impl Future<Output = ()>) {
+    /// server.await; // axum::serve(…).with_graceful_shutdown(…)
+    /// let drained = sessions.drain(Duration::from_secs(5)).await;
+    /// if !drained.is_complete() {
+    ///     eprintln!("{} settlements were left", drained.left);
+    /// }
+    /// # }
+    /// ```
+    pub async fn drain(&self, deadline: Duration) -> Drained {
+        self.shared.settings.background.drain(deadline).await
     }
 
     /// Makes the response where the handler's cannot stand with `failure`, see
     /// [`FailureResponse`](crate::FailureResponse).
-    pub fn on_failure<G>(self, failure: G) -> SessionLayer<G> {
+    pub fn on_failure<G>(self, failure: G) -> SessionLayer<G, K> {
         SessionLayer {
             shared: self.shared,
             failure,
+            kind: PhantomData,
         }
     }
 
@@ -135,7 +286,7 @@ impl<F> SessionLayer<F> {
     }
 }
 
-impl<S, F> Layer<S> for SessionLayer<F>
+impl<S, F, K> Layer<S> for SessionLayer<F, K>
 where
     F: Clone,
 {
@@ -146,7 +297,20 @@ where
     }
 }
 
-impl<F> fmt::Debug for SessionLayer<F> {
+impl<F, K> Clone for SessionLayer<F, K>
+where
+    F: Clone,
+{
+    fn clone(&self) -> Self {
+        Self {
+            shared: Arc::clone(&self.shared),
+            failure: self.failure.clone(),
+            kind: PhantomData,
+        }
+    }
+}
+
+impl<F, K> fmt::Debug for SessionLayer<F, K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SessionLayer")
             .field("settings", &self.shared.settings)

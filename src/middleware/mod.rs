@@ -1,12 +1,15 @@
 //! [`SessionLayer`](layer::SessionLayer) and what it is made of.
 
 mod admission;
+pub(crate) mod answer;
 mod arrival;
 pub(crate) mod backend;
+pub(crate) mod background;
 pub(crate) mod client;
 pub(crate) mod clock;
 pub(crate) mod control;
 mod csrf;
+mod endings;
 pub(crate) mod failure;
 pub(crate) mod future;
 pub(crate) mod layer;

@@ -8,7 +8,7 @@ use crate::session::event::{EventKind, Observer, SessionEvent, Severity};
 ///
 /// Alerts are errors, warnings are warnings, and the rest is information, but for what anybody can cause
 /// with a made-up cookie: malformed, forged and unknown-key tokens are told at the debug level, so that
-/// nobody fills the log. Without a subscriber nothing is formatted.
+/// nobody fills the log. A subject is shown with its control characters escaped. Without a subscriber nothing is formatted.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct TracingObserver;
 
@@ -19,7 +19,11 @@ macro_rules! emit {
             kind = $event.kind.as_str(),
             session = $event.session.as_ref().map(tracing::field::display),
             successor = $event.successor.as_ref().map(tracing::field::display),
-            subject = $event.subject.as_ref().map(tracing::field::display),
+            // Escaped, so that a subject with a line break does not begin a line of its own.
+            subject = $event
+                .subject
+                .as_ref()
+                .map(|subject| tracing::field::display(subject.as_str().escape_debug())),
             "session event"
         )
     };

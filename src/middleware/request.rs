@@ -2,9 +2,10 @@
 
 use std::{mem, sync::Arc};
 
-use http::Extensions;
+use http::{Extensions, HeaderMap, StatusCode};
 
 use super::{
+    answer,
     backend::Loaded,
     settings::Shared,
     settlement::{self, Commit, done::HandlerDone, set_cookies::SetCookies},
@@ -63,21 +64,35 @@ impl RequestContext {
         &self.shared
     }
 
-    pub(crate) fn was_read(&self) -> bool {
-        self.session.was_read()
+    /// Whether a response of this head may depend on the session, as far as the layer can tell (S11).
+    ///
+    /// Who is logged in may have been looked for in the extensions, which leaves no trace, and whoever still holds
+    /// a handle may read while the body streams.
+    pub(crate) fn may_show(&self, headers: &HeaderMap) -> bool {
+        let session = &self.session;
+        session.was_read()
+            || session.is_held_elsewhere()
+            || session.is_authenticated_at_arrival() && !answer::is_public(headers)
     }
 
-    /// Takes the marks and carries them out, once: what was loaded goes with them.
-    pub(crate) fn close(&mut self, outcome: Outcome) -> Commit {
+    /// Takes the marks and carries them out, once: what was loaded goes with them. `head` is the handler's answer,
+    /// if there is one.
+    pub(crate) fn close(&mut self, head: Option<(StatusCode, &HeaderMap)>) -> Commit {
         let marks = self.session.close();
         let live = self.session.live();
         let admitted_at = self.session.admitted_at();
         let is_due = |live| settle::is_due(live, admitted_at, self.shared.policy());
-        if marks.is_empty() && (outcome == Outcome::Dropped || !live.is_some_and(is_due)) {
+        if marks.is_empty() && (head.is_none() || !live.is_some_and(is_due)) {
             self.loaded = None;
         }
         let Some(loaded) = self.loaded.take() else {
             return Commit::Now(Ok(SetCookies::default()));
+        };
+        let failure = &self.shared.settings.failure;
+        let outcome = match head {
+            Some((status, headers)) if failure.matches(status, headers) => Outcome::Failed,
+            Some(_) => Outcome::Answered,
+            None => Outcome::Dropped,
         };
         let done = HandlerDone {
             now: if marks.is_empty() {
@@ -87,6 +102,11 @@ impl RequestContext {
             },
             marks,
             outcome,
+            admitted: self
+                .shared
+                .settings
+                .endings
+                .admitted(admitted_at, self.session.endings_seen()),
             came: mem::take(&mut self.came),
         };
         settlement::commit(&self.shared, live, loaded, done)
@@ -97,7 +117,7 @@ impl Drop for RequestContext {
     fn drop(&mut self) {
         if self.loaded.is_some() {
             // A commit that waits goes on without the request.
-            drop(self.close(Outcome::Dropped));
+            drop(self.close(None));
         }
     }
 }

@@ -1,12 +1,22 @@
 //! [`Settings`] of a layer; [`Shared`]: what a layer, its services and the sessions of its requests have in common.
 
-use std::sync::Arc;
+use std::{
+    num::NonZeroUsize,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{
+        Arc,
+        atomic::{AtomicU8, Ordering::Relaxed},
+    },
+};
 
 use super::{
-    backend::{Backend, EndedTokens},
+    answer::FailureRule,
+    backend::Backend,
+    background::Background,
     client::{ClientBinding, ClientReader},
     clock::SystemClock,
     csrf::CsrfKeys,
+    endings::Endings,
     observe::TracingObserver,
 };
 use crate::{
@@ -15,13 +25,13 @@ use crate::{
     session::{
         authentication::Subject,
         csrf::CsrfToken,
-        event::{Observer, SessionEvent},
+        event::{EventKind, Observer, SessionEvent},
         id::Lineage,
-        policy::SessionPolicy,
+        policy::{AtLimit, SessionPolicy},
         time::{Clock, Timestamp},
         unadmitted::Environment,
     },
-    store::revocation::Revocations,
+    store::revocation::Occupancy,
 };
 
 /// The most bytes of data that a session in a store may hold.
@@ -37,20 +47,49 @@ pub(crate) struct Settings {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) observer: Arc<dyn Observer>,
     pub(crate) backend: Backend,
+    pub(crate) failure: FailureRule,
     pub(crate) binding: Option<ClientBinding>,
+    /// How many sessions an owner may have; none without a store.
+    pub(crate) limit: Option<SessionLimit>,
+    /// Shared by a layer and all that are made from it, as the next one is.
+    pub(crate) endings: Arc<Endings>,
+    pub(crate) background: Arc<Background>,
+}
+
+/// How many sessions an owner may have at a time, and what happens at one more.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SessionLimit {
+    pub(crate) count: NonZeroUsize,
+    pub(crate) at_limit: AtLimit,
+}
+
+impl SessionLimit {
+    /// Enough for a person's browsers, and too few to make an account's list a burden.
+    pub(crate) const DEFAULT: Self = Self {
+        count: NonZeroUsize::new(100).unwrap(),
+        at_limit: AtLimit::EndOldest,
+    };
 }
 
 impl Settings {
-    pub(crate) fn new(keys: KeyRing) -> Self {
+    pub(crate) fn new(keys: KeyRing, backend: Backend) -> Self {
+        let limit = match backend {
+            Backend::Stored(_) => Some(SessionLimit::DEFAULT),
+            Backend::SelfContained(_) => None,
+        };
         Self {
+            limit,
             keys,
             audience: Arc::from(""),
             cookies: CookiePolicy::default(),
             policy: SessionPolicy::default(),
             clock: Arc::new(SystemClock),
             observer: Arc::new(TracingObserver),
-            backend: Backend::SelfContained(EndedTokens::Local(Arc::new(Revocations::new()))),
+            backend,
             binding: None,
+            failure: FailureRule::default(),
+            endings: Arc::new(Endings::new()),
+            background: Arc::default(),
         }
     }
 }
@@ -65,7 +104,34 @@ pub(crate) struct Shared {
     csrf: CsrfKeys,
     /// There if sessions are bound to their clients, so that a request's client has a say in its admission.
     pub(crate) client: Option<ClientReader>,
+    /// How full the list of ended tokens was when that was last told.
+    pub(crate) occupancy: OccupancyWatch,
     data_budget: usize,
+}
+
+/// Notices that the list of ended tokens fills up.
+#[derive(Debug, Default)]
+pub(crate) struct OccupancyWatch(AtomicU8);
+
+impl OccupancyWatch {
+    /// What to tell if the list is fuller than it was before.
+    pub(crate) fn rises_to(&self, occupancy: Occupancy) -> Option<EventKind> {
+        let (level, event) = match occupancy {
+            Occupancy::Low => (0, None),
+            Occupancy::High => (1, Some(EventKind::EndedTokensHalfFull)),
+            Occupancy::Full => (2, Some(EventKind::EndedTokensFull)),
+        };
+        // Most requests find it as it was: a read costs others nothing.
+        if self.0.load(Relaxed) == level {
+            return None;
+        }
+        event
+            .filter(|_| self.0.swap(level, Relaxed) < level)
+            .or_else(|| {
+                self.0.store(level, Relaxed);
+                None
+            })
+    }
 }
 
 impl Shared {
@@ -83,6 +149,7 @@ impl Shared {
             csrf: CsrfKeys::new(keys, &settings.cookies, audience),
             client: binding.map(|binding| ClientReader::new(binding, keys, audience)),
             data_budget,
+            occupancy: OccupancyWatch::default(),
             reader: CookieReader::new(&settings.cookies, lengths),
             writer: CookieWriter::new(&settings.cookies),
             tokens,
@@ -94,8 +161,17 @@ impl Shared {
         &self.settings.policy
     }
 
+    /// Hands an event to the observer. One that panics fails alone: events are told in destructors too, where a
+    /// second panic would abort the process (S24).
     pub(crate) fn tell(&self, event: &SessionEvent) {
-        self.settings.observer.observe(event);
+        let observe = AssertUnwindSafe(|| self.settings.observer.observe(event));
+        if catch_unwind(observe).is_err() {
+            tracing::error!(
+                target: "tower_session_guard",
+                kind = event.kind.as_str(),
+                "the observer panicked"
+            );
+        }
     }
 }
 
@@ -110,6 +186,10 @@ impl Environment for Shared {
 
     fn data_budget(&self) -> usize {
         self.data_budget
+    }
+
+    fn endings_seen(&self) -> u64 {
+        self.settings.endings.seen()
     }
 
     fn csrf_token(&self, lineage: Lineage, subject: Option<&Subject>) -> Option<CsrfToken> {

@@ -1,8 +1,12 @@
 //! [`admit`]: what a presented session is worth. Pure.
 
 use super::{
-    authentication::AssuranceLevel, live::Dead, policy::SessionPolicy, standing::Standing,
-    state::State, time::Timestamp,
+    authentication::AssuranceLevel,
+    live::Dead,
+    policy::SessionPolicy,
+    standing::Standing,
+    state::State,
+    time::{CLOCK_ALLOWANCE, Timestamp},
 };
 
 /// Decides whether a session opens at `now` whose token came in the cookie for `authenticated` sessions, or
@@ -23,13 +27,14 @@ pub(crate) fn admit(
     if state.authentication.is_some() != authenticated {
         return Err(Dead::Mismatch);
     }
-    if now >= state.absolute_expiry {
+    // Limits count from the creation, so one that lies ahead would stretch them.
+    if state.created_at > now.after(CLOCK_ALLOWANCE) {
+        return Err(Dead::FromTheFuture);
+    }
+    if now >= policy.absolute_end(state) {
         return Err(Dead::ExpiredAbsolute);
     }
-    if policy
-        .idle_expiry(state.last_seen_at, state.persistent)
-        .is_some_and(|end| now >= end)
-    {
+    if policy.idle_end(state).is_some_and(|end| now >= end) {
         return Err(Dead::ExpiredIdle);
     }
     replaced.map_or(Ok(()), Err)

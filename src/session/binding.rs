@@ -103,6 +103,25 @@ impl Client {
             .map_or(&[], |first| first)
     }
 
+    /// What a session that goes on remembers from now on: of each part that it remembers what this client shows.
+    ///
+    /// A part that was not shown at the login stays unknown. Otherwise whoever shows one first would be the
+    /// session's client, and its user another (S20).
+    pub(crate) fn taken_over(&self, remembered: &[u8]) -> Box<[u8]> {
+        let current = self.current();
+        let Some(key_id) = current.first_chunk() else {
+            return remembered.into();
+        };
+        let parts = ClientPart::ALL.map(|part| {
+            digest_of(remembered, part)?;
+            digest_of(current, part)?.try_into().ok()
+        });
+        if parts == [None; ClientPart::COUNT] {
+            return Box::default();
+        }
+        encode(*key_id, parts)
+    }
+
     /// Compares with what a session remembers.
     ///
     /// A part that was not shown at the login is not compared; one that was and is not shown now has

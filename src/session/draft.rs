@@ -7,6 +7,7 @@ use super::{
     authentication::{Authentication, Subject},
     entries::{Entries, Entry},
     event::EventKind,
+    extra::Limits,
     live::Live,
     mark::Mark,
     time::Timestamp,
@@ -31,6 +32,10 @@ pub(crate) struct Draft {
     pub(crate) logged_out: bool,
     pub(crate) remembered: bool,
     pub(crate) label: Option<SmolStr>,
+    /// The limits that a login asked for.
+    pub(crate) limits: Limits,
+    /// The tags that a login named.
+    pub(crate) tags: Vec<SmolStr>,
     pub(crate) rotation: Option<Rotation>,
     /// Whether a login had no usable subject.
     pub(crate) unusable: bool,
@@ -48,6 +53,8 @@ impl Draft {
             logged_out: false,
             remembered: false,
             label: None,
+            limits: Limits::NONE,
+            tags: Vec::new(),
             rotation: None,
             unusable: false,
             set_aside: suspended
@@ -59,7 +66,7 @@ impl Draft {
     pub(crate) fn apply(&mut self, mark: &Mark, at: Timestamp) -> Option<EventKind> {
         match mark {
             Mark::Login(login) => {
-                if !login.subject.is_valid() {
+                if !login.is_usable() {
                     self.unusable = true;
                     return Some(EventKind::LoginRefused);
                 }
@@ -90,6 +97,8 @@ impl Draft {
                 self.continues = false;
                 self.remembered = login.remembered;
                 self.label.clone_from(&login.label);
+                self.limits = login.limits;
+                self.tags.clone_from(&login.tags);
                 self.rotation = None;
                 Some(event)
             }

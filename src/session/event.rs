@@ -115,6 +115,8 @@ kinds! {
 
     /// Data was dropped because its session is suspended for the client that sent the request.
     SuspendedSessionDataDropped = "suspended_session_data_dropped" at Warning,
+    /// A login was refused because everything of its subject, or of its tag, ended while it was under way.
+    LoginEndedUnderWay = "login_ended_under_way" at Warning,
     /// A login was refused because its subject has as many sessions as the policy allows.
     LoginOverLimit = "login_over_limit" at Warning,
     /// A session was ended because its subject logged in once more than the policy allows at a time.
@@ -141,8 +143,16 @@ kinds! {
     StoreFailedControl = "store_failed_control" at Alert,
     /// A session was ended from outside its own requests.
     SessionRevoked = "session_revoked" at Info,
-    /// All sessions of a subject, or all but one, were ended.
+    /// All sessions of a subject were ended.
     SubjectRevoked = "subject_revoked" at Info,
+    /// All sessions of a subject were ended but the one that the event names as the successor.
+    OtherSessionsRevoked = "other_sessions_revoked" at Info,
+    /// All sessions whose login named a tag were ended.
+    TagRevoked = "tag_revoked" at Info,
+    /// The list of ended tokens is half full: it should hold more, or sessions should be shorter.
+    EndedTokensHalfFull = "ended_tokens_half_full" at Alert,
+    /// The list of ended tokens is full: logins are refused until entries expire.
+    EndedTokensFull = "ended_tokens_full" at Alert,
 }
 
 impl fmt::Display for EventKind {

@@ -32,9 +32,11 @@ use super::{
 ///
 /// | the handler answers | what takes effect |
 /// |---|---|
-/// | with a status below 500 | every mark |
-/// | with 5xx | logout, step-down and renewal; logins, elevations and data are dropped |
+/// | and has not failed | every mark |
+/// | with 5xx, 408, a `grpc-status` other than 0 in the head, or a failure by [`failed_if`](crate::SessionLayer::failed_if) | logout, step-down and renewal; logins, elevations and data are dropped |
 /// | never: a panic, or the client is gone | logout and step-down |
+///
+/// A failure that only a trailer tells, as that of a gRPC stream, comes after the settlement and changes nothing.
 ///
 /// Clones are handles to the same session.
 ///
@@ -311,6 +313,17 @@ impl Session {
         self.0.read.store(true, Ordering::Relaxed);
     }
 
+    /// Whether anyone but the layer holds a handle.
+    pub(crate) fn is_held_elsewhere(&self) -> bool {
+        Arc::strong_count(&self.0) > 1
+    }
+
+    /// Whether the request came with a logged-in session that is its client's.
+    pub(crate) fn is_authenticated_at_arrival(&self) -> bool {
+        self.live()
+            .is_some_and(|live| live.state.authentication.is_some() && !live.suspended)
+    }
+
     pub(crate) fn was_read(&self) -> bool {
         self.0.read.load(Ordering::Relaxed)
     }
@@ -321,6 +334,16 @@ impl Session {
 
     pub(crate) fn admitted_at(&self) -> Timestamp {
         self.0.admitted_at
+    }
+
+    /// How many cut-offs came before the request.
+    pub(crate) fn endings_seen(&self) -> u64 {
+        self.0.endings_seen.load(Ordering::SeqCst)
+    }
+
+    /// Lets the request count as one that came after this cut-off, which it asked for itself.
+    pub(crate) fn came_after(&self, ending: u64) {
+        self.0.endings_seen.fetch_max(ending, Ordering::SeqCst);
     }
 
     /// Ends the time of marks and hands them out.

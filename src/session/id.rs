@@ -165,6 +165,31 @@ impl Claim {
     }
 }
 
+/// An id that something verified names: a client's [`Claim`], whose MAC held.
+///
+/// A store loads nothing else, so it never looks up what was merely typed into a header.
+#[derive(Clone, Copy, Debug)]
+pub struct VerifiedId<'a>(&'a SessionId);
+
+impl<'a> VerifiedId<'a> {
+    /// The id of a session whose record, or whose handle, the layer has seen.
+    pub(crate) const fn of(id: &'a SessionId) -> Self {
+        Self(id)
+    }
+
+    /// The id.
+    #[must_use]
+    pub const fn get(self) -> &'a SessionId {
+        self.0
+    }
+}
+
+impl<'a> From<&'a Claim> for VerifiedId<'a> {
+    fn from(claim: &'a Claim) -> Self {
+        Self(&claim.id)
+    }
+}
+
 /// A fresh id and secret from the random source, for a plan that needs them.
 #[derive(Clone, Debug)]
 pub(crate) struct Fresh {

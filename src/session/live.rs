@@ -1,5 +1,7 @@
 //! [`Live`]: a session that a request holds; [`Dead`]: why a well-signed token opens none.
 
+use std::time::Duration;
+
 use super::{
     authentication::{Authentication, Subject},
     entries::Entries,
@@ -7,7 +9,11 @@ use super::{
     id::{Lineage, SessionId},
     standing::Standing,
     state::State,
+    time::Timestamp,
 };
+
+/// For how long an ended guest's token is remembered.
+pub(crate) const GUEST_REMEMBERED: Duration = Duration::from_secs(600);
 
 /// A session that a request holds.
 #[derive(Clone, Debug)]
@@ -27,6 +33,14 @@ pub(crate) struct Live {
 }
 
 impl Live {
+    /// The id of the session's first token, which its rotations keep.
+    pub(crate) fn family(&self) -> &SessionId {
+        let extra = self.state.extra.as_deref();
+        extra
+            .and_then(|extra| extra.family.as_ref())
+            .unwrap_or(&self.id)
+    }
+
     /// Whether its token is the session's token.
     pub(crate) fn is_current(&self) -> bool {
         self.standing == Some(Standing::Current)
@@ -35,6 +49,18 @@ impl Live {
     /// Whether its token opens it: not before the token is admitted, nor once another token has replaced it.
     pub(crate) fn opens(&self) -> bool {
         self.standing.is_some_and(Standing::opens)
+    }
+
+    /// Until when the list of ended tokens has to remember this one.
+    ///
+    /// A guest's token is remembered for minutes only (S04): it holds no privilege, so one that comes back later opens
+    /// nothing that its bearer did not have, and visitors without an account cannot fill the list.
+    pub(crate) fn remembered_until(&self, now: Timestamp) -> Timestamp {
+        let until = self.state.absolute_expiry;
+        match self.state.authentication {
+            Some(_) => until,
+            None => until.min(now.after(GUEST_REMEMBERED)),
+        }
     }
 
     pub(crate) fn subject(&self) -> Option<&Subject> {
@@ -59,6 +85,7 @@ impl Live {
 pub(crate) enum Dead {
     ExpiredIdle,
     ExpiredAbsolute,
+    FromTheFuture,
     Superseded,
     Reused,
     Revoked,
@@ -77,6 +104,7 @@ impl Dead {
         match self {
             Self::ExpiredIdle => EventKind::ExpiredIdle,
             Self::ExpiredAbsolute => EventKind::ExpiredAbsolute,
+            Self::FromTheFuture => EventKind::TokenFromTheFuture,
             Self::Superseded => EventKind::SupersededToken,
             Self::Reused => EventKind::RenewedTokenReused,
             Self::Revoked => EventKind::RevokedToken,

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::{
     authentication::{AssuranceLevel, Subject},
     event::EventKind,
+    extra::{Limits, MAX_TAGS},
     time::Timestamp,
 };
 
@@ -31,11 +32,16 @@ pub struct Login {
     pub(crate) authenticated_at: Option<Timestamp>,
     pub(crate) remembered: bool,
     pub(crate) label: Option<SmolStr>,
+    pub(crate) limits: Limits,
+    pub(crate) tags: Vec<SmolStr>,
 }
 
 impl Login {
     /// The longest label kept, in bytes.
     pub const MAX_LABEL_LEN: usize = 128;
+
+    /// How many tags a login may name.
+    pub const MAX_TAGS: usize = MAX_TAGS;
 
     /// A login of `subject` at [`AAL1`](AssuranceLevel::AAL1), proved now.
     pub fn new(subject: impl Into<Subject>) -> Self {
@@ -45,6 +51,8 @@ impl Login {
             authenticated_at: None,
             remembered: false,
             label: None,
+            limits: Limits::NONE,
+            tags: Vec::new(),
         }
     }
 
@@ -69,6 +77,36 @@ impl Login {
     pub const fn remembered(mut self) -> Self {
         self.remembered = true;
         self
+    }
+
+    /// Ends the session once it was not used for `limit`, where the policy would let it live longer.
+    ///
+    /// Less than a second counts as a second. A longer limit than the policy's changes nothing.
+    pub fn idle(mut self, limit: Duration) -> Self {
+        self.limits.idle = Some(limit.max(Duration::from_secs(1)));
+        self
+    }
+
+    /// Ends the session this long after the login, where the policy would let it live longer.
+    ///
+    /// Less than a second counts as a second. A longer limit than the policy's changes nothing.
+    pub fn absolute(mut self, limit: Duration) -> Self {
+        self.limits.absolute = Some(limit.max(Duration::from_secs(1)));
+        self
+    }
+
+    /// Tags the session, so that whoever knows the tag can end it: an identity provider's `sid`, say.
+    ///
+    /// The session keeps a digest of the tag and of the layer's audience. A login may name up to
+    /// [`MAX_TAGS`](Self::MAX_TAGS) tags; one with more logs nobody in, as one with an unusable subject.
+    pub fn tagged(mut self, tag: impl AsRef<str>) -> Self {
+        self.tags.push(SmolStr::new(tag.as_ref()));
+        self
+    }
+
+    /// Whether the login can be: with a usable subject and no more tags than a session holds.
+    pub(crate) fn is_usable(&self) -> bool {
+        self.subject.is_valid() && self.tags.len() <= MAX_TAGS
     }
 
     /// Names the session in lists, so that a person recognises it; cut to 128 bytes.

@@ -1,8 +1,8 @@
 //! [`SessionPolicy`]: how long sessions live and when their tokens are renewed.
 
-use std::{num::NonZeroUsize, time::Duration};
+use std::time::Duration;
 
-use super::time::Timestamp;
+use super::{state::State, time::Timestamp};
 use crate::error::ConfigError;
 
 const fn minutes(n: u64) -> Duration {
@@ -43,7 +43,6 @@ pub struct SessionPolicy {
     idle: Option<Duration>,
     absolute: Duration,
     remembered: Option<Duration>,
-    max_sessions: Option<(NonZeroUsize, AtLimit)>,
     renew_every: Option<Duration>,
     grace: Duration,
     on_reuse: TokenReuse,
@@ -81,7 +80,6 @@ impl SessionPolicy {
             idle,
             absolute,
             remembered: None,
-            max_sessions: None,
             renew_every: None,
             grace: Duration::from_secs(10),
             on_reuse: TokenReuse::EndSession,
@@ -204,31 +202,6 @@ impl SessionPolicy {
         Ok(self)
     }
 
-    /// Lets a subject have at most `count` sessions at a time; guests are not counted.
-    ///
-    /// It takes a store: with self-contained tokens their number is not known, and every login
-    /// fails ([`NeedsStore`](crate::SessionErrorKind::NeedsStore)). Logging in again from a session takes
-    /// that session's place and is never over the limit. Logins at the same time end or refuse one more
-    /// session rather than one too few, as far as the store's list of a subject's sessions keeps up.
-    ///
-    /// # Errors
-    ///
-    /// If `count` is 0.
-    pub fn max_sessions(mut self, count: usize, at_limit: AtLimit) -> Result<Self, ConfigError> {
-        let count = NonZeroUsize::new(count).ok_or(ConfigError::Limit {
-            name: "number of sessions",
-            reason: "nobody could log in: choose at least 1, or leave it out",
-        })?;
-        self.max_sessions = Some((count, at_limit));
-        Ok(self)
-    }
-
-    /// How many sessions a subject may have at a time, and what happens then.
-    #[must_use]
-    pub fn session_limit(&self) -> Option<(usize, AtLimit)> {
-        self.max_sessions.map(|(count, at)| (count.get(), at))
-    }
-
     /// How long a remembered login lasts, if it lasts longer than others.
     #[must_use]
     pub const fn remembered_timeout(&self) -> Option<Duration> {
@@ -252,7 +225,7 @@ impl SessionPolicy {
     /// `None` without an idle timeout.
     #[must_use]
     pub fn touch_interval(&self) -> Option<Duration> {
-        self.idle.map(|idle| (idle / 16).min(minutes(1)))
+        self.idle.map(touch_interval)
     }
 
     pub(crate) const fn renewal_interval(&self) -> Option<Duration> {
@@ -273,11 +246,6 @@ impl SessionPolicy {
         now.after(longest.unwrap_or(self.absolute))
     }
 
-    /// When the last session that begins at `now` ends.
-    pub(crate) fn last_expiry(&self, now: Timestamp) -> Timestamp {
-        now.after(self.remembered.unwrap_or_default().max(self.absolute))
-    }
-
     /// Whether a session has the limits of a remembered one.
     pub(crate) const fn remembers(&self, persistent: bool) -> bool {
         persistent && self.remembered.is_some()
@@ -285,15 +253,50 @@ impl SessionPolicy {
 
     /// Whether a session would have ended by now if it were not remembered.
     pub(crate) fn has_lapsed(&self, seen: Timestamp, proved: Timestamp, now: Timestamp) -> bool {
-        let idle = self.idle_expiry(seen, false).is_some_and(|end| now >= end);
+        let idle = self.idle.is_some_and(|idle| now >= seen.after(idle));
         idle || now >= proved.after(self.absolute)
     }
 
-    /// When a session last seen at `seen` ends unless it is used.
-    pub(crate) fn idle_expiry(&self, seen: Timestamp, persistent: bool) -> Option<Timestamp> {
-        let idle = self.idle.filter(|_| !self.remembers(persistent));
-        idle.map(|idle| seen.after(idle))
+    /// When a session ends however much it is used: at the limit that it was given, its login's or this
+    /// policy's, whichever is the earliest.
+    ///
+    /// All count from its creation, so a stricter policy holds for the sessions that are there, and a token that
+    /// was signed with a stolen key lives no longer than any other.
+    pub(crate) fn absolute_end(&self, state: &State) -> Timestamp {
+        let allowed = self.absolute_expiry(state.created_at, state.persistent);
+        let end = state.absolute_expiry.min(allowed);
+        let asked = state.limits().absolute;
+        asked.map_or(end, |limit| end.min(state.created_at.after(limit)))
     }
+
+    /// How long a session may go unused: its login's limit or this policy's, whichever is shorter.
+    pub(crate) fn idle_limit(&self, state: &State) -> Option<Duration> {
+        let allowed = self.idle.filter(|_| !self.remembers(state.persistent));
+        shorter(allowed, state.limits().idle)
+    }
+
+    /// When a session ends unless it is used.
+    pub(crate) fn idle_end(&self, state: &State) -> Option<Timestamp> {
+        let limit = self.idle_limit(state)?;
+        Some(state.last_seen_at.after(limit))
+    }
+
+    /// How often the idle timer of this session is written back: a sixteenth of its limit, at most a minute.
+    ///
+    /// A remembered session has a timer too: it does not end at the policy's idle timeout, it is lowered.
+    pub(crate) fn touch_interval_of(&self, state: &State) -> Option<Duration> {
+        shorter(self.idle, state.limits().idle).map(touch_interval)
+    }
+}
+
+/// The shorter of two limits, of which either may be missing.
+fn shorter(one: Option<Duration>, other: Option<Duration>) -> Option<Duration> {
+    one.into_iter().chain(other).min()
+}
+
+/// A sixteenth of an idle limit, at most a minute.
+fn touch_interval(idle: Duration) -> Duration {
+    (idle / 16).min(minutes(1))
 }
 
 impl Default for SessionPolicy {

@@ -3,33 +3,39 @@
 use std::{error::Error, fmt};
 
 use super::{
-    authentication::{AssuranceLevel, Subject},
     codec::{Malformed, Reader, put_varint},
     id::{Lineage, SecretDigest},
     policy::SessionPolicy,
     secrets::Secrets,
-    state::State,
+    state::{Schema, State},
+    succession::REMEMBERED,
     time::Timestamp,
 };
 
-const SCHEMA: u8 = 1;
+/// The schema version that this release writes.
+const SCHEMA: u8 = 2;
 
 /// What a store keeps for one session.
 ///
 /// Opaque: a store keeps the bytes of [`encode`](Self::encode), reads them back with
 /// [`decode`](Self::decode), and looks at [`expires_at`](Self::expires_at),
-/// [`absolute_expiry`](Self::absolute_expiry) and [`subject`](Self::subject) for its clean-up and its index.
-/// Of secrets it holds SHA-256 digests only, so who reads a store cannot present a session.
+/// [`absolute_expiry`](Self::absolute_expiry) and [`index_keys`](Self::index_keys) for its clean-up and its
+/// index. Of secrets it holds SHA-256 digests only, so a reader of the store cannot present a session.
+/// The session's data comes last in the bytes, so a [`RecordHead`](super::head::RecordHead) can be read from their
+/// beginning.
 ///
 /// # Compatibility
 ///
-/// The bytes begin with a schema version; this release writes version 1. Every later release reads what an
-/// earlier one wrote, so sessions outlive an upgrade. The reverse does not hold: a record of a newer schema
-/// version, or with a flag that has no meaning here, is refused, and the request that needed it fails (503 and
-/// [`StoreFailedLoad`](crate::EventKind::StoreFailedLoad)). It is neither believed in part nor taken for absent nor
-/// removed, so the servers that can read it lose nothing. A release that writes a newer schema version says so in
-/// its changelog: until all servers run it, those that do not answer 503 to the sessions that it wrote.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// The bytes begin with a schema version. This release writes version 2 and reads versions 1 and 2. Every later
+/// release reads what an earlier one wrote, so sessions outlive an upgrade.
+///
+/// Version 2 ends the basic fields with *blocks*: tagged, length-prefixed pieces, one for each capability. A later
+/// release adds blocks and not versions. Each block says whether a reader must understand it. A release that does not
+/// know a block keeps it, byte for byte, if it need not understand it. Otherwise it refuses the record, and the
+/// request that needed it fails (503 and [`StoreFailedLoad`](crate::EventKind::StoreFailedLoad)). A refused record is
+/// neither believed in part nor taken for absent nor removed, so the servers that can read it lose nothing.
+/// The changelog of a release names the blocks that it adds.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Record {
     /// Behind a pointer, since a record is large and goes through many hands.
     pub(crate) fields: Box<Fields>,
@@ -42,6 +48,13 @@ pub(crate) struct Fields {
     pub(crate) secrets: Secrets,
     pub(crate) lineage: Lineage,
     pub(crate) expires_at: Timestamp,
+}
+
+/// Shows what a session is and not what it holds: neither data nor secrets.
+impl fmt::Debug for Record {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.fields.debug(f.debug_struct("Record"))
+    }
 }
 
 impl From<Fields> for Record {
@@ -59,8 +72,8 @@ impl Record {
         lineage: Lineage,
         policy: &SessionPolicy,
     ) -> Self {
-        let idle = policy.idle_expiry(state.last_seen_at, state.persistent);
-        let expires_at = idle.map_or(state.absolute_expiry, |end| end.min(state.absolute_expiry));
+        let end = policy.absolute_end(&state);
+        let expires_at = policy.idle_end(&state).map_or(end, |idle| idle.min(end));
         Self::from(Fields {
             state,
             secrets,
@@ -69,34 +82,8 @@ impl Record {
         })
     }
 
-    /// When the session ends unless it is used: the earlier of its idle and its absolute limit.
-    #[must_use]
-    pub const fn expires_at(&self) -> Timestamp {
-        self.fields.expires_at
-    }
-
-    /// When the session ends at the latest, however often it is used: its absolute limit.
-    ///
-    /// A store reads it to decide how long an index entry of the session has to last: until the later of
-    /// this and [`expires_at`](Self::expires_at).
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// # #[cfg(feature = "testing")] {
-    /// use std::time::Duration;
-    /// use tower_session_guard::{Timestamp, testing::RecordBuilder};
-    ///
-    /// let now = Timestamp::from_unix_seconds(1_800_000_000);
-    /// let record = RecordBuilder::new(now).build();
-    /// let entry_lasts_until = record.absolute_expiry().max(record.expires_at());
-    /// assert_eq!(entry_lasts_until, now.after(Duration::from_secs(3600)));
-    /// # }
-    /// ```
-    #[must_use]
-    pub const fn absolute_expiry(&self) -> Timestamp {
-        self.fields.state.absolute_expiry
-    }
+    /// The most bytes that stand before the session's data.
+    pub const MAX_HEAD_LEN: usize = 2048;
 
     /// Whether the session has ended at `now`.
     #[must_use]
@@ -104,70 +91,11 @@ impl Record {
         now >= self.fields.expires_at
     }
 
-    /// Who is logged in, or `None` for a guest session.
-    #[must_use]
-    pub fn subject(&self) -> Option<&Subject> {
-        self.fields
-            .state
-            .authentication
-            .as_ref()
-            .map(|who| &who.subject)
-    }
-
-    /// When the session began: at its login, or at a guest's first data.
-    #[must_use]
-    pub const fn created_at(&self) -> Timestamp {
-        self.fields.state.created_at
-    }
-
-    /// When the session was last seen, as exactly as the idle touch is throttled.
-    #[must_use]
-    pub const fn last_seen_at(&self) -> Timestamp {
-        self.fields.state.last_seen_at
-    }
-
-    /// The assurance level that holds at `now`; `None` for a guest session.
-    #[must_use]
-    pub fn level(&self, now: Timestamp) -> Option<AssuranceLevel> {
-        let who = self.fields.state.authentication.as_ref()?;
-        Some(who.level_at(now))
-    }
-
-    /// The label that the application gave the session at its login.
-    #[must_use]
-    pub fn label(&self) -> Option<&str> {
-        self.fields.state.label.as_deref()
-    }
-
     /// The record as bytes, which begin with the schema version.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(160 + self.fields.state.entries.len());
-        out.push(SCHEMA);
-        out.extend_from_slice(
-            &self
-                .fields
-                .state
-                .last_seen_at
-                .as_unix_millis()
-                .to_be_bytes(),
-        );
-        out.extend_from_slice(&self.fields.expires_at.as_unix_millis().to_be_bytes());
-        out.extend_from_slice(&self.fields.lineage.0);
-        out.extend_from_slice(&self.fields.secrets.current.0);
-        out.push(
-            u8::from(self.fields.secrets.grace.is_some())
-                | u8::from(self.fields.secrets.renewed) << 1,
-        );
-        if let Some((digest, until)) = self.fields.secrets.grace {
-            out.extend_from_slice(&digest.0);
-            out.extend_from_slice(&until.as_unix_millis().to_be_bytes());
-        }
-        put_varint(&mut out, self.fields.secrets.superseded.len() as u64);
-        for digest in &self.fields.secrets.superseded {
-            out.extend_from_slice(&digest.0);
-        }
-        self.fields.state.encode_into(&mut out);
+        self.fields.encode_into(&mut out);
         out
     }
 
@@ -175,21 +103,79 @@ impl Record {
     ///
     /// # Errors
     ///
-    /// If the bytes are damaged or of a schema version that this release does not know. A store reports
-    /// that as a failure: the session is neither believed nor removed.
+    /// If the bytes are damaged, or of a schema version or with a block that this release does not know. A
+    /// store reports that as a failure: the session is neither believed nor removed.
     pub fn decode(bytes: &[u8]) -> Result<Self, RecordError> {
-        let Some((&SCHEMA, rest)) = bytes.split_first() else {
-            return Err(RecordError {
-                schema: bytes.first().copied(),
-            });
-        };
-        Self::decode_fields(rest).map_err(|Malformed| RecordError {
-            schema: Some(SCHEMA),
+        read(bytes, |reader, schema| {
+            let (mut fields, last_seen_at) = Fields::read_before_state(reader, schema)?;
+            fields.state.read(reader.rest(), schema, last_seen_at)?;
+            Ok(Self::from(fields))
         })
     }
+}
 
-    fn decode_fields(bytes: &[u8]) -> Result<Self, Malformed> {
-        let reader = &mut Reader::new(bytes);
+/// Reads what follows the schema version.
+pub(super) fn read<'a, T>(
+    bytes: &'a [u8],
+    read: impl FnOnce(&mut Reader<'a>, Schema) -> Result<T, Malformed>,
+) -> Result<T, RecordError> {
+    let error = RecordError {
+        schema: bytes.first().copied(),
+    };
+    let (schema, rest) = match bytes {
+        [1, rest @ ..] => (Schema::V1, rest),
+        [SCHEMA, rest @ ..] => (Schema::V2, rest),
+        _ => return Err(error),
+    };
+    read(&mut Reader::new(rest), schema).map_err(|Malformed| error)
+}
+
+const GRACE: u8 = 1;
+const RENEWED: u8 = 1 << 1;
+/// Schema 2.
+const FORGOT: u8 = 1 << 2;
+
+impl Fields {
+    fn encode_into(&self, out: &mut Vec<u8>) {
+        let Self {
+            state,
+            secrets,
+            lineage,
+            expires_at,
+        } = self;
+        let time = |out: &mut Vec<u8>, time: Timestamp| {
+            out.extend_from_slice(&time.as_unix_millis().to_be_bytes());
+        };
+        out.push(SCHEMA);
+        time(out, state.last_seen_at);
+        time(out, *expires_at);
+        out.extend_from_slice(&lineage.0);
+        out.extend_from_slice(&secrets.current.0);
+        let mut flags = 0;
+        for (holds, flag) in [
+            (secrets.grace.is_some(), GRACE),
+            (secrets.renewed, RENEWED),
+            (secrets.forgot, FORGOT),
+        ] {
+            flags |= if holds { flag } else { 0 };
+        }
+        out.push(flags);
+        if let Some((digest, until)) = secrets.grace {
+            out.extend_from_slice(&digest.0);
+            time(out, until);
+        }
+        put_varint(out, secrets.superseded.len() as u64);
+        for digest in &secrets.superseded {
+            out.extend_from_slice(&digest.0);
+        }
+        state.encode_into(out);
+    }
+
+    /// Everything but the state, and when the session was last seen, which the state is relative to.
+    pub(super) fn read_before_state(
+        reader: &mut Reader<'_>,
+        schema: Schema,
+    ) -> Result<(Self, Timestamp), Malformed> {
         let time = |reader: &mut Reader<'_>| {
             Ok(Timestamp::from_unix_millis(u64::from_be_bytes(
                 reader.array()?,
@@ -200,34 +186,38 @@ impl Record {
         let lineage = Lineage(reader.array()?);
         let current = SecretDigest(reader.array()?);
         let flags = reader.byte()?;
-        if flags > 3 {
+        let known = match schema {
+            Schema::V1 => GRACE | RENEWED,
+            Schema::V2 => GRACE | RENEWED | FORGOT,
+        };
+        if flags & !known != 0 {
             return Err(Malformed);
         }
         let mut grace = None;
-        if flags & 1 != 0 {
+        if flags & GRACE != 0 {
             grace = Some((SecretDigest(reader.array()?), time(reader)?));
         }
         let count = reader.varint()?;
-        if count > Secrets::REMEMBERED as u64 {
+        if count > REMEMBERED as u64 {
             return Err(Malformed);
         }
         let mut superseded = Vec::new();
         for _ in 0..count {
             superseded.push(SecretDigest(reader.array()?));
         }
-        let mut record = Self::from(Fields {
+        let fields = Self {
             state: State::default(),
             secrets: Secrets {
                 current,
                 grace,
                 superseded,
-                renewed: flags & 2 != 0,
+                renewed: flags & RENEWED != 0,
+                forgot: flags & FORGOT != 0,
             },
             lineage,
             expires_at,
-        });
-        record.fields.state.read(reader.rest(), last_seen_at)?;
-        Ok(record)
+        };
+        Ok((fields, last_seen_at))
     }
 }
 
@@ -240,7 +230,9 @@ pub struct RecordError {
 impl fmt::Display for RecordError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.schema {
-            Some(SCHEMA) => f.write_str("the session record is damaged"),
+            Some(1 | SCHEMA) => {
+                f.write_str("the session record is damaged, or a newer release wrote a part of it")
+            }
             Some(schema) => write!(
                 f,
                 "the session record has the unknown schema version {schema}"
@@ -254,10 +246,9 @@ impl Error for RecordError {}
 
 #[cfg(test)]
 mod tests {
-    use super::Record;
+    use super::{REMEMBERED, Record};
     use crate::session::{
         id::{Secret, SecretDigest},
-        secrets::Secrets,
         standing::Standing,
         tests::full::{SECRETS, at, record as full},
     };
@@ -266,7 +257,8 @@ mod tests {
     fn a_record_is_read_back_from_its_bytes() {
         let record = full();
         assert_eq!(Record::decode(&record.encode()).unwrap(), record);
-        assert_eq!(record.expires_at(), at(9 + 3600));
+        // Last seen at 9, and its login asked for half an hour.
+        assert_eq!(record.expires_at(), at(9 + 1800));
     }
 
     #[test]
@@ -277,9 +269,9 @@ mod tests {
             assert!(Record::decode(&bytes[..len]).is_err(), "{len}");
         }
         let mut newer = bytes.clone();
-        newer[0] = 2;
+        newer[0] = 3;
         let told = Record::decode(&newer).unwrap_err().to_string();
-        assert!(told.contains("unknown schema version 2"), "{told}");
+        assert!(told.contains("unknown schema version 3"), "{told}");
         let longer = [&bytes[..], &[0]].concat();
         assert!(Record::decode(&longer).is_err());
     }
@@ -287,11 +279,10 @@ mod tests {
     #[test]
     fn as_many_replaced_secrets_as_a_record_remembers_are_read_back_and_no_more() {
         let mut record = full();
-        record.fields.secrets.superseded = vec![SECRETS[1].digest(); Secrets::REMEMBERED];
+        record.fields.secrets.superseded = vec![SECRETS[1].digest(); REMEMBERED];
         assert_eq!(Record::decode(&record.encode()).unwrap(), record);
         for more in [1, 2] {
-            record.fields.secrets.superseded =
-                vec![SECRETS[1].digest(); Secrets::REMEMBERED + more];
+            record.fields.secrets.superseded = vec![SECRETS[1].digest(); REMEMBERED + more];
             assert!(Record::decode(&record.encode()).is_err());
         }
     }
@@ -300,7 +291,7 @@ mod tests {
     #[test]
     fn a_record_has_ended_from_its_expiry_on() {
         let record = full();
-        for (second, ended) in [(3608, false), (3609, true), (3610, true)] {
+        for (second, ended) in [(1808, false), (1809, true), (1810, true)] {
             assert_eq!(record.is_expired(at(second)), ended, "{second}");
         }
     }

@@ -3,83 +3,25 @@
 use super::{
     id::{Secret, SecretDigest},
     standing::Standing,
+    succession::Succession,
     time::Timestamp,
 };
 
 /// Which secrets open a session, and which did before.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Secrets {
-    pub(crate) current: SecretDigest,
-    /// The secret that a renewal replaced, and when it stops working.
-    pub(crate) grace: Option<(SecretDigest, Timestamp)>,
-    /// Secrets that an honest request may still carry: a change of privilege replaced them.
-    pub(crate) superseded: Vec<SecretDigest>,
-    /// Whether a renewal ever replaced a secret of this session.
-    pub(crate) renewed: bool,
-}
+pub(crate) type Secrets = Succession<SecretDigest>;
 
 impl Secrets {
-    /// How many replaced secrets a record remembers.
-    pub(super) const REMEMBERED: usize = 4;
-
-    pub(crate) const fn new(current: SecretDigest) -> Self {
-        Self {
-            current,
-            grace: None,
-            superseded: Vec::new(),
-            renewed: false,
-        }
-    }
-
     /// What `secret` is worth at `now`. The record of a session that ended is gone, so it is never
     /// [`Ended`](Standing::Ended).
     pub(crate) fn standing(&self, secret: &Secret, now: Timestamp) -> Standing {
-        let presented = secret.digest();
-        if presented == self.current {
-            return Standing::Current;
-        }
-        match self.grace {
-            Some((digest, until)) if digest == presented && now < until => Standing::Grace,
-            _ if self.superseded.contains(&presented) || !self.renewed => Standing::Superseded,
-            _ => Standing::Reused,
-        }
-    }
-
-    /// A new secret after a change of privilege: nothing older works, without grace.
-    pub(crate) fn supersede(&mut self, new: SecretDigest, now: Timestamp) {
-        if let Some((digest, until)) = self.grace.take()
-            && now < until
-        {
-            self.remember(digest);
-        }
-        self.remember(self.current);
-        self.current = new;
-    }
-
-    /// A new secret after a renewal: the present one works until `grace_until`.
-    pub(crate) fn renew(&mut self, new: SecretDigest, now: Timestamp, grace_until: Timestamp) {
-        if let Some((digest, until)) = self.grace.take()
-            && now < until
-        {
-            // Its grace is cut short, so a request under way may carry it honestly.
-            self.remember(digest);
-        }
-        self.grace = Some((self.current, grace_until));
-        self.current = new;
-        self.renewed = true;
-    }
-
-    fn remember(&mut self, digest: SecretDigest) {
-        if self.superseded.len() == Self::REMEMBERED {
-            self.superseded.remove(0);
-        }
-        self.superseded.push(digest);
+        self.standing_of(&secret.digest(), now)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::{Secrets, Standing};
+    use crate::session::id::Secret;
     use crate::session::tests::full::{self, SECRETS, at};
 
     /// R12: what cuts a grace time short makes nobody a thief; one that is over by then still counts.
@@ -123,6 +65,27 @@ mod tests {
         elevated.supersede(SECRETS[3].digest(), at(5));
         for old in &SECRETS[..3] {
             assert_eq!(elevated.standing(old, at(6)), Standing::Superseded);
+        }
+    }
+
+    /// S17: what an elevation replaced never counts as theft, however many rotations follow.
+    #[test]
+    fn a_superseded_secret_is_no_theft_after_any_number_of_rotations() {
+        let nth = |n: u8| Secret::from_bytes([n; 16]);
+        for renewals in [false, true] {
+            let mut secrets = Secrets::new(nth(0).digest());
+            secrets.renew(nth(1).digest(), at(1), at(2));
+            for n in 2..20 {
+                if renewals && n % 2 == 0 {
+                    secrets.renew(nth(n).digest(), at(n.into()), at(100));
+                } else {
+                    secrets.supersede(nth(n).digest(), at(n.into()));
+                }
+            }
+            for old in 2..19 {
+                let standing = secrets.standing(&nth(old), at(50));
+                assert!(!matches!(standing, Standing::Reused), "{old} {standing:?}");
+            }
         }
     }
 }

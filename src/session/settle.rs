@@ -4,6 +4,8 @@ use super::{
     came::Came,
     draft::{Draft, Rotation},
     event::EventKind,
+    extra::Extra,
+    index::TagDigest,
     live::Live,
     mark::{Effect, Mark},
     plan::{Plan, Save, Settled, Verdict},
@@ -15,10 +17,10 @@ use super::{
 /// What became of the handler.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// It answered, with a status below 500.
+    /// It answered.
     Answered,
-    /// It answered with a status of 500 or more.
-    ServerError,
+    /// Its answer says that it failed.
+    Failed,
     /// It never answered: the client went away, or it panicked.
     Dropped,
 }
@@ -32,6 +34,15 @@ pub(crate) struct Settlement<'a> {
     pub(crate) outcome: Outcome,
     pub(crate) now: Timestamp,
     pub(crate) policy: &'a SessionPolicy,
+    pub(crate) realm: Realm<'a>,
+}
+
+/// Which application a session is for, and how it is kept.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Realm<'a> {
+    pub(crate) audience: &'a str,
+    /// Whether a store keeps it, which lists it by its audience. A token's MAC says its audience.
+    pub(crate) is_stored: bool,
 }
 
 /// Whether a session without marks is to be written all the same. If not, [`settle`] keeps it as it is.
@@ -50,7 +61,7 @@ fn renewal_is_due(live: &Live, now: Timestamp, policy: &SessionPolicy) -> bool {
 
 fn touch_is_due(live: &Live, now: Timestamp, policy: &SessionPolicy) -> bool {
     policy
-        .touch_interval()
+        .touch_interval_of(&live.state)
         .is_some_and(|every| now.since(live.state.last_seen_at) >= every)
 }
 
@@ -153,9 +164,8 @@ fn plan(input: &Settlement<'_>, draft: Draft, events: &mut Vec<EventKind>) -> Pl
     state.authentication = draft.authentication;
     state.entries = draft.entries;
     state.last_seen_at = input.now.max(live.state.last_seen_at);
-    let client = input.came.client.current();
-    if state.authentication.is_some() && !client.is_empty() {
-        state.binding = client.into();
+    if state.authentication.is_some() {
+        state.binding = input.came.client.taken_over(&state.binding);
     }
 
     let privilege = draft
@@ -238,6 +248,7 @@ fn begin_or_end(input: &Settlement<'_>, draft: Draft, events: &mut Vec<EventKind
         events.push(EventKind::Created);
     }
     let now = input.now;
+    let extra = extra(input, &draft);
     Plan::Start {
         end_first: draft.logged_out,
         state: State {
@@ -253,7 +264,34 @@ fn begin_or_end(input: &Settlement<'_>, draft: Draft, events: &mut Vec<EventKind
             absolute_expiry: input.policy.absolute_expiry(now, draft.remembered),
             persistent: draft.remembered,
             label: draft.label,
+            extra,
             entries: draft.entries,
         },
     }
+}
+
+/// What a new session has beyond the basic state.
+fn extra(input: &Settlement<'_>, draft: &Draft) -> Option<Box<Extra>> {
+    let Realm {
+        audience,
+        is_stored,
+    } = input.realm;
+    let mut tags: Vec<_> = draft
+        .tags
+        .iter()
+        .map(|tag| TagDigest::of(audience, tag))
+        .collect();
+    tags.sort_unstable();
+    tags.dedup();
+    let extra = Extra {
+        limits: draft.limits,
+        tags: tags.into(),
+        audience: if is_stored {
+            audience.into()
+        } else {
+            "".into()
+        },
+        ..Extra::default()
+    };
+    (!extra.is_empty()).then(|| Box::new(extra))
 }

@@ -6,6 +6,7 @@ use super::{
     authentication::{AssuranceLevel, Authentication, Elevation, Subject},
     codec::{Malformed, Reader, put_bytes, put_offset},
     entries::Entries,
+    extra::{Extra, Limits},
     time::Timestamp,
 };
 
@@ -15,9 +16,13 @@ const ELEVATED_UNTIL: u8 = 1 << 2;
 const PERSISTENT: u8 = 1 << 3;
 const LABELLED: u8 = 1 << 4;
 const BOUND: u8 = 1 << 5;
-/// Every flag: that of each part that a state may lack.
-pub(crate) const KNOWN: u8 =
-    AUTHENTICATED | ELEVATED | ELEVATED_UNTIL | PERSISTENT | LABELLED | BOUND;
+/// Schema 2: blocks follow.
+const EXTRA: u8 = 1 << 6;
+/// Every flag of schema 1: that of each part that a state may lack.
+const KNOWN: u8 = AUTHENTICATED | ELEVATED | ELEVATED_UNTIL | PERSISTENT | LABELLED | BOUND;
+
+/// Every flag.
+pub(crate) const EVERY: u8 = KNOWN | EXTRA;
 
 /// The session itself, apart from how it is proved: the same in a store and in a self-contained token.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -34,10 +39,46 @@ pub(crate) struct State {
     pub(crate) label: Option<SmolStr>,
     /// Digests of the client's properties, as `binding.rs` encodes them; empty when unbound.
     pub(crate) binding: Box<[u8]>,
+    /// What most sessions do not have, behind one pointer.
+    pub(crate) extra: Option<Box<Extra>>,
     pub(crate) entries: Entries,
 }
 
+/// Which form of a state is read: schema 2 knows blocks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Schema {
+    V1,
+    V2,
+}
+
+impl Schema {
+    const fn flags(self) -> u8 {
+        match self {
+            Self::V1 => KNOWN,
+            Self::V2 => EVERY,
+        }
+    }
+}
+
 impl State {
+    pub(crate) fn limits(&self) -> Limits {
+        self.extra
+            .as_ref()
+            .map_or(Limits::NONE, |extra| extra.limits)
+    }
+
+    /// The application that the session is for.
+    pub(crate) fn audience(&self) -> &str {
+        self.extra.as_ref().map_or("", |extra| &extra.audience)
+    }
+
+    /// Changes the extras; where nothing is left of them, they take no room.
+    pub(crate) fn with_extra(&mut self, change: impl FnOnce(&mut Extra)) {
+        let mut extra = self.extra.take().unwrap_or_default();
+        change(&mut extra);
+        self.extra = Some(extra).filter(|extra| !extra.is_empty());
+    }
+
     /// Appends the state; times are distances from `last_seen_at`, which is not written.
     pub(crate) fn encode_into(&self, out: &mut Vec<u8>) {
         let base = self.last_seen_at.as_unix_millis();
@@ -54,6 +95,7 @@ impl State {
             (self.persistent, PERSISTENT),
             (self.label.is_some(), LABELLED),
             (!self.binding.is_empty(), BOUND),
+            (self.extra.is_some(), EXTRA),
         ] {
             flags |= if holds { flag } else { 0 };
         }
@@ -78,25 +120,49 @@ impl State {
         if !self.binding.is_empty() {
             put_bytes(out, &self.binding);
         }
+        if let Some(extra) = &self.extra {
+            extra.encode_into(out);
+        }
         out.extend_from_slice(self.entries.as_bytes());
     }
 
     /// Reads a state from all of `bytes`.
     #[cfg(any(test, fuzzing))]
-    pub(crate) fn decode(bytes: &[u8], last_seen_at: Timestamp) -> Result<Self, Malformed> {
+    pub(crate) fn decode(
+        bytes: &[u8],
+        schema: Schema,
+        last_seen_at: Timestamp,
+    ) -> Result<Self, Malformed> {
         let mut state = Self::default();
-        state.read(bytes, last_seen_at)?;
+        state.read(bytes, schema, last_seen_at)?;
         Ok(state)
     }
 
     /// Reads a state from all of `bytes` to where it is to stay, since it is large to move: in place of the
     /// default one. What an error leaves is worth nothing.
-    pub(crate) fn read(&mut self, bytes: &[u8], last_seen_at: Timestamp) -> Result<(), Malformed> {
-        let base = last_seen_at.as_unix_millis();
+    pub(crate) fn read(
+        &mut self,
+        bytes: &[u8],
+        schema: Schema,
+        last_seen_at: Timestamp,
+    ) -> Result<(), Malformed> {
         let reader = &mut Reader::new(bytes);
+        self.read_head(reader, schema, last_seen_at)?;
+        self.entries = Entries::decode(reader.rest())?;
+        Ok(())
+    }
+
+    /// The same without the data, which may be missing from the bytes.
+    pub(super) fn read_head(
+        &mut self,
+        reader: &mut Reader<'_>,
+        schema: Schema,
+        last_seen_at: Timestamp,
+    ) -> Result<(), Malformed> {
+        let base = last_seen_at.as_unix_millis();
         let flags = reader.byte()?;
         let has = |flag| flags & flag != 0;
-        if flags & !KNOWN != 0
+        if flags & !schema.flags() != 0
             || has(ELEVATED) && !has(AUTHENTICATED)
             || has(ELEVATED_UNTIL) && !has(ELEVATED)
         {
@@ -132,14 +198,16 @@ impl State {
                 return Err(Malformed);
             }
         }
-        self.entries = Entries::decode(reader.rest())?;
+        if has(EXTRA) {
+            self.extra = Some(Box::new(Extra::read(reader)?));
+        }
         Ok(())
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{AUTHENTICATED, ELEVATED, State};
+    use super::{AUTHENTICATED, ELEVATED, Schema, State};
     use crate::session::tests::full::{self, at};
 
     /// What a later version may write is not half understood.
@@ -147,15 +215,19 @@ mod tests {
     fn a_state_with_flags_that_make_no_sense_is_malformed() {
         let mut bytes = Vec::new();
         full::state().encode_into(&mut bytes);
-        assert!(State::decode(&bytes, at(9)).is_ok());
+        assert!(State::decode(&bytes, Schema::V2, at(9)).is_ok());
+        // Schema 1 has no blocks.
+        assert!(State::decode(&bytes, Schema::V1, at(9)).is_err());
         for flags in [
-            bytes[0] | 1 << 6,
             bytes[0] | 1 << 7,
             bytes[0] & !AUTHENTICATED,
             bytes[0] & !ELEVATED,
         ] {
             bytes[0] = flags;
-            assert!(State::decode(&bytes, at(9)).is_err(), "{flags:b}");
+            assert!(
+                State::decode(&bytes, Schema::V2, at(9)).is_err(),
+                "{flags:b}"
+            );
         }
     }
 }

@@ -3,6 +3,9 @@
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+/// How far the clocks of two servers may lie apart: what lies further ahead is not believed.
+pub(crate) const CLOCK_ALLOWANCE: Duration = Duration::from_secs(60);
+
 /// A moment in milliseconds since the Unix epoch.
 ///
 /// Arithmetic saturates, so that a far future stays a far future.

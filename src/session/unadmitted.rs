@@ -2,7 +2,10 @@
 
 use std::{
     fmt,
-    sync::{Arc, Mutex, atomic::AtomicBool},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicU64},
+    },
 };
 
 use super::{
@@ -23,6 +26,8 @@ pub(crate) trait Environment: Send + Sync {
     fn observe(&self, event: &SessionEvent);
     /// How many bytes of entries a session may hold.
     fn data_budget(&self) -> usize;
+    /// How many cut-offs this process has written by now.
+    fn endings_seen(&self) -> u64;
     /// A CSRF token for this lineage; none if the operating system gives no random bytes.
     fn csrf_token(&self, lineage: Lineage, subject: Option<&Subject>) -> Option<CsrfToken>;
     fn csrf_holds(&self, lineage: Lineage, subject: Option<&Subject>, token: &[u8]) -> bool;
@@ -32,6 +37,8 @@ pub(crate) trait Environment: Send + Sync {
 pub(super) struct Inner<L: ?Sized> {
     pub(super) environment: Arc<dyn Environment>,
     pub(super) admitted_at: Timestamp,
+    /// How many cut-offs came before the request.
+    pub(super) endings_seen: AtomicU64,
     pub(super) read: AtomicBool,
     pub(super) pending: Mutex<Pending>,
     /// What the request holds: one or none, so that an anonymous request takes no room for it.
@@ -46,6 +53,7 @@ impl<L> Inner<L> {
         live: L,
     ) -> Arc<Self> {
         Arc::new(Self {
+            endings_seen: AtomicU64::new(environment.endings_seen()),
             environment,
             admitted_at,
             read: AtomicBool::new(false),

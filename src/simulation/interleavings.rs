@@ -66,6 +66,13 @@ impl Run {
         named.filter_map(|(_, answer)| answer.as_ref())
     }
 
+    /// The answers to logins, but for those that a revocation refused.
+    fn logins(&self) -> Vec<&Answer> {
+        let all = self.answers(&["login", "login-bob"]);
+        all.filter(|answer| answer.is_ok() || !self.had("revoke"))
+            .collect()
+    }
+
     fn had(&self, name: &str) -> bool {
         self.done.iter().any(|(act, _)| act.name() == name)
     }
@@ -205,14 +212,15 @@ fn guest(world: &World) -> Cookies {
 
 /// What must hold after any interleaving of requests that came with alice's token.
 fn check_alice(run: &Run) {
-    let issued: Vec<_> = run.answers(&["login", "login-bob"]).collect();
+    let issued: Vec<_> = run.logins();
     let in_place: Vec<_> = run
         .answers(&["read", "write", "elevate", "step-down", "renew"])
         .filter(|answer| answer.session.is_some())
         .collect();
     for (act, answer) in &run.done {
         let Some(answer) = answer else { continue };
-        let refusable = ["elevate", "step-down"].contains(&act.name());
+        let ended_under_way = act.name() == "login" && run.had("revoke");
+        let refusable = ["elevate", "step-down"].contains(&act.name()) || ended_under_way;
         run.assert(
             answer.is_ok() || refusable && answer.status == 401,
             "an answer for everyone",
@@ -277,6 +285,16 @@ fn check_alice(run: &Run) {
         .answers(&["logout"])
         .any(|answer| answer.came() != "nobody")
         || run.had("revoke");
+    let revocations = run.world.revocations();
+    let mut logins = run
+        .answers(&["login"])
+        .filter(|answer| answer.revocations < revocations)
+        .filter_map(|answer| answer.session.as_deref());
+    let survives = logins.any(|token| probe(token) != "nobody");
+    run.assert(
+        !survives,
+        "no login that was under way survives a revocation (S05)",
+    );
     let alive = |answers: &[&Answer]| {
         let tokens = answers
             .iter()
@@ -344,7 +362,7 @@ fn no_interleaving_of_two_or_three_requests_breaks_a_rule() {
 /// What must hold after any interleaving of requests that came with a token that an attacker planted.
 fn check_guest(run: &Run) {
     let planted = run.first.guest.as_deref().unwrap();
-    let logins: Vec<_> = run.answers(&["login", "login-bob"]).collect();
+    let logins = run.logins();
     for answer in &logins {
         let token = answer.session.as_deref().unwrap();
         let held = run.world.probe(&Cookies::session(token));

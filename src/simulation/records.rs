@@ -8,13 +8,15 @@ use std::{
 use super::world::{Answer, Cookies, LOGIN, LOGOUT, READ, WRITE, World};
 use crate::{
     session::{
-        authentication::Subject,
         event::EventKind,
-        id::{Claim, SessionId},
+        id::{SessionId, VerifiedId},
         record::Record,
         time::Timestamp,
     },
-    store::{Created, Removed, Replaced, Revision, SessionStore, StoreFuture, Stored},
+    store::{
+        Counting, Created, Cursor, Cutoff, EndedPage, IndexKey, Page, Removed, Replaced, Revision,
+        SessionStore, StoreFuture, Stored,
+    },
 };
 
 /// A store that keeps bytes, as those outside the process do.
@@ -24,10 +26,10 @@ struct Bytes(Arc<Mutex<Slots>>);
 type Slots = BTreeMap<SessionId, (u64, Vec<u8>)>;
 
 impl SessionStore for Bytes {
-    fn load<'a>(&'a self, claim: &'a Claim, _: Timestamp) -> StoreFuture<'a, Option<Stored>> {
+    fn load<'a>(&'a self, id: VerifiedId<'a>, _: Timestamp) -> StoreFuture<'a, Option<Stored>> {
         Box::pin(async move {
             let records = self.0.lock().unwrap();
-            let Some((revision, bytes)) = records.get(claim.id()) else {
+            let Some((revision, bytes)) = records.get(id.get()) else {
                 return Ok(None);
             };
             let record = Record::decode(bytes)?;
@@ -39,6 +41,7 @@ impl SessionStore for Bytes {
         &'a self,
         id: &'a SessionId,
         record: &'a Record,
+        _: Counting,
         _: Timestamp,
     ) -> StoreFuture<'a, Created> {
         Box::pin(async move {
@@ -47,7 +50,10 @@ impl SessionStore for Bytes {
                 return Ok(Created::Occupied);
             }
             records.insert(*id, (1, record.encode()));
-            Ok(Created::Created(Revision::new(1)))
+            Ok(Created::Created {
+                revision: Revision::new(1),
+                sessions: 1,
+            })
         })
     }
 
@@ -70,7 +76,11 @@ impl SessionStore for Bytes {
         })
     }
 
-    fn remove<'a>(&'a self, id: &'a SessionId) -> StoreFuture<'a, Removed> {
+    fn remove<'a>(
+        &'a self,
+        id: &'a SessionId,
+        _: Option<&'a IndexKey>,
+    ) -> StoreFuture<'a, Removed> {
         Box::pin(async move {
             Ok(match self.0.lock().unwrap().remove(id) {
                 Some(_) => Removed::Removed,
@@ -79,20 +89,37 @@ impl SessionStore for Bytes {
         })
     }
 
-    fn sessions_of<'a>(
+    fn heads<'a>(
         &'a self,
-        _: &'a Subject,
+        _: &'a IndexKey,
+        _: Option<&'a Cursor>,
+        _: usize,
         _: Timestamp,
-    ) -> StoreFuture<'a, Vec<(SessionId, Record)>> {
-        Box::pin(async { Ok(Vec::new()) })
+    ) -> StoreFuture<'a, Page> {
+        Box::pin(async { Ok(Page::default()) })
     }
 
-    fn remove_all_of<'a>(
+    fn end_listed<'a>(
         &'a self,
-        _: &'a Subject,
+        _: &'a IndexKey,
+        _: Option<&'a Cursor>,
+        _: usize,
         _: Option<&'a SessionId>,
-    ) -> StoreFuture<'a, usize> {
-        Box::pin(async { Ok(0) })
+    ) -> StoreFuture<'a, EndedPage> {
+        Box::pin(async { Ok(EndedPage::default()) })
+    }
+
+    fn raise_cutoff<'a>(
+        &'a self,
+        _: &'a IndexKey,
+        _: &'a Cutoff,
+        _: Timestamp,
+    ) -> StoreFuture<'a, ()> {
+        Box::pin(async { Ok(()) })
+    }
+
+    fn cutoff<'a>(&'a self, _: &'a IndexKey, _: Timestamp) -> StoreFuture<'a, Option<Cutoff>> {
+        Box::pin(async { Ok(None) })
     }
 }
 
@@ -110,7 +137,7 @@ fn a_record_that_cannot_be_read_is_neither_believed_nor_removed() {
     const SCHEMA: usize = 0;
     const PROOF_FLAGS: usize = 57;
     const STATE_FLAGS: usize = 59;
-    for (at, unknown) in [(SCHEMA, 2), (PROOF_FLAGS, 1 << 2), (STATE_FLAGS, 1 << 6)] {
+    for (at, unknown) in [(SCHEMA, 3), (PROOF_FLAGS, 1 << 3), (STATE_FLAGS, 1 << 7)] {
         let bytes = Bytes::default();
         let world = World::new(Some(Arc::new(bytes.clone())));
         let token = world.ask(LOGIN, &Cookies::default()).session.unwrap();

@@ -13,14 +13,13 @@ use std::{
 
 use crate::{
     session::{
-        authentication::Subject,
-        id::{Claim, SessionId},
+        id::{SessionId, VerifiedId},
         record::Record,
         time::Timestamp,
     },
     store::{
-        Created, Removed, Replaced, Revision, SessionStore, StoreError, StoreErrorKind,
-        StoreFuture, Stored,
+        Counting, Created, Cursor, Cutoff, EndedPage, IndexKey, Page, Removed, Replaced, Revision,
+        SessionStore, StoreError, StoreErrorKind, StoreFuture, Stored,
     },
 };
 
@@ -128,17 +127,18 @@ impl Future for LetOthersGo {
 }
 
 impl SessionStore for Scripted {
-    fn load<'a>(&'a self, claim: &'a Claim, now: Timestamp) -> StoreFuture<'a, Option<Stored>> {
-        Box::pin(self.call(move || self.inner.load(claim, now)))
+    fn load<'a>(&'a self, id: VerifiedId<'a>, now: Timestamp) -> StoreFuture<'a, Option<Stored>> {
+        Box::pin(self.call(move || self.inner.load(id, now)))
     }
 
     fn create<'a>(
         &'a self,
         id: &'a SessionId,
         record: &'a Record,
+        counting: Counting,
         now: Timestamp,
     ) -> StoreFuture<'a, Created> {
-        Box::pin(self.call(move || self.inner.create(id, record, now)))
+        Box::pin(self.call(move || self.inner.create(id, record, counting, now)))
     }
 
     fn replace<'a>(
@@ -151,24 +151,45 @@ impl SessionStore for Scripted {
         Box::pin(self.call(move || self.inner.replace(id, revision, record, now)))
     }
 
-    fn remove<'a>(&'a self, id: &'a SessionId) -> StoreFuture<'a, Removed> {
-        Box::pin(self.call(move || self.inner.remove(id)))
+    fn remove<'a>(
+        &'a self,
+        id: &'a SessionId,
+        listed_under: Option<&'a IndexKey>,
+    ) -> StoreFuture<'a, Removed> {
+        Box::pin(self.call(move || self.inner.remove(id, listed_under)))
     }
 
-    fn sessions_of<'a>(
+    fn heads<'a>(
         &'a self,
-        subject: &'a Subject,
+        key: &'a IndexKey,
+        after: Option<&'a Cursor>,
+        limit: usize,
         now: Timestamp,
-    ) -> StoreFuture<'a, Vec<(SessionId, Record)>> {
-        Box::pin(self.call(move || self.inner.sessions_of(subject, now)))
+    ) -> StoreFuture<'a, Page> {
+        Box::pin(self.call(move || self.inner.heads(key, after, limit, now)))
     }
 
-    fn remove_all_of<'a>(
+    fn end_listed<'a>(
         &'a self,
-        subject: &'a Subject,
+        key: &'a IndexKey,
+        after: Option<&'a Cursor>,
+        limit: usize,
         except: Option<&'a SessionId>,
-    ) -> StoreFuture<'a, usize> {
-        Box::pin(self.call(move || self.inner.remove_all_of(subject, except)))
+    ) -> StoreFuture<'a, EndedPage> {
+        Box::pin(self.call(move || self.inner.end_listed(key, after, limit, except)))
+    }
+
+    fn raise_cutoff<'a>(
+        &'a self,
+        key: &'a IndexKey,
+        cutoff: &'a Cutoff,
+        now: Timestamp,
+    ) -> StoreFuture<'a, ()> {
+        Box::pin(self.call(move || self.inner.raise_cutoff(key, cutoff, now)))
+    }
+
+    fn cutoff<'a>(&'a self, key: &'a IndexKey, now: Timestamp) -> StoreFuture<'a, Option<Cutoff>> {
+        Box::pin(self.call(move || self.inner.cutoff(key, now)))
     }
 
     fn live_records<'a>(&'a self, now: Timestamp) -> StoreFuture<'a, Option<u64>> {

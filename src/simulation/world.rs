@@ -3,7 +3,7 @@
 use std::{
     convert::Infallible,
     future::Future,
-    pin::Pin,
+    pin::{Pin, pin},
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, AtomicU64, Ordering::SeqCst},
@@ -19,7 +19,9 @@ use super::store::{LetOthersGo, Scripted};
 use crate::{
     key::KeyRing,
     middleware::{
+        backend::AnyBackend,
         backend::{Backend, EndedTokens},
+        control::Sessions,
         failure::EmptyFailure,
         service::SessionService,
         settings::{Settings, Shared},
@@ -32,7 +34,7 @@ use crate::{
         policy::SessionPolicy,
         time::{Clock, Timestamp},
     },
-    store::SessionStore,
+    store::{SessionStore, revocation::Revocations},
 };
 
 pub(super) const K: DataKey<String> = DataKey::new("k");
@@ -153,6 +155,8 @@ pub(super) struct Answer {
     pub(super) guest: Option<String>,
     /// Who came and, after `>`, who it was when the handler was done, as `alice@2 k=v`.
     pub(super) body: String,
+    /// How many revocations there were when the request was admitted.
+    pub(super) revocations: u64,
 }
 
 impl Answer {
@@ -216,6 +220,7 @@ fn read_answer(response: &Response<String>) -> Answer {
         session: cookie(SESSION),
         guest: cookie(GUEST),
         body: response.body().clone(),
+        revocations: response.extensions().get().copied().unwrap_or_default(),
     }
 }
 
@@ -231,6 +236,7 @@ pub(super) struct World {
     clock: Stepped,
     events: Heard,
     marked: Arc<AtomicBool>,
+    revocations: Arc<AtomicU64>,
 }
 
 impl World {
@@ -239,24 +245,28 @@ impl World {
         let (clock, events) = (Stepped::default(), Heard::default());
         let keys = KeyRing::from_bytes([*b"an unguessable key of 32 bytes!!"]).unwrap();
         let store = store.map(Scripted::new);
-        let mut settings = Settings::new(keys);
+        let backend = match &store {
+            Some(store) => Backend::Stored(Arc::new(store.clone())),
+            None => Backend::SelfContained(EndedTokens::Local(Arc::new(Revocations::new(10_000)))),
+        };
+        let mut settings = Settings::new(keys, backend);
         settings.policy = SessionPolicy::default().grace(GRACE).unwrap();
         settings.clock = Arc::new(clock.clone());
         settings.observer = Arc::new(events.clone());
-        if let Some(store) = &store {
-            settings.backend = Backend::Stored(Arc::new(store.clone()));
-        }
         let shared = Arc::new(Shared::new(settings));
         // Where there is a store, its calls are the points at which requests meet.
         let marked = Arc::new(AtomicBool::new(false));
+        let revocations = Arc::default();
         let handler = Obedient {
             waits: store.is_none(),
             marked: Arc::clone(&marked),
+            revocations: Arc::clone(&revocations),
         };
         Self {
             service: SessionService::new(handler, Arc::clone(&shared), EmptyFailure),
             shared,
             marked,
+            revocations,
             store,
             clock,
             events,
@@ -268,6 +278,7 @@ impl World {
         let handler = Obedient {
             waits: true,
             marked: Arc::clone(&self.marked),
+            revocations: Arc::clone(&self.revocations),
         };
         self.service = SessionService::new(handler, Arc::clone(&self.shared), EmptyFailure);
         self
@@ -337,19 +348,17 @@ impl World {
 
     /// An administrator ends all sessions of a user, from outside any request.
     pub(super) fn revoke(&self, user: &str) {
-        let (subject, now) = (Subject::from(user), self.now());
-        match &self.shared.settings.backend {
-            Backend::Stored(store) => {
-                let mut revoking = store.remove_all_of(&subject, None);
-                let context = &mut Context::from_waker(Waker::noop());
-                while revoking.as_mut().poll(context).is_pending() {}
-            }
-            Backend::SelfContained(EndedTokens::Local(list)) => {
-                let until = now.after(SessionPolicy::MAX_ABSOLUTE);
-                list.end_subject(&subject, now, until);
-            }
-            Backend::SelfContained(EndedTokens::Distributed(_)) => unreachable!(),
-        }
+        let sessions = Sessions::<AnyBackend>::new(Arc::clone(&self.shared));
+        let subject = Subject::from(user);
+        let mut revoking = pin!(sessions.end_all(&subject));
+        let context = &mut Context::from_waker(Waker::noop());
+        while revoking.as_mut().poll(context).is_pending() {}
+        self.revocations.fetch_add(1, SeqCst);
+    }
+
+    /// How many revocations there were.
+    pub(super) fn revocations(&self) -> u64 {
+        self.revocations.load(SeqCst)
     }
 
     /// How many live records the store holds.
@@ -384,6 +393,7 @@ struct Failed;
 struct Obedient {
     waits: bool,
     marked: Arc<AtomicBool>,
+    revocations: Arc<AtomicU64>,
 }
 
 impl Service<Request<Op>> for Obedient {
@@ -399,6 +409,7 @@ impl Service<Request<Op>> for Obedient {
         let session = request.extensions().get::<Session>().unwrap().clone();
         let (op, waits) = (*request.body(), self.waits);
         let marked = Arc::clone(&self.marked);
+        let revocations = self.revocations.load(SeqCst);
         Box::pin(async move {
             if waits {
                 LetOthersGo::default().await;
@@ -417,6 +428,7 @@ impl Service<Request<Op>> for Obedient {
             }
             let mut response = Response::new(format!("{came}>{}", whoami(&session)));
             *response.status_mut() = status;
+            response.extensions_mut().insert(revocations);
             Ok(response)
         })
     }

@@ -3,9 +3,12 @@
 //! [`MemoryStore`] keeps them in the process. Any other engine can: implement the trait and hold the
 //! result to `testing::store_contract` (feature `testing`).
 
+mod cutoff;
+mod cutoffs;
 mod error;
 mod memory;
 mod outcome;
+mod paging;
 pub mod revocation;
 mod shards;
 pub mod time_limit;
@@ -13,34 +16,35 @@ pub mod time_limit;
 use std::{fmt, pin::Pin, sync::Arc};
 
 use crate::session::{
-    authentication::Subject,
-    id::{Claim, SessionId},
+    id::{SessionId, VerifiedId},
     record::Record,
     time::Timestamp,
 };
 
 pub use self::{
+    cutoff::{Admitted, Cutoff},
     error::{StoreError, StoreErrorKind},
     memory::MemoryStore,
     outcome::{Created, Removed, Replaced, Revision, Stored},
+    paging::{Counting, Cursor, EndedPage, ListedHead, Page},
 };
+pub use crate::session::{head::RecordHead, index::IndexKey};
 
 /// What an operation of a [`SessionStore`] returns: a boxed future, so that the trait is object-safe.
 pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
 
-/// Where sessions live: six conditional operations, each atomic on one session.
+/// Where sessions live: conditional operations on one session, and an index of bounded pages.
 ///
-/// The layer decides what a session is and whether a client may have it; a store only keeps
-/// [records](Record) and answers truthfully. Of a record it may read when it expires
-/// ([`expires_at`](Record::expires_at)), how long it can be prolonged
-/// ([`absolute_expiry`](Record::absolute_expiry)) and whose it is ([`subject`](Record::subject)); the rest
-/// is opaque to it.
+/// The layer decides what a session is and whether a client may have it. A store keeps
+/// [records](Record) and answers truthfully. Of a record it reads [`expires_at`](Record::expires_at),
+/// [`absolute_expiry`](Record::absolute_expiry), [`index_keys`](Record::index_keys), and, for lists, the
+/// [head](RecordHead); never its data.
 ///
 /// # The contract
 ///
 /// *Time.* `now` comes from the layer's clock and alone decides what has expired. A record whose
 /// `expires_at` is `now` or earlier is *expired*: invisible to [`load`](Self::load) and to
-/// [`sessions_of`](Self::sessions_of), [`Gone`](Replaced::Gone) to [`replace`](Self::replace). An engine's
+/// [`heads`](Self::heads), [`Gone`](Replaced::Gone) to [`replace`](Self::replace). An engine's
 /// own time to live only collects garbage. It may be late by any amount; it must not be early by the
 /// engine's clock.
 ///
@@ -49,42 +53,55 @@ pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>>
 /// operation is an upsert, and a session that is gone stays gone. Of writes that run at the same time
 /// with the same revision, exactly one is told `Replaced`.
 ///
-/// *Consistency.* An operation that begins after a write was answered, on any node, sees that write. A
-/// replica or a cache that lags may not answer `load`.
+/// *Consistency.* A record has two parts. Its *authority* is that it exists, whose it is, its level and its
+/// secrets; its *data* is all else. For both, an operation that begins after a write was answered, on any node,
+/// sees that write: a replica or a cache that lags may not answer `load`. A store that documents a bound may
+/// let another node see *data* that is older by that bound, never authority.
 ///
-/// *Subjects.* The record under one id keeps its subject for as long as it lives: the layer never
-/// replaces it by a record of another. An index entry is written before its record and taken away after
-/// it, so that a crash leaves at worst an entry without a record; such an entry is passed over.
+/// *Index.* A record is listed under each of its [keys](Record::index_keys), which stay the same for as long as
+/// the record lives. An entry is written before its record and taken away after it, so that a crash leaves at
+/// worst an entry without a record; such an entry is passed over, and may be taken away once its record can no
+/// longer appear. An entry that is in the index from the first page to the last is in one of them.
+///
+/// *Cut-offs.* A [cut-off](Cutoff) never falls and is kept for as long as it says, with
+/// [slack](Cutoff::SLACK), whatever happens to the sessions of its key.
+///
+/// *Bounded work.* Every operation does bounded work and holds no thread or engine for longer; what is long is
+/// paged, and the layer goes on from page to page.
 ///
 /// *Failures.* An operation that failed may have written or not, unless it says that it did not. A store
 /// never answers an outcome that it does not know to be true: what times out is an error. Bytes that are
-/// not a record are an error too ([`Corrupt`](StoreErrorKind::Corrupt)), neither an absent session nor a
-/// reason to remove one.
+/// not a record of this release are an error too ([`Corrupt`](StoreErrorKind::Corrupt)), neither an absent
+/// session nor a reason to remove one. They do not stand in the way of [`remove`](Self::remove),
+/// [`heads`](Self::heads) or [`end_listed`](Self::end_listed).
 ///
 /// *Dropped futures.* A future does nothing before its first poll. One dropped half-way leaves the
 /// write done or not done, never half done.
 ///
 /// Ids are 128 random bits and never used again once they were created.
 pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
-    /// The live record under the claim's id, strongly consistent.
+    /// The live record under a verified id, strongly consistent.
     ///
-    /// Whether the claim's secret opens it is for the layer to decide. Reading changes nothing.
+    /// Whether what the client presented opens it is for the layer to decide. Reading changes nothing.
     ///
     /// # Errors
     ///
     /// If the store cannot say whether there is one, or holds bytes there that are not a record.
-    fn load<'a>(&'a self, claim: &'a Claim, now: Timestamp) -> StoreFuture<'a, Option<Stored>>;
+    fn load<'a>(&'a self, id: VerifiedId<'a>, now: Timestamp) -> StoreFuture<'a, Option<Stored>>;
 
     /// The record that [`load`](Self::load) would return, if the store has it without waiting.
     ///
-    /// A store may implement this if the record is in this process's own memory, and if that memory is the
-    /// authority and not a cache. `None` means: ask `load`. The default returns `None` always.
-    fn try_load(&self, claim: &Claim, now: Timestamp) -> Option<Stored> {
-        let _ = (claim, now);
+    /// `None` means "ask `load`", and is the default.
+    fn try_load(&self, id: VerifiedId<'_>, now: Timestamp) -> Option<Stored> {
+        let _ = (id, now);
         None
     }
 
-    /// Writes the record of a new session, unless there is one under that id, expired or not.
+    /// Writes the record of a new session, unless there is one under that id, expired or not, and lists it
+    /// under each of its keys.
+    ///
+    /// `counting` says whether the session counts towards the limit of its owner's sessions; the answer says how
+    /// many of them count.
     ///
     /// # Errors
     ///
@@ -93,6 +110,7 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
         &'a self,
         id: &'a SessionId,
         record: &'a Record,
+        counting: Counting,
         now: Timestamp,
     ) -> StoreFuture<'a, Created>;
 
@@ -100,7 +118,8 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// If it is not known whether the record was replaced.
+    /// If it is not known whether the record was replaced. [`Unsupported`](StoreErrorKind::Unsupported) if the
+    /// keys of the new record are not those of the one that is there; nothing was written then.
     fn replace<'a>(
         &'a self,
         id: &'a SessionId,
@@ -109,41 +128,76 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
         now: Timestamp,
     ) -> StoreFuture<'a, Replaced>;
 
-    /// Removes the record under `id`, whatever its revision.
+    /// Removes the record under `id`, whatever its revision, and whether this release can read it or not.
+    ///
+    /// With a key, only a record that is listed under that key; another is left as it is and answered
+    /// [`Absent`](Removed::Absent).
     ///
     /// # Errors
     ///
-    /// If it is not known that nothing is left under `id`.
-    fn remove<'a>(&'a self, id: &'a SessionId) -> StoreFuture<'a, Removed>;
-
-    /// The live sessions of `subject`, in no particular order.
-    ///
-    /// The list may lag behind logins that run at the same time, and never holds a session of another
-    /// subject.
-    ///
-    /// # Errors
-    ///
-    /// If the list may be incomplete for another reason.
-    fn sessions_of<'a>(
+    /// If it is not known that nothing is left to remove.
+    fn remove<'a>(
         &'a self,
-        subject: &'a Subject,
+        id: &'a SessionId,
+        listed_under: Option<&'a IndexKey>,
+    ) -> StoreFuture<'a, Removed>;
+
+    /// Some of the live sessions under `key`, without their data: at most `limit`, after those of an earlier
+    /// page.
+    ///
+    /// A page may be short, or empty, and still be followed by another. The list may lag behind logins that run
+    /// at the same time, and never holds a session of another key.
+    ///
+    /// # Errors
+    ///
+    /// If sessions of this page may be missing for another reason.
+    fn heads<'a>(
+        &'a self,
+        key: &'a IndexKey,
+        after: Option<&'a Cursor>,
+        limit: usize,
         now: Timestamp,
-    ) -> StoreFuture<'a, Vec<(SessionId, Record)>>;
+    ) -> StoreFuture<'a, Page>;
 
-    /// Removes the records of `subject`, but for the one under `except`, and says how many.
+    /// Removes some of the records under `key`, but for the one under `except`: at most `limit`, after those
+    /// of an earlier page.
     ///
-    /// Every record whose `create` was answered before this was called is gone when this answers, on
-    /// every node, also one that is being replaced meanwhile. A record that is created meanwhile may
-    /// survive. Of records that had expired, the number holds those that the store still had.
+    /// Once the pages from the first to the last were answered, every record whose `create` was answered before
+    /// the first was asked for is gone, on every node, also one that was being replaced meanwhile. A record that
+    /// is created meanwhile may survive: the [cut-off](Self::raise_cutoff) comes first and is for those. Of records
+    /// that had expired, the number holds those that the store still had.
     ///
     /// # Errors
     ///
-    /// If a record may be left. Those removed until then stay removed.
-    fn remove_all_of<'a>(
+    /// If a record of this page may be left. Those removed until then stay removed.
+    fn end_listed<'a>(
         &'a self,
-        subject: &'a Subject,
+        key: &'a IndexKey,
+        after: Option<&'a Cursor>,
+        limit: usize,
         except: Option<&'a SessionId>,
-    ) -> StoreFuture<'a, usize>;
+    ) -> StoreFuture<'a, EndedPage>;
+
+    /// Remembers that everything under `key` up to a moment has ended.
+    ///
+    /// What is kept is [raised](Cutoff::raised_by), in one step: of cut-offs at the same time none is lost.
+    ///
+    /// # Errors
+    ///
+    /// If it may not be remembered.
+    fn raise_cutoff<'a>(
+        &'a self,
+        key: &'a IndexKey,
+        cutoff: &'a Cutoff,
+        now: Timestamp,
+    ) -> StoreFuture<'a, ()>;
+
+    /// The cut-off of `key`, strongly consistent; `None` once its time is over, or where none was.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot say whether there is one.
+    fn cutoff<'a>(&'a self, key: &'a IndexKey, now: Timestamp) -> StoreFuture<'a, Option<Cutoff>>;
 
     /// How many live records there are, where that is cheap to tell: for operators and tests.
     ///
@@ -164,23 +218,24 @@ macro_rules! store_behind_a_pointer {
         {
             fn load<'a>(
                 &'a self,
-                claim: &'a Claim,
+                id: VerifiedId<'a>,
                 now: Timestamp,
             ) -> StoreFuture<'a, Option<Stored>> {
-                (**self).load(claim, now)
+                (**self).load(id, now)
             }
 
-            fn try_load(&self, claim: &Claim, now: Timestamp) -> Option<Stored> {
-                (**self).try_load(claim, now)
+            fn try_load(&self, id: VerifiedId<'_>, now: Timestamp) -> Option<Stored> {
+                (**self).try_load(id, now)
             }
 
             fn create<'a>(
                 &'a self,
                 id: &'a SessionId,
                 record: &'a Record,
+                counting: Counting,
                 now: Timestamp,
             ) -> StoreFuture<'a, Created> {
-                (**self).create(id, record, now)
+                (**self).create(id, record, counting, now)
             }
 
             fn replace<'a>(
@@ -193,24 +248,49 @@ macro_rules! store_behind_a_pointer {
                 (**self).replace(id, revision, record, now)
             }
 
-            fn remove<'a>(&'a self, id: &'a SessionId) -> StoreFuture<'a, Removed> {
-                (**self).remove(id)
+            fn remove<'a>(
+                &'a self,
+                id: &'a SessionId,
+                listed_under: Option<&'a IndexKey>,
+            ) -> StoreFuture<'a, Removed> {
+                (**self).remove(id, listed_under)
             }
 
-            fn sessions_of<'a>(
+            fn heads<'a>(
                 &'a self,
-                subject: &'a Subject,
+                key: &'a IndexKey,
+                after: Option<&'a Cursor>,
+                limit: usize,
                 now: Timestamp,
-            ) -> StoreFuture<'a, Vec<(SessionId, Record)>> {
-                (**self).sessions_of(subject, now)
+            ) -> StoreFuture<'a, Page> {
+                (**self).heads(key, after, limit, now)
             }
 
-            fn remove_all_of<'a>(
+            fn end_listed<'a>(
                 &'a self,
-                subject: &'a Subject,
+                key: &'a IndexKey,
+                after: Option<&'a Cursor>,
+                limit: usize,
                 except: Option<&'a SessionId>,
-            ) -> StoreFuture<'a, usize> {
-                (**self).remove_all_of(subject, except)
+            ) -> StoreFuture<'a, EndedPage> {
+                (**self).end_listed(key, after, limit, except)
+            }
+
+            fn raise_cutoff<'a>(
+                &'a self,
+                key: &'a IndexKey,
+                cutoff: &'a Cutoff,
+                now: Timestamp,
+            ) -> StoreFuture<'a, ()> {
+                (**self).raise_cutoff(key, cutoff, now)
+            }
+
+            fn cutoff<'a>(
+                &'a self,
+                key: &'a IndexKey,
+                now: Timestamp,
+            ) -> StoreFuture<'a, Option<Cutoff>> {
+                (**self).cutoff(key, now)
             }
 
             fn live_records<'a>(&'a self, now: Timestamp) -> StoreFuture<'a, Option<u64>> {

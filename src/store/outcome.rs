@@ -45,8 +45,15 @@ impl Stored {
 #[must_use = "a session that was not created must not be handed out"]
 #[non_exhaustive]
 pub enum Created {
-    /// The record is there, at this revision.
-    Created(Revision),
+    /// The record is there.
+    Created {
+        /// The revision that it is at.
+        revision: Revision,
+        /// How many sessions of the record's first owner count, this one included if it does; 0 for a guest's.
+        ///
+        /// It may count sessions that are gone, and never misses one.
+        sessions: usize,
+    },
     /// Another record has the id; it was left as it is.
     Occupied,
 }
@@ -64,7 +71,7 @@ pub enum Replaced {
     Gone,
 }
 
-/// What became of a [`remove`](super::SessionStore::remove). Either way nothing is left under the id.
+/// What became of a [`remove`](super::SessionStore::remove). Either way nothing is left that was to be removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use = "who removed a session may matter"]
 #[non_exhaustive]

@@ -9,14 +9,13 @@ use super::operation::StoreOperation;
 
 use crate::{
     session::{
-        authentication::Subject,
-        id::{Claim, SessionId},
+        id::{SessionId, VerifiedId},
         record::Record,
         time::Timestamp,
     },
     store::{
-        Created, Removed, Replaced, Revision, SessionStore, StoreError, StoreErrorKind,
-        StoreFuture, Stored,
+        Counting, Created, Cursor, Cutoff, EndedPage, IndexKey, Page, Removed, Replaced, Revision,
+        SessionStore, StoreError, StoreErrorKind, StoreFuture, Stored,
     },
 };
 
@@ -154,17 +153,19 @@ impl<S> SessionStore for FaultyStore<S>
 where
     S: SessionStore,
 {
-    fn load<'a>(&'a self, claim: &'a Claim, now: Timestamp) -> StoreFuture<'a, Option<Stored>> {
-        Box::pin(self.call(StoreOperation::Load, self.inner.load(claim, now)))
+    fn load<'a>(&'a self, id: VerifiedId<'a>, now: Timestamp) -> StoreFuture<'a, Option<Stored>> {
+        Box::pin(self.call(StoreOperation::Load, self.inner.load(id, now)))
     }
 
     fn create<'a>(
         &'a self,
         id: &'a SessionId,
         record: &'a Record,
+        counting: Counting,
         now: Timestamp,
     ) -> StoreFuture<'a, Created> {
-        Box::pin(self.call(StoreOperation::Create, self.inner.create(id, record, now)))
+        let call = self.inner.create(id, record, counting, now);
+        Box::pin(self.call(StoreOperation::Create, call))
     }
 
     fn replace<'a>(
@@ -178,26 +179,49 @@ where
         Box::pin(self.call(StoreOperation::Replace, call))
     }
 
-    fn remove<'a>(&'a self, id: &'a SessionId) -> StoreFuture<'a, Removed> {
-        Box::pin(self.call(StoreOperation::Remove, self.inner.remove(id)))
+    fn remove<'a>(
+        &'a self,
+        id: &'a SessionId,
+        listed_under: Option<&'a IndexKey>,
+    ) -> StoreFuture<'a, Removed> {
+        let call = self.inner.remove(id, listed_under);
+        Box::pin(self.call(StoreOperation::Remove, call))
     }
 
-    fn sessions_of<'a>(
+    fn heads<'a>(
         &'a self,
-        subject: &'a Subject,
+        key: &'a IndexKey,
+        after: Option<&'a Cursor>,
+        limit: usize,
         now: Timestamp,
-    ) -> StoreFuture<'a, Vec<(SessionId, Record)>> {
-        let call = self.inner.sessions_of(subject, now);
-        Box::pin(self.call(StoreOperation::SessionsOf, call))
+    ) -> StoreFuture<'a, Page> {
+        let call = self.inner.heads(key, after, limit, now);
+        Box::pin(self.call(StoreOperation::Heads, call))
     }
 
-    fn remove_all_of<'a>(
+    fn end_listed<'a>(
         &'a self,
-        subject: &'a Subject,
+        key: &'a IndexKey,
+        after: Option<&'a Cursor>,
+        limit: usize,
         except: Option<&'a SessionId>,
-    ) -> StoreFuture<'a, usize> {
-        let call = self.inner.remove_all_of(subject, except);
-        Box::pin(self.call(StoreOperation::RemoveAllOf, call))
+    ) -> StoreFuture<'a, EndedPage> {
+        let call = self.inner.end_listed(key, after, limit, except);
+        Box::pin(self.call(StoreOperation::EndListed, call))
+    }
+
+    fn raise_cutoff<'a>(
+        &'a self,
+        key: &'a IndexKey,
+        cutoff: &'a Cutoff,
+        now: Timestamp,
+    ) -> StoreFuture<'a, ()> {
+        let call = self.inner.raise_cutoff(key, cutoff, now);
+        Box::pin(self.call(StoreOperation::RaiseCutoff, call))
+    }
+
+    fn cutoff<'a>(&'a self, key: &'a IndexKey, now: Timestamp) -> StoreFuture<'a, Option<Cutoff>> {
+        Box::pin(self.call(StoreOperation::Cutoff, self.inner.cutoff(key, now)))
     }
 
     fn live_records<'a>(&'a self, now: Timestamp) -> StoreFuture<'a, Option<u64>> {
@@ -210,7 +234,7 @@ mod tests {
     use super::{FaultyStore, StoreOperation};
     use crate::{
         session::{id::SessionId, time::Timestamp},
-        store::{Created, MemoryStore, Removed, SessionStore, StoreErrorKind},
+        store::{Counting, Created, MemoryStore, Removed, SessionStore, StoreErrorKind},
         testing::{RecordBuilder, claim_for},
     };
 
@@ -222,13 +246,19 @@ mod tests {
         let store = FaultyStore::new(MemoryStore::new());
         let record = RecordBuilder::new(NOW).build();
         store.fail(StoreOperation::Write, 1, 1);
-        assert_eq!(store.remove(&ID).await.unwrap(), Removed::Absent);
-        let error = store.create(&ID, &record, NOW).await.unwrap_err();
+        assert_eq!(store.remove(&ID, None).await.unwrap(), Removed::Absent);
+        let error = store
+            .create(&ID, &record, Counting::Counted, NOW)
+            .await
+            .unwrap_err();
         assert_eq!(error.kind(), StoreErrorKind::Unavailable);
         let claim = claim_for(&ID, [0; 16]);
-        assert_eq!(store.load(&claim, NOW).await.unwrap(), None);
-        let created = store.create(&ID, &record, NOW).await.unwrap();
-        assert!(matches!(created, Created::Created(_)));
+        assert_eq!(store.load((&claim).into(), NOW).await.unwrap(), None);
+        let created = store
+            .create(&ID, &record, Counting::Counted, NOW)
+            .await
+            .unwrap();
+        assert!(matches!(created, Created::Created { .. }));
         assert_eq!(store.calls(StoreOperation::Write), 3);
         assert_eq!(store.calls(StoreOperation::Create), 2);
         assert_eq!(store.calls(StoreOperation::Load), 1);
@@ -239,10 +269,16 @@ mod tests {
         let store = FaultyStore::new(MemoryStore::new());
         store.fail_once_written(StoreOperation::Create, 5, 0);
         let record = RecordBuilder::new(NOW).build();
-        let error = store.create(&ID, &record, NOW).await.unwrap_err();
+        let error = store
+            .create(&ID, &record, Counting::Counted, NOW)
+            .await
+            .unwrap_err();
         assert_eq!(error.kind(), StoreErrorKind::Timeout);
         store.fail(StoreOperation::Create, 0, 0);
-        let created = store.create(&ID, &record, NOW).await.unwrap();
+        let created = store
+            .create(&ID, &record, Counting::Counted, NOW)
+            .await
+            .unwrap();
         assert_eq!(created, Created::Occupied);
     }
 }

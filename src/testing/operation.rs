@@ -17,23 +17,29 @@ pub enum StoreOperation {
     Replace,
     /// [`SessionStore::remove`].
     Remove,
-    /// [`SessionStore::sessions_of`].
-    SessionsOf,
-    /// [`SessionStore::remove_all_of`].
-    RemoveAllOf,
-    /// Any of create, replace, remove and `remove_all_of`.
+    /// [`SessionStore::heads`].
+    Heads,
+    /// [`SessionStore::end_listed`].
+    EndListed,
+    /// [`SessionStore::raise_cutoff`].
+    RaiseCutoff,
+    /// [`SessionStore::cutoff`].
+    Cutoff,
+    /// Any that changes something: create, replace, remove, `end_listed` and `raise_cutoff`.
     Write,
 }
 
 impl StoreOperation {
     /// Every operation by itself, without [`Write`](Self::Write).
-    pub const EACH: [Self; 6] = [
+    pub const EACH: [Self; 8] = [
         Self::Load,
         Self::Create,
         Self::Replace,
         Self::Remove,
-        Self::SessionsOf,
-        Self::RemoveAllOf,
+        Self::Heads,
+        Self::EndListed,
+        Self::RaiseCutoff,
+        Self::Cutoff,
     ];
 
     /// The operation's name, as its method is called; `write` for [`Write`](Self::Write).
@@ -44,14 +50,16 @@ impl StoreOperation {
             Self::Create => "create",
             Self::Replace => "replace",
             Self::Remove => "remove",
-            Self::SessionsOf => "sessions_of",
-            Self::RemoveAllOf => "remove_all_of",
+            Self::Heads => "heads",
+            Self::EndListed => "end_listed",
+            Self::RaiseCutoff => "raise_cutoff",
+            Self::Cutoff => "cutoff",
             Self::Write => "write",
         }
     }
 
     const fn is_write(self) -> bool {
-        !matches!(self, Self::Load | Self::SessionsOf)
+        !matches!(self, Self::Load | Self::Heads | Self::Cutoff)
     }
 
     pub(super) fn includes(self, call: Self) -> bool {
@@ -76,7 +84,7 @@ pub struct UnknownOperation(());
 impl fmt::Display for UnknownOperation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(
-            "an operation is load, create, replace, remove, sessions_of, remove_all_of or write",
+            "an operation is load, create, replace, remove, heads, end_listed, raise_cutoff, cutoff or write",
         )
     }
 }

@@ -8,6 +8,7 @@ use crate::session::{
     authentication::{AssuranceLevel, Authentication, Elevation, Subject},
     entries::{Entries, Entry},
     id::{Claim, Secret, SessionId},
+    index::TagDigest,
     record::{Fields, Record},
     secrets::Secrets,
     state::State,
@@ -52,6 +53,7 @@ impl RecordBuilder {
                 persistent: false,
                 label: None,
                 binding: Box::default(),
+                extra: None,
                 entries: Entries::default(),
             },
             secrets: Secrets::new(Secret::from_bytes([0; 16]).digest()),
@@ -119,6 +121,41 @@ impl RecordBuilder {
             value: value.as_ref(),
             carried: false,
         });
+        self
+    }
+
+    /// Sets the audience that the session is for.
+    pub fn audience(mut self, audience: &str) -> Self {
+        let state = &mut self.0.fields.state;
+        state.with_extra(|extra| extra.audience = audience.into());
+        self
+    }
+
+    /// Lets somebody act as the session's subject, as its second owner.
+    pub fn actor(mut self, actor: impl Into<Subject>) -> Self {
+        let state = &mut self.0.fields.state;
+        state.with_extra(|extra| extra.actor = Some(actor.into()));
+        self
+    }
+
+    /// Names these tags, in the audience that the builder has so far.
+    pub fn tags<'a>(mut self, tags: impl IntoIterator<Item = &'a str>) -> Self {
+        let state = &mut self.0.fields.state;
+        let audience = state.audience().to_owned();
+        let mut tags: Vec<_> = tags
+            .into_iter()
+            .map(|tag| TagDigest::of(&audience, tag))
+            .collect();
+        tags.sort_unstable();
+        tags.dedup();
+        state.with_extra(|extra| extra.tags = tags.into());
+        self
+    }
+
+    /// Adds a part that only a later release understands, so that this one cannot read the record back.
+    pub fn of_a_later_release(mut self) -> Self {
+        let state = &mut self.0.fields.state;
+        state.with_extra(|extra| extra.add_unknown(0xFF, b"later"));
         self
     }
 

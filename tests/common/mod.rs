@@ -5,6 +5,8 @@
     reason = "each test binary uses its own part"
 )]
 
+pub mod gated;
+
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex},
@@ -20,8 +22,8 @@ use axum::{
 use http_body_util::BodyExt;
 use tower::ServiceExt;
 use tower_session_guard::{
-    AssuranceLevel, Clock, DataKey, EventKind, KeyRing, Observer, Session, SessionEvent,
-    SessionLayer, Timestamp, testing::ManualClock,
+    AnyBackend, AssuranceLevel, Clock, DataKey, EmptyFailure, Endings, EventKind, KeyRing,
+    Observer, SelfContained, Session, SessionEvent, SessionLayer, Timestamp, testing::ManualClock,
 };
 
 pub const SESSION: &str = "__Host-Http-session";
@@ -54,6 +56,26 @@ impl Events {
 /// The same key ring whenever a test asks for one.
 pub fn keys() -> KeyRing {
     KeyRing::from_bytes([*b"an unguessable key of 32 bytes!!"]).unwrap()
+}
+
+/// A layer of any backend: what holds in both modes is tested with it.
+pub type AnyLayer = SessionLayer<EmptyFailure, AnyBackend>;
+
+/// A layer of self-contained tokens whose endings this process remembers.
+pub fn self_contained() -> SessionLayer<EmptyFailure, SelfContained> {
+    SessionLayer::self_contained(keys(), Endings::this_process())
+}
+
+/// A layer of self-contained tokens, then one of sessions in a store.
+pub fn both_modes() -> [AnyLayer; 2] {
+    both_modes_under(&keys())
+}
+
+/// The same under these keys.
+pub fn both_modes_under(keys: &KeyRing) -> [AnyLayer; 2] {
+    let self_contained = SessionLayer::self_contained(keys.clone(), Endings::this_process());
+    let stored = SessionLayer::new(keys.clone());
+    [self_contained.into_any(), stored.into_any()]
 }
 
 pub fn clock() -> ManualClock {
@@ -186,11 +208,11 @@ pub struct Client {
 }
 
 impl Client {
-    pub fn of(layer: SessionLayer) -> Self {
+    pub fn of<K: 'static>(layer: SessionLayer<EmptyFailure, K>) -> Self {
         Self::with_stop(layer, Stop::default())
     }
 
-    pub fn with_stop(layer: SessionLayer, stop: Stop) -> Self {
+    pub fn with_stop<K: 'static>(layer: SessionLayer<EmptyFailure, K>, stop: Stop) -> Self {
         Self {
             app: app(stop.clone()).layer(layer),
             stop,

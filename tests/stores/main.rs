@@ -1,5 +1,5 @@
 //! The store contract, held against the stores of this crate (R14, R16, R65, R66, R70, A24, A25, A29,
-//! A35), and against stores with one flaw each.
+//! A35, S01, S02, S05, S12, S13, S21), and against stores with one flaw each.
 
 #![cfg(feature = "testing")]
 
@@ -30,7 +30,13 @@ async fn the_store_in_memory_holds_the_contract() {
 fn under_test(flaw: Flaw) -> StoreUnderTest {
     let store = Flawed::new(flaw);
     let engine = store.clone();
+    let volume = match flaw {
+        Flaw::EndingWalksTheIndex => 4_000,
+        Flaw::EndingHoldsTheEngine => 100,
+        _ => 1_000,
+    };
     StoreUnderTest::new(store.clone())
+        .with_volume(volume)
         .with_second_node(store.second_node())
         .with_restart(move || {
             engine.restart();
@@ -131,6 +137,90 @@ const FOUND_BY: &[(Flaw, &str)] = &[
     (
         Flaw::ListsOnePage,
         "a_subject_of_many_sessions_is_listed_whole",
+    ),
+    (
+        Flaw::PagesAreUnbounded,
+        "a_subject_of_many_sessions_is_listed_whole",
+    ),
+    (
+        Flaw::OwnersLoseTheirAudience,
+        "audiences_with_the_same_subject_stay_apart",
+    ),
+    (
+        Flaw::ActorsAreNotListed,
+        "a_record_is_listed_and_ended_under_each_of_its_owners",
+    ),
+    (
+        Flaw::TagsAreNotListed,
+        "a_tag_ends_the_sessions_that_named_it",
+    ),
+    (
+        Flaw::ReplaceChangesOwners,
+        "a_record_never_changes_its_owners_or_tags",
+    ),
+    (
+        Flaw::ReplaceChecksSubjectOnly,
+        "a_record_never_changes_its_owners_or_tags",
+    ),
+    (
+        Flaw::CountsWhatIsLeftOut,
+        "create_counts_the_owners_sessions",
+    ),
+    (Flaw::CountsTooFew, "create_counts_the_owners_sessions"),
+    (
+        Flaw::ForgetsWhatIsLeftOut,
+        "create_counts_the_owners_sessions",
+    ),
+    (
+        Flaw::RemoveIgnoresKey,
+        "a_removal_under_a_key_is_of_that_keys_sessions",
+    ),
+    (Flaw::CursorSkips, "pages_of_one_entry_reach_the_end"),
+    (Flaw::CursorStandsStill, "pages_of_one_entry_reach_the_end"),
+    (
+        Flaw::RemoveReadsRecord,
+        "a_record_of_a_later_release_is_listed_counted_and_ended",
+    ),
+    (
+        Flaw::LoadHidesUnreadable,
+        "a_record_of_a_later_release_is_listed_counted_and_ended",
+    ),
+    (
+        Flaw::ListStopsAtUnreadable,
+        "a_record_of_a_later_release_is_listed_counted_and_ended",
+    ),
+    (
+        Flaw::UnreadableIsUnlisted,
+        "a_record_of_a_later_release_is_listed_counted_and_ended",
+    ),
+    (
+        Flaw::CutoffsAreForgotten,
+        "a_cutoff_comes_back_on_every_node",
+    ),
+    (
+        Flaw::CutoffsOfTagsAreForgotten,
+        "a_cutoff_comes_back_on_every_node",
+    ),
+    (
+        Flaw::CutoffsStayOnTheirNode,
+        "a_cutoff_comes_back_on_every_node",
+    ),
+    (Flaw::CutoffsFall, "a_cutoff_never_falls"),
+    (Flaw::LaterCutoffsShorten, "a_cutoff_never_falls"),
+    (Flaw::CutoffsLastADay, "a_cutoff_outlives_every_token"),
+    (Flaw::CutoffsLastForever, "a_cutoff_outlives_every_token"),
+    (
+        Flaw::CutoffsEndWithTheirSessions,
+        "a_cutoff_outlives_every_token",
+    ),
+    (Flaw::CutoffsRace, "none_of_16_parallel_cutoffs_is_lost"),
+    (
+        Flaw::EndingWalksTheIndex,
+        "many_sessions_of_one_owner_are_listed_and_ended_in_linear_time",
+    ),
+    (
+        Flaw::EndingHoldsTheEngine,
+        "others_are_served_while_many_sessions_end",
     ),
     (
         Flaw::IndexLosesParallelLogins,

@@ -63,7 +63,10 @@ def encode_state(state):
         return varint(2 * distance if distance >= 0 else -2 * distance - 1)
 
     who, up = state.get("authentication"), state.get("elevation")
-    flags = [who, up, up and up.get("until"), state["persistent"], state.get("label"), state.get("binding")]
+    flags = [
+        who, up, up and up.get("until"), state["persistent"], state.get("label"), state.get("binding"),
+        state.get("extra"),
+    ]
     out = bytes([sum(1 << bit for bit, flag in enumerate(flags) if flag)])
     for time in ("absolute_expiry", "created_at", "rotated_at"):
         out += offset(state[time])
@@ -77,10 +80,36 @@ def encode_state(state):
         out += prefixed(state["label"].encode())
     if state.get("binding"):
         out += prefixed(bytes.fromhex(state["binding"]))
+    if state.get("extra"):
+        out += encode_extra(state["extra"])
     for entry in sorted(state["entries"], key=lambda entry: entry["name"].encode()):
         out += bytes([int(entry["carried"])])
         out += prefixed(entry["name"].encode()) + prefixed(entry["value"].encode())
     return out
+
+
+def tag_digest(audience, tag):
+    return hashlib.sha256(prefixed(audience.encode()) + tag.encode()).digest()[:16]
+
+
+def encode_extra(extra):
+    """Schema version 2: tagged blocks. The highest bit of a tag says that it must be understood."""
+    blocks = []
+    if "idle" in extra or "absolute" in extra:
+        blocks.append((1, varint(extra.get("idle", 0)) + varint(extra.get("absolute", 0))))
+    if "family" in extra:
+        blocks.append((2, bytes.fromhex(extra["family"])))
+    if extra.get("tags"):
+        tags = (tag_digest(extra.get("tagged_in", ""), tag) for tag in extra["tags"])
+        blocks.append((3, b"".join(sorted(tags))))
+    if extra.get("audience"):
+        blocks.append((4 | 0x80, extra["audience"].encode()))
+    if "actor" in extra:
+        blocks.append((5 | 0x80, extra["actor"].encode()))
+    for block in extra.get("unknown", []):
+        blocks.append((block["tag"], bytes.fromhex(block["content"])))
+    blocks.sort(key=lambda block: block[0] & 0x7F)
+    return varint(len(blocks)) + b"".join(bytes([tag]) + prefixed(content) for tag, content in blocks)
 
 
 def key_result(case):
@@ -98,15 +127,14 @@ def reference_result(case):
     return {"token": seal(case, 1, body + expiry.to_bytes(4, "big"))}
 
 
-def self_contained_result(case):
+def self_contained_result(case, version):
     state = encode_state(case["state"])
     issued_at = case["state"]["last_seen_at"].to_bytes(6, "big")
     body = bytes.fromhex(case["session_id"]) + issued_at + state
-    return {"encoded_state": state.hex(), "token": seal(case, 2, body)}
+    return {"encoded_state": state.hex(), "token": seal(case, version, body)}
 
 
-def record(case):
-    """Schema version 1."""
+def record(case, schema):
     state, proof = case["state"], case["proof"]
 
     def digest(secret):
@@ -116,9 +144,9 @@ def record(case):
         return millis.to_bytes(8, "big")
 
     grace = proof.get("grace")
-    out = bytes([1]) + time(state["last_seen_at"]) + time(case["expires_at"])
+    out = bytes([schema]) + time(state["last_seen_at"]) + time(case["expires_at"])
     out += bytes.fromhex(case["lineage"]) + digest(proof["current"])
-    out += bytes([bool(grace) | proof["renewed"] << 1])
+    out += bytes([bool(grace) | proof["renewed"] << 1 | proof.get("forgot", False) << 2])
     if grace:
         out += digest(grace["secret"]) + time(grace["until"])
     out += varint(len(proof["superseded"]))
@@ -127,8 +155,8 @@ def record(case):
     return out + encode_state(state)
 
 
-def record_result(case):
-    return {"encoded": record(case).hex()}
+def record_result(case, schema):
+    return {"encoded": record(case, schema).hex()}
 
 
 def refused_result(case, records):
@@ -160,11 +188,14 @@ def main():
         "keys": lambda case, _: key_result(case),
         "derived": lambda case, _: derived_result(case),
         "reference": lambda case, _: reference_result(case),
-        "self_contained": lambda case, _: self_contained_result(case),
+        "self_contained": lambda case, _: self_contained_result(case, 2),
+        "self_contained_3": lambda case, _: self_contained_result(case, 3),
     })
     differ += check("records.json", {
-        "records": lambda case, _: record_result(case),
+        "records": lambda case, _: record_result(case, 1),
         "refused": lambda case, vectors: refused_result(case, vectors["records"]),
+        "records_2": lambda case, _: record_result(case, 2),
+        "refused_2": lambda case, vectors: refused_result(case, vectors["records_2"]),
     })
     if differ:
         sys.exit("differs: " + ", ".join(differ))

@@ -8,7 +8,7 @@ use std::convert::Infallible;
 use std::hint::black_box;
 use std::process::Command;
 use std::sync::Barrier;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use std::{env, thread};
 
 use http::{Request, Response};
@@ -24,12 +24,16 @@ use session_guard_benches::stats::Spread;
 use session_guard_benches::subject::Body;
 use tower::{ServiceBuilder, service_fn};
 use tower_service::Service;
+use tower_session_guard::store::IndexKey;
+use tower_session_guard::testing::claim_for;
 use tower_session_guard::{
     Claim, Clock, KeyRing, Record, Session, SessionId, SessionLayer, SessionStore, Subject,
 };
 
 /// How many sessions the crowd subject has.
 const CROWD: usize = 100_000;
+/// Sessions that are ended in one call, as the layer asks for.
+const PAGE: usize = 256;
 /// Loads between two looks at the clock.
 const LOADS: usize = 20_000;
 const DAYS_400: u64 = 400 * 24 * 60 * 60;
@@ -39,7 +43,7 @@ struct Scaling {
     machine: Machine,
     reads: Vec<Reads>,
     bytes_per_session: f64,
-    remove_all_of: Vec<RemoveAll>,
+    end_all: Vec<EndAll>,
     expiry: Expiry,
 }
 
@@ -58,10 +62,12 @@ struct Reads {
 }
 
 #[derive(Serialize)]
-struct RemoveAll {
+struct EndAll {
     among: usize,
     sessions: usize,
     microseconds: f64,
+    /// Of the pages, between which others are served: microseconds.
+    longest_page: f64,
 }
 
 #[derive(Serialize)]
@@ -99,14 +105,14 @@ fn main() {
     }
     let bytes_per_session = of_a_fresh_process(most);
     println!("{bytes_per_session:.0} bytes a session");
-    let remove_all_of = town.remove_all_of(if args.smoke { CROWD / 100 } else { CROWD });
+    let end_all = town.end_all(if args.smoke { CROWD / 100 } else { CROWD });
     let expiry = town.expiry();
     if !args.smoke {
         let report = Scaling {
             machine,
             reads,
             bytes_per_session,
-            remove_all_of,
+            end_all,
             expiry,
         };
         write(&here("results/scaling.json"), &report);
@@ -129,6 +135,7 @@ impl Town {
         let (store, clock) = (Noted::with_capacity(capacity), Hands::new());
         let layer = SessionLayer::new(KeyRing::generate().expect("random bytes"))
             .with_store(store.clone())
+            .without_session_limit()
             .with_clock(clock.clone());
         let runtime = tokio::runtime::Builder::new_current_thread()
             .build()
@@ -162,7 +169,9 @@ impl Town {
             let mut jar = Jar::default();
             jar.take(&self.login(format!("user-{}", self.logins)));
             let _ = (self.stack)(request(READ, jar.header()));
-            self.claims.extend(self.store.take());
+            let ids = self.store.take();
+            // The store goes by the id alone.
+            self.claims.extend(ids.iter().map(|id| claim_for(id, [0; 16])));
         }
         self.claims.shuffle(&mut rand::rng());
     }
@@ -171,7 +180,7 @@ impl Town {
     fn reads(&self, most: usize, rounds: usize) -> Vec<Reads> {
         let (now, inner) = (self.clock.now(), &self.store.store);
         let store = |claim: &Claim| {
-            let stored = now_or_never(inner.load(claim, now));
+            let stored = now_or_never(inner.load(claim.into(), now));
             black_box(stored.expect("the store in memory")).is_some()
         };
         let map = self.plain();
@@ -220,7 +229,7 @@ impl Town {
         let now = self.clock.now();
         let claims = self.claims.iter();
         let record = |claim: &Claim| {
-            let stored = now_or_never(self.store.store.load(claim, now));
+            let stored = now_or_never(self.store.store.load(claim.into(), now));
             let stored = stored.expect("the store in memory");
             let bytes = stored.expect("a session that is there").record.encode();
             (*claim.id(), bytes.into())
@@ -229,27 +238,44 @@ impl Town {
     }
 
     /// Ten sessions of one subject, and very many of another.
-    fn remove_all_of(&mut self, crowd: usize) -> Vec<RemoveAll> {
+    fn end_all(&mut self, crowd: usize) -> Vec<EndAll> {
         [10, crowd]
             .into_iter()
-            .map(|sessions| self.remove_all(sessions))
+            .map(|sessions| self.end_crowd(sessions))
             .collect()
     }
 
-    fn remove_all(&mut self, sessions: usize) -> RemoveAll {
+    fn end_crowd(&mut self, sessions: usize) -> EndAll {
         let among = self.claims.len();
         let user = format!("crowd-of-{sessions}");
         (0..sessions).for_each(|_| drop(self.login(user.clone())));
-        let subject = Subject::from(user.as_str());
+        let owner = IndexKey::owner("", &Subject::from(user.as_str()));
+        let (mut ended, mut after, mut longest) = (0, None, Duration::ZERO);
         let start = Instant::now();
-        let removed = now_or_never(self.store.store.remove_all_of(&subject, None));
-        let microseconds = start.elapsed().as_nanos() as f64 / 1000.0;
-        assert_eq!(removed.expect("the store in memory"), sessions);
-        println!("remove_all_of: {sessions} sessions among {among}: {microseconds:.0} µs");
-        RemoveAll {
+        loop {
+            let asked = Instant::now();
+            let store = &self.store.store;
+            let page = now_or_never(store.end_listed(&owner, after.as_ref(), PAGE, None));
+            longest = longest.max(asked.elapsed());
+            let page = page.expect("the store in memory");
+            ended += page.ended;
+            after = page.next;
+            if after.is_none() {
+                break;
+            }
+        }
+        let microseconds = micros(start.elapsed());
+        assert_eq!(ended, sessions);
+        let longest_page = micros(longest);
+        println!(
+            "end all: {sessions} sessions among {among}: {microseconds:.0} µs, \
+             the longest page {longest_page:.0} µs"
+        );
+        EndAll {
             among,
             sessions,
             microseconds,
+            longest_page,
         }
     }
 
@@ -290,12 +316,16 @@ impl Town {
     /// Records held, expired ones included, from the store's own words.
     fn records(&self) -> usize {
         let text = format!("{:?}", self.store.store);
-        let digits = text.split("records: ").nth(1).unwrap_or_default();
+        let digits = text.split("sessions: ").nth(1).unwrap_or_default();
         let digits: String = digits.chars().take_while(char::is_ascii_digit).collect();
         digits
             .parse()
-            .expect("MemoryStore's Debug names its records")
+            .expect("MemoryStore's Debug names its sessions")
     }
+}
+
+fn micros(time: Duration) -> f64 {
+    time.as_nanos() as f64 / 1000.0
 }
 
 /// Nanoseconds a load when so many threads load at once, each from another place on.

@@ -30,7 +30,7 @@ pub fn scaling(report: &Value) -> String {
         "\n{} bytes of memory a session.",
         grouped(number(&report["bytes_per_session"]))
     );
-    for row in rows(report, "remove_all_of") {
+    for row in rows(report, "end_all") {
         let _ = write!(
             text,
             " Ending {} sessions of one subject among {}: {} µs.",

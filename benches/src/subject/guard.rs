@@ -1,4 +1,4 @@
-//! This crate, as it comes: self-contained tokens, and its store in memory.
+//! This crate in both modes: its store in memory, which is the default, and self-contained tokens.
 
 use std::convert::Infallible;
 use std::rc::Rc;
@@ -7,7 +7,8 @@ use http::{Request, Response};
 use tokio::runtime::Runtime;
 use tower::{ServiceBuilder, service_fn};
 use tower_session_guard::{
-    AuthenticatedSession, DataKey, KeyRing, MemoryStore, Session, SessionLayer,
+    AuthenticatedSession, DataKey, EmptyFailure, Endings, KeyRing, MemoryStore, SelfContained,
+    Session, SessionLayer, SessionStore,
 };
 
 use super::{Body, Keeps, Label, Stack, Subject, answer, next_note};
@@ -26,15 +27,15 @@ pub(super) fn memory_store(runtime: &Rc<Runtime>) -> Box<dyn Subject> {
         runtime,
         name,
         Keeps::BehindSignedCookie,
-        memory_layer(MemoryStore::new()),
+        stored_layer(MemoryStore::new()),
     )
 }
 
-fn subject(
+fn subject<K: 'static>(
     runtime: &Rc<Runtime>,
     name: &'static str,
     keeps: Keeps,
-    layer: SessionLayer,
+    layer: SessionLayer<EmptyFailure, K>,
 ) -> Box<dyn Subject> {
     let label = Label {
         name,
@@ -51,12 +52,19 @@ fn subject(
     })
 }
 
-pub(crate) fn self_contained_layer() -> SessionLayer {
-    SessionLayer::new(KeyRing::generate().expect("random bytes"))
+pub(crate) fn self_contained_layer() -> SessionLayer<EmptyFailure, SelfContained> {
+    SessionLayer::self_contained(keys(), Endings::this_process())
 }
 
-pub(crate) fn memory_layer(store: MemoryStore) -> SessionLayer {
-    self_contained_layer().with_store(store)
+/// Without a limit: one user logs in over and over here, and keeps all sessions, where a person has a few.
+pub(crate) fn stored_layer(store: impl SessionStore) -> SessionLayer {
+    SessionLayer::new(keys())
+        .with_store(store)
+        .without_session_limit()
+}
+
+fn keys() -> KeyRing {
+    KeyRing::generate().expect("random bytes")
 }
 
 pub(crate) async fn handle<B>(request: Request<B>) -> Result<Response<Body>, Infallible> {

@@ -59,13 +59,13 @@ pub fn serve(front: &str, stack: &str) -> io::Result<()> {
                 stack!(guard::self_contained_layer(), guard::handle)
             }
             "tower-session-guard, memory store" => {
-                stack!(guard::memory_layer(MemoryStore::new()), guard::handle)
+                stack!(guard::stored_layer(MemoryStore::new()), guard::handle)
             }
             super::REDIS => {
                 let url = std::env::var("REDIS_URL").map_err(io::Error::other)?;
                 let store = RedisStore::connect(url).await.map_err(io::Error::other)?;
                 stack!(
-                    guard::self_contained_layer().with_store(store),
+                    guard::stored_layer(store),
                     guard::handle
                 )
             }

@@ -2,23 +2,30 @@
 
 use aws_sdk_dynamodb::{
     operation::update_item::UpdateItemError,
-    primitives::Blob,
-    types::{
-        AttributeValue::{B, S},
-        ReturnValuesOnConditionCheckFailure::AllOld,
-    },
+    types::{AttributeValue::B, ReturnValuesOnConditionCheckFailure::AllOld},
 };
 use tower_session_guard::{
-    Record, SessionId, Subject, Timestamp,
+    Record, SessionId, Timestamp,
     store::{Replaced, Revision, StoreError, StoreErrorKind},
 };
 
 use crate::{
     DynamoDbStore,
-    failure::{attempt, failure},
-    item,
+    failure::attempt,
+    item::{self, KeyDigest},
     write::{Written, draw, refused},
 };
+
+/// A record that is to take the place of another.
+struct Update<'a> {
+    id: &'a SessionId,
+    read: Revision,
+    record: &'a Record,
+    keys: Vec<KeyDigest>,
+    /// What the record will be at.
+    revision: Revision,
+    now: Timestamp,
+}
 
 impl DynamoDbStore {
     pub(super) async fn update(
@@ -29,10 +36,18 @@ impl DynamoDbStore {
         now: Timestamp,
     ) -> Result<Replaced, StoreError> {
         let revision = draw()?;
+        let keys = item::digests(record);
+        let update = Update {
+            id,
+            read,
+            record,
+            keys,
+            revision,
+            now,
+        };
         let mut lengthens = false;
         loop {
-            let update = self.update_if(id, read, record, now, revision, lengthens);
-            let there = match update.await? {
+            let there = match self.update_if(&update, lengthens).await? {
                 Written::Done => return Ok(Replaced::Replaced(revision)),
                 Written::Refused(there) => there,
             };
@@ -48,72 +63,78 @@ impl DynamoDbStore {
             if item::revision(&there) != Some(read) {
                 return Ok(Replaced::Conflict);
             }
-            let subject = record.subject().map(Subject::as_str);
-            if lengthens || subject != item::subject(&there) {
-                let why = "a session keeps its subject for as long as it lives";
+            if !item::is_listed_as(&there, &update.keys) {
+                let why = "a record keeps its owners and tags: a login makes a new session";
                 return Err(StoreError::with_source(StoreErrorKind::Unsupported, why));
             }
-            // Only the index entry is in the way: it would go before the session may.
-            self.lengthen_entry(id, record).await?;
+            if lengthens {
+                return Err(item::corrupt("the item has no expiry"));
+            }
+            // Only the index entries are in the way: they would go before the session may. Those whose session
+            // is gone meanwhile are passed over by whoever reads them.
+            let (counting, until) = (item::counting(&there), item::lasts_until(record));
+            let entries = item::entries(id, counting, &update.keys, until);
+            self.put_entries(entries).await?;
             lengthens = true;
         }
     }
 
-    /// One conditional update. It is refused as well if the session's index entry would end before it,
+    /// One conditional update. It is refused as well if the session's index entries would end before it,
     /// unless `lengthens` says that this has been seen to.
-    async fn update_if(
-        &self,
-        id: &SessionId,
-        read: Revision,
-        record: &Record,
-        now: Timestamp,
-        revision: Revision,
-        lengthens: bool,
-    ) -> Result<Written, StoreError> {
-        let mut set = "SET #record = :record, #revision = :revision, #expires_at = :expires_at, \
+    async fn update_if(&self, update: &Update<'_>, lengthens: bool) -> Result<Written, StoreError> {
+        let record = update.record;
+        let is_listed = !update.keys.is_empty();
+        let (head, data) = item::halves(record);
+        let mut change = "SET #head = :head, #revision = :revision, #expires_at = :expires_at, \
              #ttl = :ttl"
             .to_owned();
-        let mut condition = "#revision = :read AND #expires_at > :now AND ".to_owned();
-        condition.push_str(match (record.subject(), lengthens) {
-            (None, _) => "attribute_not_exists(#subject)",
-            (Some(_), false) => "#subject = :subject AND #indexed_until >= :until",
-            (Some(_), true) => "#subject = :subject",
-        });
-        if lengthens {
-            set.push_str(", #indexed_until = :until");
+        if lengthens && is_listed {
+            change.push_str(", #indexed_until = :until");
         }
-        let bytes = Blob::new(record.encode());
-        let update = || {
-            let mut update = self
+        change.push_str(match data {
+            Some(_) => ", #data = :data",
+            None => " REMOVE #data",
+        });
+        let mut condition = "#revision = :read AND #expires_at > :now AND ".to_owned();
+        condition.push_str(match (is_listed, lengthens) {
+            (false, _) => "attribute_not_exists(#keys)",
+            (true, false) => "#keys = :keys AND #indexed_until >= :until",
+            (true, true) => "#keys = :keys",
+        });
+        let send = || {
+            let mut request = self
                 .client
                 .update_item()
                 .table_name(&*self.table)
-                .set_key(Some(item::session_key(id)))
-                .update_expression(&set)
+                .set_key(Some(item::session_key(update.id)))
+                .update_expression(&change)
                 .condition_expression(&condition)
                 .return_values_on_condition_check_failure(AllOld)
-                .expression_attribute_names("#record", item::RECORD)
+                .expression_attribute_names("#head", item::HEAD)
+                .expression_attribute_names("#data", item::DATA)
                 .expression_attribute_names("#revision", item::REVISION)
                 .expression_attribute_names("#expires_at", item::EXPIRES_AT)
                 .expression_attribute_names("#ttl", item::TTL)
-                .expression_attribute_names("#subject", item::SUBJECT)
-                .expression_attribute_values(":record", B(bytes.clone()))
-                .expression_attribute_values(":read", item::number(read.get()))
-                .expression_attribute_values(":revision", item::number(revision.get()))
-                .expression_attribute_values(":now", item::millis(now))
+                .expression_attribute_names("#keys", item::KEYS)
+                .expression_attribute_values(":head", B(head.clone()))
+                .expression_attribute_values(":read", item::number(update.read.get()))
+                .expression_attribute_values(":revision", item::number(update.revision.get()))
+                .expression_attribute_values(":now", item::millis(update.now))
                 .expression_attribute_values(":expires_at", item::millis(record.expires_at()))
                 .expression_attribute_values(":ttl", item::seconds(record.expires_at()));
-            if let Some(subject) = record.subject() {
-                let subject = S(subject.as_str().to_owned());
+            if let Some(data) = &data {
+                request = request.expression_attribute_values(":data", B(data.clone()));
+            }
+            if is_listed {
                 let until = item::millis(item::lasts_until(record));
-                update = update
+                request = request
                     .expression_attribute_names("#indexed_until", item::INDEXED_UNTIL)
-                    .expression_attribute_values(":subject", subject)
+                    .expression_attribute_values(":keys", item::digest_set(&update.keys))
                     .expression_attribute_values(":until", until);
             }
-            update.send()
+            request.send()
         };
-        match attempt(update).await {
+        match attempt(send).await {
             Ok(_) => Ok(Written::Done),
             Err(error) => refused(error, |error| match error {
                 UpdateItemError::ConditionalCheckFailedException(failed) => {
@@ -122,22 +143,5 @@ impl DynamoDbStore {
                 _ => None,
             }),
         }
-    }
-
-    /// Makes the index entry last as long as `record` may. An entry whose session is gone meanwhile is
-    /// passed over by whoever reads it.
-    async fn lengthen_entry(&self, id: &SessionId, record: &Record) -> Result<(), StoreError> {
-        let Some(subject) = record.subject() else {
-            return Ok(());
-        };
-        let entry = item::entry(subject, id, item::lasts_until(record));
-        let put = || {
-            self.client
-                .put_item()
-                .table_name(&*self.table)
-                .set_item(Some(entry.clone()))
-                .send()
-        };
-        attempt(put).await.map(drop).map_err(failure)
     }
 }

@@ -4,9 +4,10 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use aws_sdk_dynamodb::Client;
 use tower_session_guard::{
-    Claim, Record, SessionId, SessionStore, Subject, Timestamp,
+    Record, SessionId, SessionStore, Timestamp, VerifiedId,
     store::{
-        Created, Removed, Replaced, Revision, StoreError, StoreFuture, Stored,
+        Counting, Created, Cursor, Cutoff, EndedPage, IndexKey, Page, Removed, Replaced, Revision,
+        StoreError, StoreFuture, Stored,
         time_limit::{self, within},
     },
 };
@@ -69,7 +70,8 @@ impl DynamoDbStore {
             .send()
             .await
             .map_err(failure)?;
-        let stored = found.item.as_ref().map(item::stored).transpose()?;
+        let live = found.item.filter(|item| !item::is_expired(item, now));
+        let stored = live.as_ref().map(item::stored).transpose()?;
         Ok(stored.filter(|stored| !stored.record.is_expired(now)))
     }
 }
@@ -84,17 +86,18 @@ impl fmt::Debug for DynamoDbStore {
 }
 
 impl SessionStore for DynamoDbStore {
-    fn load<'a>(&'a self, claim: &'a Claim, now: Timestamp) -> StoreFuture<'a, Option<Stored>> {
-        Box::pin(within(self.time_limit, self.find(claim.id(), now)))
+    fn load<'a>(&'a self, id: VerifiedId<'a>, now: Timestamp) -> StoreFuture<'a, Option<Stored>> {
+        Box::pin(within(self.time_limit, self.find(id.get(), now)))
     }
 
     fn create<'a>(
         &'a self,
         id: &'a SessionId,
         record: &'a Record,
+        counting: Counting,
         _now: Timestamp,
     ) -> StoreFuture<'a, Created> {
-        Box::pin(within(self.time_limit, self.put(id, record)))
+        Box::pin(within(self.time_limit, self.put(id, record, counting)))
     }
 
     fn replace<'a>(
@@ -108,23 +111,44 @@ impl SessionStore for DynamoDbStore {
         Box::pin(within(self.time_limit, update))
     }
 
-    fn remove<'a>(&'a self, id: &'a SessionId) -> StoreFuture<'a, Removed> {
-        Box::pin(self.delete(id))
+    fn remove<'a>(
+        &'a self,
+        id: &'a SessionId,
+        listed_under: Option<&'a IndexKey>,
+    ) -> StoreFuture<'a, Removed> {
+        Box::pin(self.delete(id, listed_under))
     }
 
-    fn sessions_of<'a>(
+    fn heads<'a>(
         &'a self,
-        subject: &'a Subject,
+        key: &'a IndexKey,
+        after: Option<&'a Cursor>,
+        limit: usize,
         now: Timestamp,
-    ) -> StoreFuture<'a, Vec<(SessionId, Record)>> {
-        Box::pin(within(self.time_limit, self.list(subject, now)))
+    ) -> StoreFuture<'a, Page> {
+        Box::pin(self.list(key, after, limit, now))
     }
 
-    fn remove_all_of<'a>(
+    fn end_listed<'a>(
         &'a self,
-        subject: &'a Subject,
+        key: &'a IndexKey,
+        after: Option<&'a Cursor>,
+        limit: usize,
         except: Option<&'a SessionId>,
-    ) -> StoreFuture<'a, usize> {
-        Box::pin(self.delete_all_of(subject, except))
+    ) -> StoreFuture<'a, EndedPage> {
+        Box::pin(self.end(key, after, limit, except))
+    }
+
+    fn raise_cutoff<'a>(
+        &'a self,
+        key: &'a IndexKey,
+        cutoff: &'a Cutoff,
+        _now: Timestamp,
+    ) -> StoreFuture<'a, ()> {
+        Box::pin(within(self.time_limit, self.raise(key, cutoff)))
+    }
+
+    fn cutoff<'a>(&'a self, key: &'a IndexKey, now: Timestamp) -> StoreFuture<'a, Option<Cutoff>> {
+        Box::pin(within(self.time_limit, self.find_cutoff(key, now)))
     }
 }

@@ -5,14 +5,24 @@
 
 use aws_sdk_dynamodb::{
     error::SdkError,
-    operation::{put_item::PutItemError, transact_write_items::TransactWriteItemsError},
-    types::{Put, ReturnValue, ReturnValuesOnConditionCheckFailure::AllOld, TransactWriteItem},
+    operation::{
+        delete_item::DeleteItemError, put_item::PutItemError,
+        transact_write_items::TransactWriteItemsError,
+    },
+    primitives::Blob,
+    types::{
+        AttributeValue::B, Put, ReturnValue, ReturnValuesOnConditionCheckFailure::AllOld,
+        TransactWriteItem,
+    },
 };
 use rand::{TryRng, rngs::SysRng};
 use tokio::time::Instant;
 use tower_session_guard::{
-    Record, SessionId, Subject,
-    store::{Created, Removed, Revision, StoreError, StoreErrorKind, time_limit::within},
+    Record, SessionId,
+    store::{
+        Counting, Created, IndexKey, Removed, Revision, StoreError, StoreErrorKind,
+        time_limit::within,
+    },
 };
 
 use crate::{
@@ -31,25 +41,34 @@ pub(super) enum Written {
 }
 
 impl DynamoDbStore {
-    /// Writes a guest session in one request; a subject's together with its index entry in one
-    /// transaction, so that neither is ever there without the other.
-    pub(super) async fn put(&self, id: &SessionId, record: &Record) -> Result<Created, StoreError> {
+    /// Writes a guest session in one request; another together with its index entries in one
+    /// transaction, so that none is ever there without the others. Then counts, so that of creations at the
+    /// same time none misses another.
+    pub(super) async fn put(
+        &self,
+        id: &SessionId,
+        record: &Record,
+        counting: Counting,
+    ) -> Result<Created, StoreError> {
         let revision = draw()?;
-        let session = item::session(id, record, revision);
-        let written = match record.subject() {
-            None => self.put_alone(&session).await?,
-            Some(subject) => {
-                let entry = item::entry(subject, id, item::lasts_until(record));
-                self.put_with_entry(&session, &entry).await?
-            }
+        let session = item::session(id, record, counting, revision);
+        let keys = item::digests(record);
+        let entries = item::entries(id, counting, &keys, item::lasts_until(record));
+        let written = if entries.is_empty() {
+            self.put_alone(&session).await?
+        } else {
+            self.put_with_entries(session, entries).await?
         };
-        Ok(match written {
-            Written::Refused(Some(there)) if item::revision(&there) == Some(revision) => {
-                Created::Created(revision)
-            }
-            Written::Refused(_) => Created::Occupied,
-            Written::Done => Created::Created(revision),
-        })
+        match written {
+            Written::Done => {}
+            Written::Refused(Some(there)) if item::revision(&there) == Some(revision) => {}
+            Written::Refused(_) => return Ok(Created::Occupied),
+        }
+        let sessions = match record.owner() {
+            Some(owner) => self.counted(&owner.digest()).await?,
+            None => 0,
+        };
+        Ok(Created::Created { revision, sessions })
     }
 
     async fn put_alone(&self, session: &Item) -> Result<Written, StoreError> {
@@ -73,21 +92,21 @@ impl DynamoDbStore {
         }
     }
 
-    async fn put_with_entry(&self, session: &Item, entry: &Item) -> Result<Written, StoreError> {
-        let put = |item: &Item| {
-            Put::builder()
-                .table_name(&*self.table)
-                .set_item(Some(item.clone()))
-        };
+    async fn put_with_entries(
+        &self,
+        session: Item,
+        entries: Vec<Item>,
+    ) -> Result<Written, StoreError> {
+        let put = |item| Put::builder().table_name(&*self.table).set_item(Some(item));
         let session = put(session)
             .condition_expression(IS_NEW)
             .return_values_on_condition_check_failure(AllOld);
-        let build = |put: aws_sdk_dynamodb::types::builders::PutBuilder| {
-            let put = put.build();
-            put.map(|put| TransactWriteItem::builder().put(put).build())
-                .map_err(|error| StoreError::with_source(StoreErrorKind::Unsupported, error))
-        };
-        let writes = vec![build(session)?, build(put(entry))?];
+        let puts = std::iter::once(session).chain(entries.into_iter().map(put));
+        let mut writes = Vec::new();
+        for put in puts {
+            let put = put.build().map_err(unsupported)?;
+            writes.push(TransactWriteItem::builder().put(put).build());
+        }
         let transact = || {
             let writes = Some(writes.clone());
             let transact = self.client.transact_write_items();
@@ -106,37 +125,52 @@ impl DynamoDbStore {
         }
     }
 
-    /// Removes a session, and then its index entry if there is time: without one nothing is believed, so
+    /// Removes a session, and then its index entries if there is time: without one nothing is believed, so
     /// that a failure there does not count.
-    pub(super) async fn delete(&self, id: &SessionId) -> Result<Removed, StoreError> {
+    pub(super) async fn delete(
+        &self,
+        id: &SessionId,
+        listed_under: Option<&IndexKey>,
+    ) -> Result<Removed, StoreError> {
         let began = Instant::now();
-        let Some(item) = within(self.time_limit, self.delete_session(id)).await? else {
+        let delete = self.delete_session(id, listed_under);
+        let Some(item) = within(self.time_limit, delete).await? else {
             return Ok(Removed::Absent);
         };
-        if let Some(subject) = item::subject(&item) {
-            let entry = self
-                .client
-                .delete_item()
-                .table_name(&*self.table)
-                .set_key(Some(item::entry_key(&Subject::from(subject), id)))
-                .send();
-            let left = self.time_limit.saturating_sub(began.elapsed());
-            let _done = within(left, async { entry.await.map_err(failure) }).await;
-        }
+        let entries = item::entry_keys(&item, id);
+        let left = self.time_limit.saturating_sub(began.elapsed());
+        let _done = within(left, self.delete_entries(entries)).await;
         Ok(Removed::Removed)
     }
 
-    async fn delete_session(&self, id: &SessionId) -> Result<Option<Item>, StoreError> {
+    /// What was there, as bytes that nobody decodes.
+    async fn delete_session(
+        &self,
+        id: &SessionId,
+        listed_under: Option<&IndexKey>,
+    ) -> Result<Option<Item>, StoreError> {
         let delete = || {
-            self.client
+            let mut delete = self
+                .client
                 .delete_item()
                 .table_name(&*self.table)
                 .set_key(Some(item::session_key(id)))
-                .return_values(ReturnValue::AllOld)
-                .send()
+                .return_values(ReturnValue::AllOld);
+            if let Some(key) = listed_under {
+                delete = delete
+                    .condition_expression("contains(#keys, :key)")
+                    .expression_attribute_names("#keys", item::KEYS)
+                    .expression_attribute_values(":key", B(Blob::new(key.digest())));
+            }
+            delete.send()
         };
-        let deleted = attempt(delete).await.map_err(failure)?;
-        Ok(deleted.attributes)
+        match attempt(delete).await {
+            Ok(deleted) => Ok(deleted.attributes),
+            Err(error) => match error.as_service_error() {
+                Some(DeleteItemError::ConditionalCheckFailedException(_)) => Ok(None),
+                _ => Err(failure(error)),
+            },
+        }
     }
 }
 
@@ -152,6 +186,11 @@ where
         Some(there) => Ok(Written::Refused(there)),
         None => Err(failure(error)),
     }
+}
+
+/// A request that cannot be put together.
+pub(super) fn unsupported(error: aws_sdk_dynamodb::error::BuildError) -> StoreError {
+    StoreError::with_source(StoreErrorKind::Unsupported, error)
 }
 
 /// A revision that no other write has.

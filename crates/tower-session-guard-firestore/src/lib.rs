@@ -2,10 +2,11 @@
 #![warn(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
 mod connection;
+mod cutoffs;
 mod document;
 mod failure;
+mod index;
 mod store;
-mod subjects;
 mod write;
 
 pub use self::store::FirestoreStore;

@@ -8,9 +8,10 @@ use googleapis_tonic_google_firestore_v1::google::firestore::v1::{
 };
 use tonic::Status;
 use tower_session_guard::{
-    Claim, Record, SessionId, SessionStore, Subject, Timestamp,
+    Record, SessionId, SessionStore, Timestamp, VerifiedId,
     store::{
-        Created, Removed, Replaced, Revision, StoreError, StoreFuture, Stored,
+        Counting, Created, Cursor, Cutoff, EndedPage, IndexKey, Page, Removed, Replaced, Revision,
+        StoreError, StoreFuture, Stored,
         time_limit::{self, within},
     },
 };
@@ -18,7 +19,8 @@ use tower_session_guard::{
 use crate::{
     connection::Connection,
     document::Snapshot,
-    failure::{RECONNECTIONS, failure, is_lost_connection, reconnecting},
+    failure::{failure, resending},
+    write::mask,
 };
 
 /// Sessions in a Firestore database (native mode).
@@ -120,23 +122,19 @@ impl FirestoreStore {
     }
 
     async fn find(&self, id: &SessionId, now: Timestamp) -> Result<Option<Stored>, StoreError> {
-        let found = self.get(id).await?;
-        let stored = found.as_ref().map(Snapshot::stored).transpose()?;
+        let found = self.get(&self.document_name(id), None).await?;
+        let live = found.filter(|found| !found.is_expired(now));
+        let stored = live.as_ref().map(Snapshot::stored).transpose()?;
         Ok(stored.filter(|stored| !stored.record.is_expired(now)))
     }
 
-    /// The document of a session, strongly consistent.
-    pub(crate) async fn get(&self, id: &SessionId) -> Result<Option<Snapshot>, StoreError> {
-        let mut reconnections = 0;
-        let found = loop {
-            match self.try_get(id).await? {
-                Err(status) if reconnections < RECONNECTIONS && is_lost_connection(&status) => {
-                    reconnections += 1;
-                    reconnecting(reconnections).await;
-                }
-                found => break found,
-            }
-        };
+    /// A document, or these fields of it, strongly consistent.
+    pub(crate) async fn get(
+        &self,
+        name: &str,
+        fields: Option<&[&str]>,
+    ) -> Result<Option<Snapshot>, StoreError> {
+        let found = resending(|| self.try_get(name, fields)).await?;
         found.map_err(failure)?.map(Snapshot::of).transpose()
     }
 
@@ -144,13 +142,14 @@ impl FirestoreStore {
     /// database that is not.
     async fn try_get(
         &self,
-        id: &SessionId,
+        name: &str,
+        fields: Option<&[&str]>,
     ) -> Result<Result<Option<Document>, Status>, StoreError> {
-        let name = self.document_name(id);
         let database = self.database_name();
         let message = BatchGetDocumentsRequest {
             database: database.clone(),
-            documents: vec![name.clone()],
+            documents: vec![name.to_owned()],
+            mask: fields.map(mask),
             ..BatchGetDocumentsRequest::default()
         };
         let request = self.connection.request(message, &database).await?;
@@ -186,17 +185,19 @@ impl fmt::Debug for FirestoreStore {
 }
 
 impl SessionStore for FirestoreStore {
-    fn load<'a>(&'a self, claim: &'a Claim, now: Timestamp) -> StoreFuture<'a, Option<Stored>> {
-        Box::pin(within(self.time_limit, self.find(claim.id(), now)))
+    fn load<'a>(&'a self, id: VerifiedId<'a>, now: Timestamp) -> StoreFuture<'a, Option<Stored>> {
+        Box::pin(within(self.time_limit, self.find(id.get(), now)))
     }
 
     fn create<'a>(
         &'a self,
         id: &'a SessionId,
         record: &'a Record,
+        counting: Counting,
         _now: Timestamp,
     ) -> StoreFuture<'a, Created> {
-        Box::pin(within(self.time_limit, self.insert(id, record)))
+        let insert = self.insert(id, record, counting);
+        Box::pin(within(self.time_limit, insert))
     }
 
     fn replace<'a>(
@@ -210,23 +211,46 @@ impl SessionStore for FirestoreStore {
         Box::pin(within(self.time_limit, update))
     }
 
-    fn remove<'a>(&'a self, id: &'a SessionId) -> StoreFuture<'a, Removed> {
-        Box::pin(within(self.time_limit, self.delete(id)))
+    fn remove<'a>(
+        &'a self,
+        id: &'a SessionId,
+        listed_under: Option<&'a IndexKey>,
+    ) -> StoreFuture<'a, Removed> {
+        Box::pin(within(self.time_limit, self.delete(id, listed_under)))
     }
 
-    fn sessions_of<'a>(
+    fn heads<'a>(
         &'a self,
-        subject: &'a Subject,
+        key: &'a IndexKey,
+        after: Option<&'a Cursor>,
+        limit: usize,
         now: Timestamp,
-    ) -> StoreFuture<'a, Vec<(SessionId, Record)>> {
-        Box::pin(within(self.time_limit, self.list(subject, now)))
+    ) -> StoreFuture<'a, Page> {
+        let list = self.list(key, after, limit, now);
+        Box::pin(within(self.time_limit, list))
     }
 
-    fn remove_all_of<'a>(
+    fn end_listed<'a>(
         &'a self,
-        subject: &'a Subject,
+        key: &'a IndexKey,
+        after: Option<&'a Cursor>,
+        limit: usize,
         except: Option<&'a SessionId>,
-    ) -> StoreFuture<'a, usize> {
-        Box::pin(within(self.time_limit, self.delete_all_of(subject, except)))
+    ) -> StoreFuture<'a, EndedPage> {
+        let end = self.end(key, after, limit, except);
+        Box::pin(within(self.time_limit, end))
+    }
+
+    fn raise_cutoff<'a>(
+        &'a self,
+        key: &'a IndexKey,
+        cutoff: &'a Cutoff,
+        _now: Timestamp,
+    ) -> StoreFuture<'a, ()> {
+        Box::pin(within(self.time_limit, self.raise(key, cutoff)))
+    }
+
+    fn cutoff<'a>(&'a self, key: &'a IndexKey, now: Timestamp) -> StoreFuture<'a, Option<Cutoff>> {
+        Box::pin(within(self.time_limit, self.find_cutoff(key, now)))
     }
 }

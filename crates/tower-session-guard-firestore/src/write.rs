@@ -1,9 +1,9 @@
-//! Conditional writes of one session. Each draws a number by which it knows its own work again.
+//! Conditional writes of one document. Each of a session draws a number by which it knows its own work again.
 
 use std::time::Duration;
 
 use googleapis_tonic_google_firestore_v1::google::firestore::v1::{
-    CommitRequest, Precondition, Write,
+    CommitRequest, Document, DocumentMask, Precondition, Write,
     precondition::ConditionType::{self, Exists, UpdateTime},
     write::Operation,
 };
@@ -11,40 +11,54 @@ use rand::{TryRng, rngs::SysRng};
 use tonic::{Code, Status};
 use tower_session_guard::{
     Record, SessionId, Timestamp,
-    store::{Created, Removed, Replaced, Revision, StoreError, StoreErrorKind},
+    store::{Counting, Created, IndexKey, Removed, Replaced, Revision, StoreError, StoreErrorKind},
 };
 
 use crate::{
     FirestoreStore,
-    document::{self, document, update_time},
-    failure::{RECONNECTIONS, failure, is_contention, is_lost_connection, reconnecting},
+    document::{self, EXPIRES_AT, Fields, KEYS, REPLACED, WRITE, digests, update_time},
+    failure::{failure, is_contention, is_refusal, resending},
 };
 
 /// How often a write is tried that Firestore gave up in favour of another one.
 const ATTEMPTS: u32 = 4;
 
+/// What a commit came to: when it wrote, or Firestore's refusal.
+type Committed = Result<Revision, Status>;
+
 impl FirestoreStore {
+    /// Writes the session, and then counts, so that of creations at the same time none misses another.
     pub(super) async fn insert(
         &self,
         id: &SessionId,
         record: &Record,
+        counting: Counting,
     ) -> Result<Created, StoreError> {
         let draw = draw()?;
-        let document = document(self.document_name(id), record, draw);
+        let fields = document::fields(record, counting, draw);
+        let document = written(self.document_name(id), fields);
         let write = conditional(Operation::Update(document), Exists(false));
-        match self.commit(write).await? {
-            Ok(revision) => Ok(Created::Created(revision?)),
+        let revision = match self.commit(write).await? {
+            Ok(revision) => revision,
             // Perhaps by this very write, whose answer was lost.
             Err(status) if status.code() == Code::AlreadyExists => {
-                let there = self.get(id).await?.filter(|there| there.is_of(draw));
-                Ok(there.map_or(Created::Occupied, |there| Created::Created(there.revision)))
+                let there = self.get(&self.document_name(id), Some(&[WRITE])).await?;
+                match there.filter(|there| there.is_of(draw)) {
+                    Some(there) => there.revision,
+                    None => return Ok(Created::Occupied),
+                }
             }
-            Err(status) => Err(failure(status)),
-        }
+            Err(status) => return Err(failure(status)),
+        };
+        let sessions = match record.owner() {
+            Some(owner) => self.counted(&owner).await?,
+            None => 0,
+        };
+        Ok(Created::Created { revision, sessions })
     }
 
-    /// Reads whether the session has expired, which no precondition can say, and writes on condition that
-    /// what was read is still there.
+    /// Reads whether the session has expired and whose it is, which no precondition can say, and writes on
+    /// condition that what was read is still there.
     pub(super) async fn update(
         &self,
         id: &SessionId,
@@ -52,31 +66,32 @@ impl FirestoreStore {
         record: &Record,
         now: Timestamp,
     ) -> Result<Replaced, StoreError> {
-        let draw = draw()?;
+        let (name, draw) = (self.document_name(id), draw()?);
         for attempt in 1..=ATTEMPTS {
-            let Some(found) = self.get(id).await? else {
+            let fields: &[_] = &[KEYS, EXPIRES_AT, WRITE];
+            let Some(found) = self.get(&name, Some(fields)).await? else {
                 return Ok(Replaced::Gone);
             };
             // A write of before, whose answer was lost or a refusal of its own repetition.
             if found.is_of(draw) {
                 return Ok(Replaced::Replaced(found.revision));
             }
-            let stored = found.stored()?;
-            if stored.record.is_expired(now) {
+            if found.is_expired(now) {
                 return Ok(Replaced::Gone);
             }
             if found.revision != revision {
                 return Ok(Replaced::Conflict);
             }
-            if stored.record.subject() != record.subject() {
-                let why = "a session keeps its subject for as long as it lives";
+            if !found.is_listed_as(&digests(&record.index_keys())) {
+                let why = "a record keeps its owners and tags: a login makes a new session";
                 return Err(StoreError::with_source(StoreErrorKind::Unsupported, why));
             }
-            let document = document(self.document_name(id), record, draw);
+            let document = written(name.clone(), document::replaced_fields(record, draw));
             let unchanged = UpdateTime(update_time(revision));
-            let write = conditional(Operation::Update(document), unchanged);
+            let mut write = conditional(Operation::Update(document), unchanged);
+            write.update_mask = Some(mask(&REPLACED));
             match self.commit(write).await? {
-                Ok(revision) => return Ok(Replaced::Replaced(revision?)),
+                Ok(revision) => return Ok(Replaced::Replaced(revision)),
                 // Somebody else wrote meanwhile: what is there now says what to answer.
                 Err(status) if is_refusal(&status) => {
                     tokio::time::sleep(Duration::from_millis(10) * (attempt - 1)).await;
@@ -89,9 +104,21 @@ impl FirestoreStore {
         ))
     }
 
-    pub(super) async fn delete(&self, id: &SessionId) -> Result<Removed, StoreError> {
-        let delete = Operation::Delete(self.document_name(id));
-        match self.commit(conditional(delete, Exists(true))).await? {
+    /// Removes a session without reading what it holds. Its keys never change, so they may be read before.
+    pub(super) async fn delete(
+        &self,
+        id: &SessionId,
+        listed_under: Option<&IndexKey>,
+    ) -> Result<Removed, StoreError> {
+        let name = self.document_name(id);
+        if let Some(key) = listed_under {
+            let found = self.get(&name, Some(&[KEYS])).await?;
+            if !found.is_some_and(|found| found.is_listed_under(key)) {
+                return Ok(Removed::Absent);
+            }
+        }
+        let delete = conditional(Operation::Delete(name), Exists(true));
+        match self.commit(delete).await? {
             Ok(_) => Ok(Removed::Removed),
             Err(status) if matches!(status.code(), Code::NotFound | Code::FailedPrecondition) => {
                 Ok(Removed::Absent)
@@ -100,44 +127,58 @@ impl FirestoreStore {
         }
     }
 
-    /// Commits one write: the revision that it led to, or Firestore's refusal. Tried again where Firestore
-    /// undid it for the sake of another one, and where the connection broke: what was done the first
-    /// time is then refused by its condition.
-    async fn commit(
-        &self,
-        write: Write,
-    ) -> Result<Result<Result<Revision, StoreError>, Status>, StoreError> {
-        let database = self.database_name();
+    /// Commits one write. Tried again where Firestore undid it for the sake of another one, and where the
+    /// connection broke: what was done the first time is then refused by its condition.
+    pub(super) async fn commit(&self, write: Write) -> Result<Committed, StoreError> {
         let message = CommitRequest {
-            database: database.clone(),
+            database: self.database_name(),
             writes: vec![write],
             ..CommitRequest::default()
         };
         let mut attempt = 1;
-        let mut reconnections = 0;
         loop {
-            let request = self.connection.request(message.clone(), &database).await?;
-            match self.connection.client().commit(request).await {
-                Ok(answer) => {
-                    let answer = answer.into_inner();
-                    let result = answer.write_results.first();
-                    let time = result.and_then(|result| result.update_time);
-                    let revision = time.and_then(document::revision);
-                    return Ok(Ok(revision.ok_or_else(|| {
-                        document::corrupt("Firestore did not say when it wrote")
-                    })));
-                }
+            match resending(|| self.try_commit(message.clone())).await? {
                 Err(status) if attempt < ATTEMPTS && is_contention(status.code() as i32) => {
                     tokio::time::sleep(Duration::from_millis(20) * attempt).await;
                     attempt += 1;
                 }
-                Err(status) if reconnections < RECONNECTIONS && is_lost_connection(&status) => {
-                    reconnections += 1;
-                    reconnecting(reconnections).await;
-                }
-                Err(status) => return Ok(Err(status)),
+                committed => return Ok(committed),
             }
         }
+    }
+
+    async fn try_commit(&self, message: CommitRequest) -> Result<Committed, StoreError> {
+        let request = self
+            .connection
+            .request(message, &self.database_name())
+            .await?;
+        match self.connection.client().commit(request).await {
+            Ok(answer) => {
+                let answer = answer.into_inner();
+                // A deletion has no update time, but a commit has one.
+                let result = answer.write_results.first();
+                let time = result.and_then(|result| result.update_time);
+                let time = time.or(answer.commit_time);
+                let revision = time.and_then(document::revision);
+                let missing = || document::corrupt("Firestore did not say when it wrote");
+                revision.ok_or_else(missing).map(Ok)
+            }
+            Err(status) => Ok(Err(status)),
+        }
+    }
+}
+
+pub(super) fn written(name: String, fields: Fields) -> Document {
+    Document {
+        name,
+        fields,
+        ..Document::default()
+    }
+}
+
+pub(super) fn mask(fields: &[&str]) -> DocumentMask {
+    DocumentMask {
+        field_paths: fields.iter().map(|&field| field.to_owned()).collect(),
     }
 }
 
@@ -150,13 +191,6 @@ pub(super) const fn conditional(operation: Operation, condition: ConditionType) 
         update_mask: None,
         update_transforms: Vec::new(),
     }
-}
-
-fn is_refusal(status: &Status) -> bool {
-    matches!(
-        status.code(),
-        Code::FailedPrecondition | Code::NotFound | Code::Aborted
-    )
 }
 
 fn draw() -> Result<i64, StoreError> {

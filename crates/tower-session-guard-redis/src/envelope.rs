@@ -1,116 +1,133 @@
 //! [`Envelope`]: a record's value in Redis, with what the scripts need to know in front of it.
 
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use sha2::{Digest, Sha256};
 use tower_session_guard::{
-    Record, Subject, Timestamp,
-    store::{Revision, StoreError, StoreErrorKind, Stored},
+    Record, Timestamp,
+    store::{Counting, IndexKey, Revision, StoreError, StoreErrorKind, Stored},
 };
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// The latest moment that scripts count with: a Lua number is exact up to here.
 const LAST_MOMENT: u64 = 1 << 52;
 
-/// Whose record it is: the first half of the SHA-256 of the subject, so that no name of a user appears in
-/// a key, or zeros for a guest's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Owner([u8; Self::LEN]);
+/// An index key in the names of Redis keys and in envelopes, so that neither shows the name of a user.
+pub(super) type KeyDigest = [u8; 16];
 
-impl Owner {
-    const LEN: usize = 16;
-    const NONE: Self = Self([0; Self::LEN]);
-
-    pub(super) fn of(subject: &Subject) -> Self {
-        let digest = Sha256::digest(subject.as_str().as_bytes());
-        let mut owner = [0; Self::LEN];
-        owner.copy_from_slice(&digest[..Self::LEN]);
-        Self(owner)
-    }
-
-    /// The owner in the name of a key.
-    pub(super) fn to_text(self) -> String {
-        URL_SAFE_NO_PAD.encode(self.0)
-    }
-
-    pub(super) const fn as_bytes(&self) -> &[u8; Self::LEN] {
-        &self.0
-    }
-}
-
-/// When the index of its subject got a record's entry, and until when it keeps it, by the clock of the
-/// server that holds the index, in milliseconds; both 0 for a guest record.
+/// When the indexes got a record's entries, and until when they keep them, by the clocks of the servers that
+/// hold the indexes, in milliseconds: the earliest of each. Both are 0 for a guest's record.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Listing {
     pub(super) at: u64,
     pub(super) until: u64,
 }
 
-/// What stands in front of a record's bytes: version, revision, owner, expiry and listing, 49 bytes. The
-/// scripts know these places.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Envelope {
-    pub(super) revision: Revision,
-    pub(super) owner: Owner,
-    pub(super) expires_at: u64,
-    pub(super) listing: Listing,
+impl Listing {
+    pub(super) fn to_bytes(self) -> [u8; 16] {
+        let mut bytes = [0; 16];
+        bytes[..8].copy_from_slice(&self.at.to_be_bytes());
+        bytes[8..].copy_from_slice(&self.until.to_be_bytes());
+        bytes
+    }
 }
 
-impl Envelope {
-    const LEN: usize = 1 + 8 + Owner::LEN + 3 * 8;
+/// What stands in front of a record's bytes: version, revision, expiry, listing, whether the session counts, and
+/// the digests of its keys after their number. The scripts know these places.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Envelope {
+    pub(super) revision: Revision,
+    pub(super) expires_at: u64,
+    pub(super) listing: Listing,
+    pub(super) counting: Counting,
+    pub(super) keys: Vec<KeyDigest>,
+}
 
-    pub(super) fn of(record: &Record, revision: Revision) -> Self {
+/// The length of an envelope without keys.
+const FIXED: usize = 1 + 8 + 8 + 16 + 1 + 1;
+
+/// How many keys a record of this release has at most: two owners and eight tags.
+const MAX_KEYS: usize = 10;
+
+impl Envelope {
+    /// How many bytes of a value hold the envelope and the record's head.
+    pub(super) const WITH_HEAD: usize =
+        FIXED + MAX_KEYS * size_of::<KeyDigest>() + Record::MAX_HEAD_LEN;
+
+    pub(super) fn of(record: &Record, revision: Revision, counting: Counting) -> Self {
+        let keys = record.index_keys();
         Self {
             revision,
-            owner: record.subject().map_or(Owner::NONE, Owner::of),
             expires_at: moment(record.expires_at()),
             listing: Listing::default(),
+            counting,
+            keys: keys.iter().map(IndexKey::digest).collect(),
         }
     }
 
     /// The whole value of a record.
-    pub(super) fn seal(&self, record: &Record) -> Vec<u8> {
+    pub(super) fn seal(&self, record: &Record) -> Result<Vec<u8>, StoreError> {
+        let many = |_| StoreError::with_source(StoreErrorKind::Unsupported, "too many index keys");
+        let count = u8::try_from(self.keys.len()).map_err(many)?;
         let body = record.encode();
-        let mut out = Vec::with_capacity(Self::LEN + body.len());
+        let mut out = Vec::with_capacity(FIXED + size_of_val(&self.keys[..]) + body.len());
         out.push(VERSION);
         out.extend_from_slice(&self.revision.get().to_be_bytes());
-        out.extend_from_slice(&self.owner.0);
-        for number in [self.expires_at, self.listing.at, self.listing.until] {
-            out.extend_from_slice(&number.to_be_bytes());
-        }
+        out.extend_from_slice(&self.expires_at.to_be_bytes());
+        out.extend_from_slice(&self.listing.to_bytes());
+        out.push(flag(self.counting));
+        out.push(count);
+        out.extend_from_slice(self.keys.as_flattened());
         out.extend_from_slice(&body);
-        out
+        Ok(out)
     }
 
-    /// Reads the front of a value.
+    /// Reads the front of a value; what follows is the record.
     pub(super) fn of_value(value: &[u8]) -> Result<(Self, &[u8]), StoreError> {
-        let corrupt = || StoreError::new(StoreErrorKind::Corrupt);
-        let (head, body) = value.split_at_checked(Self::LEN).ok_or_else(corrupt)?;
-        if head[0] != VERSION {
-            return Err(corrupt());
-        }
-        let number = |at: usize| {
-            let mut bytes = [0; 8];
-            bytes.copy_from_slice(&head[at..at + 8]);
-            u64::from_be_bytes(bytes)
-        };
-        let mut owner = [0; Owner::LEN];
-        owner.copy_from_slice(&head[9..25]);
-        let envelope = Self {
-            revision: Revision::new(number(1)),
-            owner: Owner(owner),
-            expires_at: number(25),
-            listing: Listing {
-                at: number(33),
-                until: number(41),
-            },
-        };
-        Ok((envelope, body))
+        Self::read(value).ok_or(StoreError::new(StoreErrorKind::Corrupt))
     }
 
-    /// The owner whose index lists the record, if any.
-    pub(super) fn listed_owner(&self) -> Option<Owner> {
-        (self.owner != Owner::NONE).then_some(self.owner)
+    fn read(value: &[u8]) -> Option<(Self, &[u8])> {
+        let (version, rest) = value.split_first()?;
+        let (revision, rest) = number(rest)?;
+        let (expires_at, rest) = number(rest)?;
+        let (at, rest) = number(rest)?;
+        let (until, rest) = number(rest)?;
+        let (counting, rest) = rest.split_first()?;
+        let (count, rest) = rest.split_first()?;
+        let (keys, body) = rest.split_at_checked(usize::from(*count) * size_of::<KeyDigest>())?;
+        let (keys, _) = keys.as_chunks();
+        let envelope = Self {
+            revision: Revision::new(revision),
+            expires_at,
+            listing: Listing { at, until },
+            counting: counting_of(*counting)?,
+            keys: keys.to_vec(),
+        };
+        (*version == VERSION).then_some((envelope, body))
+    }
+
+    pub(super) const fn is_expired(&self, now: Timestamp) -> bool {
+        self.expires_at <= now.as_unix_millis()
+    }
+}
+
+fn number(bytes: &[u8]) -> Option<(u64, &[u8])> {
+    let (number, rest) = bytes.split_first_chunk()?;
+    Some((u64::from_be_bytes(*number), rest))
+}
+
+/// Whether a session counts, in envelopes and in index entries.
+pub(super) const fn flag(counting: Counting) -> u8 {
+    match counting {
+        Counting::Counted => 1,
+        Counting::LeftOut => 2,
+    }
+}
+
+pub(super) const fn counting_of(flag: u8) -> Option<Counting> {
+    match flag {
+        1 => Some(Counting::Counted),
+        2 => Some(Counting::LeftOut),
+        _ => None,
     }
 }
 

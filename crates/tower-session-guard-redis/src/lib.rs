@@ -1,15 +1,17 @@
 #![doc = include_str!("../README.md")]
 #![warn(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
+mod address;
 mod connect;
 mod dial;
 mod envelope;
 mod error;
+mod eviction;
+mod index;
 mod link;
 mod revocations;
 mod script;
 mod store;
-mod subjects;
 
-pub use self::{revocations::RedisRevocations, store::RedisStore};
+pub use self::{connect::ConnectOptions, revocations::RedisRevocations, store::RedisStore};
 pub use redis;

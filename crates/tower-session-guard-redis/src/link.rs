@@ -6,6 +6,7 @@ use redis::{
     Cmd, ErrorKind, RedisError, RedisResult, ServerErrorKind, Value,
     aio::{ConnectionLike, ConnectionManager},
     cluster_async::ClusterConnection,
+    cluster_routing::{MultipleNodeRoutingInfo, RoutingInfo},
 };
 
 use super::dial::Dialled;
@@ -38,6 +39,20 @@ impl Link {
             Self::Lent(lender) => lender.run(command).await,
         };
         answer.and_then(Value::extract_error)
+    }
+
+    /// Asks the server; on a cluster every primary.
+    pub(super) async fn ask_primaries(&self, command: &Cmd) -> RedisResult<Vec<Value>> {
+        let Self::Cluster(cluster) = self else {
+            return Ok(vec![self.run(command).await?]);
+        };
+        let primaries = RoutingInfo::MultiNode((MultipleNodeRoutingInfo::AllMasters, None));
+        let mut cluster = cluster.clone();
+        let answers = cluster.route_command(command.clone(), primaries).await?;
+        match answers.extract_error()? {
+            Value::Map(answers) => Ok(answers.into_iter().map(|(_, answer)| answer).collect()),
+            answer => Ok(vec![answer]),
+        }
     }
 
     /// Which connection is in use, for [`suspect`](Self::suspect).

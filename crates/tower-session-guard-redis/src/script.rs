@@ -27,31 +27,39 @@ macro_rules! script {
 }
 pub(super) use script;
 
-pub(super) static CREATE: Script = script!("create.lua");
-pub(super) static REPLACE: Script = script!("replace.lua");
-pub(super) static REMOVE_OF: Script = script!("remove_of.lua");
-pub(super) static ENLIST: Script = script!("enlist.lua");
-pub(super) static LIST: Script = script!("list.lua");
+pub(super) static CREATE: Script = script!("scripts/create.lua");
+pub(super) static REPLACE: Script = script!("scripts/replace.lua");
+pub(super) static REMOVE: Script = script!("scripts/remove.lua");
+pub(super) static ENLIST: Script = script!("scripts/enlist.lua");
+pub(super) static PAGE: Script = script!("scripts/page.lua");
+pub(super) static HEAD: Script = script!("scripts/head.lua");
+pub(super) static RAISE_CUTOFF: Script = script!("scripts/raise_cutoff.lua");
 
-/// A script with its one key, to which arguments are added.
+/// A script with its keys, to which arguments are added.
 #[derive(Debug)]
 pub(super) struct Call {
     script: &'static Script,
-    key: String,
+    keys: Vec<String>,
     arguments: Vec<Vec<u8>>,
 }
 
 impl Script {
-    pub(super) const fn on(&'static self, key: String) -> Call {
+    pub(super) fn on(&'static self, key: String) -> Call {
         Call {
             script: self,
-            key,
+            keys: vec![key],
             arguments: Vec::new(),
         }
     }
 }
 
 impl Call {
+    /// Adds a key, which must be in the slot of the first.
+    pub(super) fn beside(mut self, key: String) -> Self {
+        self.keys.push(key);
+        self
+    }
+
     pub(super) fn arg(mut self, argument: impl ToRedisArgs) -> Self {
         argument.write_redis_args(&mut self.arguments);
         self
@@ -72,7 +80,7 @@ impl Call {
 
     fn command(&self, name: &str, script: &str) -> Cmd {
         let mut command = redis::cmd(name);
-        command.arg(script).arg(1).arg(&self.key);
+        command.arg(script).arg(self.keys.len()).arg(&self.keys);
         command.arg(&self.arguments);
         command
     }

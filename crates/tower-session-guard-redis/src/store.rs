@@ -11,21 +11,23 @@ use std::{
     time::Duration,
 };
 
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use redis::{Cmd, FromRedisValue, RedisResult, Value};
 use tokio::time::Instant;
 use tower_session_guard::{
-    Claim, Record, SessionId, SessionStore, Subject, Timestamp,
+    Record, SessionId, SessionStore, Timestamp, VerifiedId,
     store::{
-        Created, Removed, Replaced, Revision, StoreError, StoreErrorKind, StoreFuture, Stored,
-        time_limit,
+        Counting, Created, Cursor, Cutoff, EndedPage, IndexKey, Page, Removed, Replaced, Revision,
+        StoreError, StoreErrorKind, StoreFuture, Stored, time_limit,
     },
 };
 
 use crate::{
-    envelope::{Envelope, Listing, Owner, moment, open},
+    envelope::{Envelope, KeyDigest, Listing, moment, open},
     error::store_error,
+    index::Taken,
     link::Link,
-    script::{CREATE, REPLACE},
+    script::{CREATE, RAISE_CUTOFF, REPLACE},
 };
 
 /// Sessions in Redis 6.2 or later, or in Valkey: on one server, on a cluster, or behind sentinels.
@@ -88,8 +90,13 @@ impl RedisStore {
         format!("{}{{{id}}}", self.namespace)
     }
 
-    pub(crate) fn index_key(&self, owner: &Owner) -> String {
-        format!("{}of:{{{}}}", self.namespace, owner.to_text())
+    pub(crate) fn index_key(&self, key: &KeyDigest) -> String {
+        format!("{}of:{{{}}}", self.namespace, in_text(key))
+    }
+
+    /// In the slot of the key's index.
+    fn cutoff_key(&self, key: &IndexKey) -> String {
+        format!("{}cut:{{{}}}", self.namespace, in_text(&key.digest()))
     }
 
     fn next_revision(&self) -> Revision {
@@ -134,23 +141,23 @@ impl RedisStore {
         &self,
         id: &SessionId,
         record: &Record,
+        counting: Counting,
         now: Timestamp,
     ) -> Result<Created, StoreError> {
         let revision = self.next_revision();
-        let mut envelope = Envelope::of(record, revision);
-        if let Some(owner) = envelope.listed_owner() {
-            // The entry first: a crash in between leaves an entry without a record.
-            envelope.listing = self.enlist(&owner, id, record, now).await?;
-        }
+        let mut envelope = Envelope::of(record, revision, counting);
+        // The entries first: a crash in between leaves entries without a record.
+        let (listing, sessions) = self.enlist(&envelope, id, record, now).await?;
+        envelope.listing = listing;
         let call = CREATE
             .on(self.record_key(id))
-            .arg(envelope.seal(record))
+            .arg(envelope.seal(record)?)
             .arg(moment(now))
             .arg(envelope.expires_at)
-            .arg(envelope.listing.at)
-            .arg(envelope.listing.until);
+            .arg(listing.at)
+            .arg(listing.until);
         match parse(call.run(&self.link).await)? {
-            1 => Ok(Created::Created(revision)),
+            1 => Ok(Created::Created { revision, sessions }),
             0 => Ok(Created::Occupied),
             _ => Err(StoreError::new(StoreErrorKind::Timeout)),
         }
@@ -164,9 +171,10 @@ impl RedisStore {
         now: Timestamp,
     ) -> Result<Replaced, StoreError> {
         let revision = self.next_revision();
-        let envelope = Envelope::of(record, revision);
-        let value = envelope.seal(record);
-        let mut listing = Vec::new();
+        // Whether the session counts stays as it is.
+        let mut envelope = Envelope::of(record, revision, Counting::Counted);
+        let value = envelope.seal(record)?;
+        let mut listing: Option<Listing> = None;
         loop {
             let call = REPLACE
                 .on(self.record_key(id))
@@ -174,45 +182,82 @@ impl RedisStore {
                 .arg(&value)
                 .arg(moment(now))
                 .arg(envelope.expires_at)
-                .arg(&listing);
-            return match (parse(call.run(&self.link).await)?, envelope.listed_owner()) {
-                (1, _) => Ok(Replaced::Replaced(revision)),
-                (0, _) => Ok(Replaced::Conflict),
-                (-1, _) => Ok(Replaced::Gone),
-                (-3, _) => Err(StoreError::with_source(
-                    StoreErrorKind::Unsupported,
-                    "a record keeps its subject: a login makes a new session",
-                )),
-                (-4, Some(owner)) if listing.is_empty() => {
-                    let Listing { at, until } = self.enlist(&owner, id, record, now).await?;
-                    listing.extend_from_slice(&at.to_be_bytes());
-                    listing.extend_from_slice(&until.to_be_bytes());
-                    continue;
+                .arg(listing.map_or(vec![], |listing| listing.to_bytes().to_vec()));
+            let counting = match parse(call.run(&self.link).await)? {
+                1 => return Ok(Replaced::Replaced(revision)),
+                0 => return Ok(Replaced::Conflict),
+                -1 => return Ok(Replaced::Gone),
+                -3 => {
+                    return Err(StoreError::with_source(
+                        StoreErrorKind::Unsupported,
+                        OTHER_KEYS,
+                    ));
                 }
-                _ => Err(StoreError::new(StoreErrorKind::Corrupt)),
+                -4 if listing.is_none() => Counting::Counted,
+                -5 if listing.is_none() => Counting::LeftOut,
+                _ => return Err(StoreError::new(StoreErrorKind::Corrupt)),
             };
+            envelope.counting = counting;
+            let (listed, _) = self.enlist(&envelope, id, record, now).await?;
+            listing = Some(listed);
         }
     }
 
-    /// Removes a record, and then, if there is time, its entry in the index: without it the session is
+    /// Removes a record, and then, if there is time, its entries in the indexes: without them the session is
     /// dead all the same.
-    async fn take_away(&self, id: &SessionId) -> Result<Removed, StoreError> {
+    async fn take_away(
+        &self,
+        id: &SessionId,
+        listed_under: Option<&IndexKey>,
+    ) -> Result<Removed, StoreError> {
         let began = Instant::now();
-        let key = self.record_key(id);
-        let mut command = redis::cmd("GETDEL");
-        let removal = self.command::<Option<Vec<u8>>>(command.arg(key));
-        let Some(value) = self.timed(removal).await? else {
+        let key = listed_under.map(IndexKey::digest);
+        let taken = self.timed(self.take(id, key.as_ref(), false)).await?;
+        let Taken::Away(envelope) = taken else {
             return Ok(Removed::Absent);
         };
-        if let Ok((envelope, _)) = Envelope::of_value(&value)
-            && let Some(owner) = envelope.listed_owner()
-        {
+        if let Some(envelope) = envelope {
             let left = self.time_limit.saturating_sub(began.elapsed());
-            let _left_to_heal =
-                time_limit::within(left, self.strike(&owner, id, envelope.listing)).await;
+            let _left_to_heal = time_limit::within(left, self.strike(&envelope, id, None)).await;
         }
         Ok(Removed::Removed)
     }
+
+    async fn write_cutoff(
+        &self,
+        key: &IndexKey,
+        cutoff: &Cutoff,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let call = RAISE_CUTOFF.on(self.cutoff_key(key));
+        let call = call.arg(&cutoff.to_bytes()).arg(moment(now));
+        let _written: u8 = parse(call.arg(moment(cutoff.until)).run(&self.link).await)?;
+        Ok(())
+    }
+
+    async fn read_cutoff(
+        &self,
+        key: &IndexKey,
+        now: Timestamp,
+    ) -> Result<Option<Cutoff>, StoreError> {
+        // As for a record: no replica answers.
+        let mut command = redis::cmd("GETEX");
+        let held: Option<Vec<u8>> = self.command(command.arg(self.cutoff_key(key))).await?;
+        let Some(held) = held else {
+            return Ok(None);
+        };
+        let cutoff = Cutoff::from_bytes(&held).ok_or(StoreError::new(StoreErrorKind::Corrupt))?;
+        // A clock set back by less than the slack sees it again.
+        Ok((now < cutoff.until.after(Cutoff::SLACK)).then_some(cutoff))
+    }
+}
+
+const OTHER_KEYS: &str =
+    "a record keeps its owners and tags: a login or another act for somebody makes a new session";
+
+/// A digest in the name of a key.
+pub(crate) fn in_text(digest: &KeyDigest) -> String {
+    URL_SAFE_NO_PAD.encode(digest)
 }
 
 pub(crate) fn parse<T>(answer: RedisResult<Value>) -> Result<T, StoreError>
@@ -224,17 +269,18 @@ where
 }
 
 impl SessionStore for RedisStore {
-    fn load<'a>(&'a self, claim: &'a Claim, now: Timestamp) -> StoreFuture<'a, Option<Stored>> {
-        Box::pin(self.timed(self.read(claim.id(), now)))
+    fn load<'a>(&'a self, id: VerifiedId<'a>, now: Timestamp) -> StoreFuture<'a, Option<Stored>> {
+        Box::pin(self.timed(self.read(id.get(), now)))
     }
 
     fn create<'a>(
         &'a self,
         id: &'a SessionId,
         record: &'a Record,
+        counting: Counting,
         now: Timestamp,
     ) -> StoreFuture<'a, Created> {
-        Box::pin(self.timed(self.write_new(id, record, now)))
+        Box::pin(self.timed(self.write_new(id, record, counting, now)))
     }
 
     fn replace<'a>(
@@ -247,24 +293,45 @@ impl SessionStore for RedisStore {
         Box::pin(self.timed(self.overwrite(id, revision, record, now)))
     }
 
-    fn remove<'a>(&'a self, id: &'a SessionId) -> StoreFuture<'a, Removed> {
-        Box::pin(self.take_away(id))
+    fn remove<'a>(
+        &'a self,
+        id: &'a SessionId,
+        listed_under: Option<&'a IndexKey>,
+    ) -> StoreFuture<'a, Removed> {
+        Box::pin(self.take_away(id, listed_under))
     }
 
-    fn sessions_of<'a>(
+    fn heads<'a>(
         &'a self,
-        subject: &'a Subject,
+        key: &'a IndexKey,
+        after: Option<&'a Cursor>,
+        limit: usize,
         now: Timestamp,
-    ) -> StoreFuture<'a, Vec<(SessionId, Record)>> {
-        Box::pin(self.timed(self.list(subject, now)))
+    ) -> StoreFuture<'a, Page> {
+        Box::pin(self.timed(self.page(key, after, limit, now)))
     }
 
-    fn remove_all_of<'a>(
+    fn end_listed<'a>(
         &'a self,
-        subject: &'a Subject,
+        key: &'a IndexKey,
+        after: Option<&'a Cursor>,
+        limit: usize,
         except: Option<&'a SessionId>,
-    ) -> StoreFuture<'a, usize> {
-        Box::pin(self.timed(self.revoke(subject, except)))
+    ) -> StoreFuture<'a, EndedPage> {
+        Box::pin(self.timed(self.end_page(key, after, limit, except)))
+    }
+
+    fn raise_cutoff<'a>(
+        &'a self,
+        key: &'a IndexKey,
+        cutoff: &'a Cutoff,
+        now: Timestamp,
+    ) -> StoreFuture<'a, ()> {
+        Box::pin(self.timed(self.write_cutoff(key, cutoff, now)))
+    }
+
+    fn cutoff<'a>(&'a self, key: &'a IndexKey, now: Timestamp) -> StoreFuture<'a, Option<Cutoff>> {
+        Box::pin(self.timed(self.read_cutoff(key, now)))
     }
 }
 

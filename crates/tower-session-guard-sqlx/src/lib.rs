@@ -15,6 +15,8 @@
     allow(dead_code, unused_imports, unused_macros)
 )]
 
+#[cfg(feature = "postgres")]
+mod clear_text;
 mod failure;
 mod migrate;
 mod operations;
@@ -24,8 +26,14 @@ mod row;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 mod statements;
+mod table;
+#[cfg(test)]
+mod told;
+#[cfg(feature = "sqlite")]
+mod turns;
 
 #[cfg(feature = "postgres")]
 pub use self::postgres::PostgresStore;
 #[cfg(feature = "sqlite")]
 pub use self::sqlite::SqliteStore;
+pub use self::table::InvalidTableName;

@@ -4,22 +4,23 @@ use tower_session_guard::store::{StoreError, StoreErrorKind};
 
 /// Runs the migrations that are missing in a transaction that keeps others out, and commits it.
 macro_rules! apply {
-    ($transaction:expr, $migrations:expr) => {{
-        let mut transaction = $transaction;
-        sqlx::raw_sql(statements::CREATE_SCHEMA)
+    ($store:expr, $transaction:expr) => {{
+        let (store, mut transaction) = ($store, $transaction);
+        let statements = &store.statements;
+        sqlx::raw_sql(statements.create_schema.clone())
             .execute(&mut *transaction)
             .await
             .map_err(failure)?;
-        let reached: i64 = sqlx::query_scalar(statements::SCHEMA_VERSION)
+        let reached: i64 = sqlx::query_scalar(statements.schema_version.clone())
             .fetch_one(&mut *transaction)
             .await
             .map_err(failure)?;
-        for (version, migration) in crate::migrate::missing($migrations, reached)? {
-            sqlx::raw_sql(migration)
+        for (version, migration) in crate::migrate::missing(Self::MIGRATIONS, reached)? {
+            sqlx::raw_sql(store.table.in_statement(migration))
                 .execute(&mut *transaction)
                 .await
                 .map_err(failure)?;
-            sqlx::query(statements::SCHEMA_REACHED)
+            sqlx::query(statements.schema_reached.clone())
                 .bind(version)
                 .execute(&mut *transaction)
                 .await

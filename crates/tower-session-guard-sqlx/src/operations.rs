@@ -1,6 +1,9 @@
 //! The operations, written once for both engines.
+//!
+//! `insert`, `end_page` and `in_turn`, in which writes run, are the engines' own.
 
-/// Implements [`SessionStore`](tower_session_guard::SessionStore) for a store with a `pool` and a `time_limit`.
+/// Implements [`SessionStore`](tower_session_guard::SessionStore) for a store with a `pool`, `statements` and a
+/// `time_limit`.
 ///
 /// A macro, since the bounds that would make it one generic function outweigh it.
 macro_rules! sql_session_store {
@@ -11,36 +14,14 @@ macro_rules! sql_session_store {
                 id: &SessionId,
                 now: Timestamp,
             ) -> Result<Option<Stored>, StoreError> {
-                let row: Option<(Vec<u8>, i64, Option<Vec<u8>>)> = attempt(|| {
-                    sqlx::query_as(statements::LOAD)
+                let row: Option<row::LoadedRow> = attempt(|| {
+                    sqlx::query_as(self.statements.load.clone())
                         .bind(&id.as_bytes()[..])
                         .bind(row::millis(now))
                         .fetch_optional(&self.pool)
                 })
                 .await?;
-                match row {
-                    Some((record, revision, owner)) => {
-                        row::stored(&record, revision, owner.as_deref(), now)
-                    }
-                    None => Ok(None),
-                }
-            }
-
-            async fn insert(&self, id: &SessionId, record: &Record) -> Result<Created, StoreError> {
-                let bytes = record.encode();
-                let inserted = attempt(|| {
-                    sqlx::query(statements::CREATE)
-                        .bind(&id.as_bytes()[..])
-                        .bind(row::subject(record))
-                        .bind(row::millis(record.expires_at()))
-                        .bind(&bytes[..])
-                        .execute(&self.pool)
-                })
-                .await?;
-                Ok(match inserted.rows_affected() {
-                    0 => Created::Occupied,
-                    _ => Created::Created(Revision::new(1)),
-                })
+                row.map_or(Ok(None), |row| row::stored(row, now))
             }
 
             async fn update(
@@ -51,14 +32,18 @@ macro_rules! sql_session_store {
                 now: Timestamp,
             ) -> Result<Replaced, StoreError> {
                 let bytes = record.encode();
+                let (head, rest) = row::pieces(&bytes);
+                let keys = row::Keys::of(&record.index_keys());
                 let updated = attempt(|| {
-                    sqlx::query(statements::REPLACE)
+                    sqlx::query(self.statements.replace.clone())
                         .bind(&id.as_bytes()[..])
                         .bind(row::number(revision))
                         .bind(row::millis(now))
-                        .bind(row::subject(record))
                         .bind(row::millis(record.expires_at()))
-                        .bind(&bytes[..])
+                        .bind(head)
+                        .bind(rest)
+                        .bind(keys.owner.as_deref())
+                        .bind(keys.others.as_deref())
                         .execute(&self.pool)
                 })
                 .await?;
@@ -66,25 +51,45 @@ macro_rules! sql_session_store {
                     let next = revision.get().saturating_add(1);
                     return Ok(Replaced::Replaced(Revision::new(next)));
                 }
-                // Revisions only grow, so a record that is live now has another revision than was given.
-                let live = attempt(|| {
-                    sqlx::query(statements::IS_LIVE)
+                let present: Option<(i64, bool)> = attempt(|| {
+                    sqlx::query_as(self.statements.present.clone())
                         .bind(&id.as_bytes()[..])
                         .bind(row::millis(now))
+                        .bind(keys.owner.as_deref())
+                        .bind(keys.others.as_deref())
                         .fetch_optional(&self.pool)
                 })
                 .await?;
-                Ok(match live {
-                    Some(_) => Replaced::Conflict,
-                    None => Replaced::Gone,
-                })
+                match present {
+                    None => Ok(Replaced::Gone),
+                    // The index would no longer lead to the record, so it could outlive a revocation (S29).
+                    Some((at, false)) if at == row::number(revision) => {
+                        Err(StoreError::with_source(
+                            StoreErrorKind::Unsupported,
+                            "a record keeps its owners and tags: a login makes a new session",
+                        ))
+                    }
+                    // Revisions only grow, so that this record was at another one.
+                    Some(_) => Ok(Replaced::Conflict),
+                }
             }
 
-            async fn delete(&self, id: &SessionId) -> Result<Removed, StoreError> {
+            async fn delete(
+                &self,
+                id: &SessionId,
+                listed_under: Option<&IndexKey>,
+            ) -> Result<Removed, StoreError> {
                 let deleted = attempt(|| {
-                    sqlx::query(statements::REMOVE)
-                        .bind(&id.as_bytes()[..])
-                        .execute(&self.pool)
+                    let statement = match listed_under {
+                        Some(_) => &self.statements.remove_listed,
+                        None => &self.statements.remove,
+                    };
+                    let query = sqlx::query(statement.clone()).bind(&id.as_bytes()[..]);
+                    match listed_under {
+                        Some(key) => query.bind(key.as_bytes()),
+                        None => query,
+                    }
+                    .execute(&self.pool)
                 })
                 .await?;
                 Ok(match deleted.rows_affected() {
@@ -95,64 +100,108 @@ macro_rules! sql_session_store {
 
             async fn list(
                 &self,
-                subject: &Subject,
+                key: &IndexKey,
+                after: Option<&Cursor>,
+                limit: usize,
                 now: Timestamp,
-            ) -> Result<Vec<(SessionId, Record)>, StoreError> {
-                let rows: Vec<(Vec<u8>, Vec<u8>)> = attempt(|| {
-                    sqlx::query_as(statements::SESSIONS_OF)
-                        .bind(subject.as_str().as_bytes())
+            ) -> Result<Page, StoreError> {
+                let (after, limit) = (row::place(after)?, row::limit(limit));
+                let rows: Vec<row::HeadRow> = attempt(|| {
+                    sqlx::query_as(self.statements.heads.clone())
+                        .bind(key.as_bytes())
+                        .bind(after)
+                        .bind(limit)
                         .bind(row::millis(now))
                         .fetch_all(&self.pool)
                 })
                 .await?;
-                let sessions = rows
-                    .iter()
-                    .map(|(id, record)| row::session_of(subject, id, record));
-                sessions.collect()
+                row::page(key, limit, rows)
             }
 
-            async fn delete_all_of(
-                &self,
-                subject: &Subject,
-                except: Option<&SessionId>,
-            ) -> Result<usize, StoreError> {
-                let deleted = attempt(|| {
-                    sqlx::query(statements::REMOVE_ALL_OF)
-                        .bind(subject.as_str().as_bytes())
-                        .bind(except.map(|id| &id.as_bytes()[..]))
+            async fn raise(&self, key: &IndexKey, cutoff: &Cutoff) -> Result<(), StoreError> {
+                attempt(|| {
+                    sqlx::query(self.statements.raise_cutoff.clone())
+                        .bind(key.as_bytes())
+                        .bind(row::millis(cutoff.at))
+                        .bind(row::millis(cutoff.until))
+                        .bind(&cutoff.mark[..])
                         .execute(&self.pool)
                 })
                 .await?;
-                Ok(usize::try_from(deleted.rows_affected()).unwrap_or(usize::MAX))
+                Ok(())
             }
 
-            async fn count(&self, now: Timestamp) -> Result<Option<u64>, StoreError> {
+            async fn cutoff_of(
+                &self,
+                key: &IndexKey,
+                now: Timestamp,
+            ) -> Result<Option<Cutoff>, StoreError> {
+                let row: Option<(i64, i64, Vec<u8>)> = attempt(|| {
+                    sqlx::query_as(self.statements.cutoff.clone())
+                        .bind(key.as_bytes())
+                        .fetch_optional(&self.pool)
+                })
+                .await?;
+                row.map_or(Ok(None), |row| row::cutoff(row, now))
+            }
+
+            async fn live(&self, now: Timestamp) -> Result<Option<u64>, StoreError> {
                 let count: i64 = attempt(|| {
-                    sqlx::query_scalar(statements::LIVE_RECORDS)
+                    sqlx::query_scalar(self.statements.live_records.clone())
                         .bind(row::millis(now))
                         .fetch_one(&self.pool)
                 })
                 .await?;
                 Ok(u64::try_from(count).ok())
             }
+
+            /// Deletes what is over, with these two statements: sessions first.
+            async fn sweep_with(
+                &self,
+                sessions: &SqlStr,
+                cutoffs: &SqlStr,
+                now: Timestamp,
+                limit: u32,
+            ) -> Result<u64, StoreError> {
+                let sweep = async |statement: &SqlStr, until: i64, limit: u64| {
+                    let swept = attempt(|| {
+                        sqlx::query(statement.clone())
+                            .bind(until)
+                            .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+                            .execute(&self.pool)
+                    });
+                    within(self.time_limit, self.in_turn(swept)).await
+                };
+                let limit = u64::from(limit);
+                let swept = sweep(sessions, row::millis(now), limit).await?;
+                let swept = swept.rows_affected();
+                let left = limit.saturating_sub(swept);
+                if left == 0 {
+                    return Ok(swept);
+                }
+                let forgotten = sweep(cutoffs, row::forgettable(now), left).await?;
+                Ok(swept + forgotten.rows_affected())
+            }
         }
 
         impl SessionStore for $store {
             fn load<'a>(
                 &'a self,
-                claim: &'a Claim,
+                id: VerifiedId<'a>,
                 now: Timestamp,
             ) -> StoreFuture<'a, Option<Stored>> {
-                Box::pin(within(self.time_limit, self.find(claim.id(), now)))
+                Box::pin(within(self.time_limit, self.find(id.get(), now)))
             }
 
             fn create<'a>(
                 &'a self,
                 id: &'a SessionId,
                 record: &'a Record,
+                counting: Counting,
                 _now: Timestamp,
             ) -> StoreFuture<'a, Created> {
-                Box::pin(within(self.time_limit, self.insert(id, record)))
+                let insert = self.insert(id, record, counting);
+                Box::pin(within(self.time_limit, self.in_turn(insert)))
             }
 
             fn replace<'a>(
@@ -162,37 +211,92 @@ macro_rules! sql_session_store {
                 record: &'a Record,
                 now: Timestamp,
             ) -> StoreFuture<'a, Replaced> {
-                Box::pin(within(
-                    self.time_limit,
-                    self.update(id, revision, record, now),
-                ))
+                let update = self.update(id, revision, record, now);
+                Box::pin(within(self.time_limit, self.in_turn(update)))
             }
 
-            fn remove<'a>(&'a self, id: &'a SessionId) -> StoreFuture<'a, Removed> {
-                Box::pin(within(self.time_limit, self.delete(id)))
-            }
-
-            fn sessions_of<'a>(
+            fn remove<'a>(
                 &'a self,
-                subject: &'a Subject,
+                id: &'a SessionId,
+                listed_under: Option<&'a IndexKey>,
+            ) -> StoreFuture<'a, Removed> {
+                let delete = self.delete(id, listed_under);
+                Box::pin(within(self.time_limit, self.in_turn(delete)))
+            }
+
+            fn heads<'a>(
+                &'a self,
+                key: &'a IndexKey,
+                after: Option<&'a Cursor>,
+                limit: usize,
                 now: Timestamp,
-            ) -> StoreFuture<'a, Vec<(SessionId, Record)>> {
-                Box::pin(within(self.time_limit, self.list(subject, now)))
+            ) -> StoreFuture<'a, Page> {
+                Box::pin(within(self.time_limit, self.list(key, after, limit, now)))
             }
 
-            fn remove_all_of<'a>(
+            fn end_listed<'a>(
                 &'a self,
-                subject: &'a Subject,
+                key: &'a IndexKey,
+                after: Option<&'a Cursor>,
+                limit: usize,
                 except: Option<&'a SessionId>,
-            ) -> StoreFuture<'a, usize> {
-                Box::pin(within(self.time_limit, self.delete_all_of(subject, except)))
+            ) -> StoreFuture<'a, EndedPage> {
+                let end = self.end_page(key, after, limit, except);
+                Box::pin(within(self.time_limit, self.in_turn(end)))
+            }
+
+            fn raise_cutoff<'a>(
+                &'a self,
+                key: &'a IndexKey,
+                cutoff: &'a Cutoff,
+                _now: Timestamp,
+            ) -> StoreFuture<'a, ()> {
+                let raise = self.raise(key, cutoff);
+                Box::pin(within(self.time_limit, self.in_turn(raise)))
+            }
+
+            fn cutoff<'a>(
+                &'a self,
+                key: &'a IndexKey,
+                now: Timestamp,
+            ) -> StoreFuture<'a, Option<Cutoff>> {
+                Box::pin(within(self.time_limit, self.cutoff_of(key, now)))
             }
 
             fn live_records<'a>(&'a self, now: Timestamp) -> StoreFuture<'a, Option<u64>> {
-                Box::pin(within(self.time_limit, self.count(now)))
+                Box::pin(within(self.time_limit, self.live(now)))
             }
         }
     };
 }
 
 pub(super) use sql_session_store;
+
+/// How many sessions count, of entries of which so many were looked at.
+///
+/// Where there are more entries than are looked at, the answer is the most there may be: the layer then counts them
+/// itself, page by page, if there is a limit.
+pub(super) fn counted(counted: i64, entries: i64) -> usize {
+    if entries > crate::statements::MOST_COUNTED {
+        return usize::MAX;
+    }
+    usize::try_from(counted).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::counted;
+
+    #[test]
+    fn an_owner_of_more_entries_than_are_looked_at_has_more_than_any_limit() {
+        for (found, entries, expected) in [
+            (0, 0, 0),
+            (3, 4, 3),
+            (1000, 1000, 1000),
+            (1001, 1001, usize::MAX),
+            (0, 1001, usize::MAX),
+        ] {
+            assert_eq!(counted(found, entries), expected, "{found} of {entries}");
+        }
+    }
+}

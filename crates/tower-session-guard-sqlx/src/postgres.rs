@@ -1,21 +1,25 @@
 //! [`PostgresStore`]: sessions in PostgreSQL.
 
-use std::time::Duration;
+use std::{borrow::Cow, sync::Arc, time::Duration};
 
-use sqlx::PgPool;
+use sqlx::{PgPool, SqlStr};
 use tower_session_guard::{
-    Claim, Record, SessionId, SessionStore, Subject, Timestamp,
+    Record, SessionId, SessionStore, Timestamp, VerifiedId,
     store::{
-        Created, Removed, Replaced, Revision, StoreError, StoreFuture, Stored,
+        Counting, Created, Cursor, Cutoff, EndedPage, IndexKey, Page, Removed, Replaced, Revision,
+        StoreError, StoreErrorKind, StoreFuture, Stored,
         time_limit::{self, within},
     },
 };
 
 use crate::{
+    clear_text,
     failure::{attempt, failure},
     migrate::apply,
-    operations::sql_session_store,
-    row, statements,
+    operations::{counted, sql_session_store},
+    row,
+    statements::{MOST_COUNTED, PostgresStatements, Statements},
+    table::{InvalidTableName, Table},
 };
 
 /// Sessions in a PostgreSQL table, through the application's `sqlx` pool.
@@ -40,28 +44,67 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct PostgresStore {
     pool: PgPool,
+    table: Table,
+    statements: Arc<Statements>,
+    own: Arc<PostgresStatements>,
     time_limit: Duration,
 }
 
 sql_session_store!(PostgresStore);
 
 impl PostgresStore {
-    /// The statements that make the table, one text for each version of it, for a deployer who runs
-    /// migrations with a tool of their own.
-    pub const MIGRATIONS: &'static [&'static str] = &[include_str!("migrations/postgres_1.sql")];
+    /// The statements that make the tables, one text for each version of them, for a deployer who runs
+    /// migrations with another tool. [`migrations`](Self::migrations) has them for a table with another name.
+    pub const MIGRATIONS: &'static [&'static str] = &[
+        include_str!("migrations/postgres_1.sql"),
+        include_str!("migrations/postgres_2.sql"),
+    ];
 
     /// The advisory lock that keeps processes from migrating at the same time: the bytes `sessguar`.
     const MIGRATION_LOCK: i64 = 0x7365_7373_6775_6172;
 
-    /// Sessions in the database of this pool, whose table [`migrate`](Self::migrate) makes.
+    /// Sessions in the database of this pool, whose tables [`migrate`](Self::migrate) makes.
     ///
     /// The pool must reach the primary server: a replica that lags may not answer for sessions.
+    ///
+    /// If the pool's options let a connection to another machine go in clear text, this is told as a warning of
+    /// `tracing`: whoever reads such a connection reads subjects and data, and whoever writes on it logs in as anybody.
     #[must_use]
-    pub const fn new(pool: PgPool) -> Self {
+    pub fn new(pool: PgPool) -> Self {
+        clear_text::warn_of(&pool.connect_options());
+        Self::of(pool, Table::DEFAULT)
+    }
+
+    fn of(pool: PgPool, table: Table) -> Self {
         Self {
+            statements: Arc::new(Statements::of(&table)),
+            own: Arc::new(PostgresStatements::of(&table)),
             pool,
+            table,
             time_limit: time_limit::DEFAULT,
         }
+    }
+
+    /// Sets the name of the table of sessions, with which the names of the others begin: `session_guard` unless
+    /// set. Applications that share a database can so keep their sessions apart.
+    ///
+    /// # Errors
+    ///
+    /// Unless the name has 1 to 40 characters from `a-z`, `0-9` and `_`, and begins with a letter.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # use tower_session_guard_sqlx::PostgresStore;
+    /// # async fn run(pool: sqlx::PgPool) -> Result<(), Box<dyn std::error::Error>> {
+    /// let store = PostgresStore::new(pool).with_table("shop_sessions")?;
+    /// store.migrate().await?; // when you deploy
+    /// # Ok(()) }
+    /// ```
+    pub fn with_table(self, name: &str) -> Result<Self, InvalidTableName> {
+        let time_limit = self.time_limit;
+        let named = Self::of(self.pool, Table::named(name)?);
+        Ok(named.with_time_limit(time_limit))
     }
 
     /// Sets how long an operation may take before it fails, the wait for a connection included: two
@@ -72,11 +115,17 @@ impl PostgresStore {
         self
     }
 
-    /// Makes the table or brings it up to date; does nothing where it is. Several processes may call it
+    /// [`MIGRATIONS`](Self::MIGRATIONS) for the tables of this store, whatever their name.
+    pub fn migrations(&self) -> impl Iterator<Item = Cow<'static, str>> {
+        Self::MIGRATIONS.iter().map(|text| self.table.in_text(text))
+    }
+
+    /// Makes the tables or brings them up to date; does nothing where they are. Several processes may call it
     /// at once.
     ///
     /// It works in the first schema of the connection's `search_path`, and takes as long as the server
-    /// takes: the [time limit](Self::with_time_limit) is not for it.
+    /// takes: the [time limit](Self::with_time_limit) is not for it. Sessions that an earlier release wrote are kept.
+    /// Processes of the earlier release fail from then on, until they are replaced.
     ///
     /// # Errors
     ///
@@ -89,26 +138,94 @@ impl PostgresStore {
             .execute(&mut *transaction)
             .await
             .map_err(failure)?;
-        apply!(transaction, Self::MIGRATIONS)
+        apply!(self, transaction)
     }
 
-    /// Deletes up to `limit` sessions that had expired by `now`, the longest expired first, and says how
-    /// many.
+    /// Deletes up to `limit` sessions that had expired by `now`, the longest expired first, then cut-offs whose time
+    /// is over, and says how many rows.
     ///
     /// Nothing does so by itself. Call it from time to time, and again while it deletes as many as it may.
-    /// It waits for nobody: what another transaction is writing stays.
+    /// It waits for no other transaction: what one is writing stays.
     ///
     /// # Errors
     ///
-    /// If the statement failed; then nothing was deleted, unless it ran out of time.
+    /// If a statement failed. What an earlier one deleted stays deleted.
     pub async fn sweep(&self, now: Timestamp, limit: u32) -> Result<u64, StoreError> {
-        let sweep = attempt(|| {
-            sqlx::query(statements::SWEEP_POSTGRES)
-                .bind(row::millis(now))
-                .bind(i64::from(limit))
-                .execute(&self.pool)
-        });
-        let swept = within(self.time_limit, sweep).await?;
-        Ok(swept.rows_affected())
+        let (sessions, cutoffs) = (&self.own.sweep, &self.own.sweep_cutoffs);
+        self.sweep_with(sessions, cutoffs, now, limit).await
+    }
+
+    /// PostgreSQL takes writes as they come.
+    async fn in_turn<T>(&self, write: impl Future<Output = T>) -> T {
+        write.await
+    }
+
+    async fn insert(
+        &self,
+        id: &SessionId,
+        record: &Record,
+        counting: Counting,
+    ) -> Result<Created, StoreError> {
+        let bytes = record.encode();
+        let (head, rest) = row::pieces(&bytes);
+        let index_keys = record.index_keys();
+        let keys = row::Keys::of(&index_keys);
+        let listed: Vec<&[u8]> = index_keys.iter().map(IndexKey::as_bytes).collect();
+        let made: i64 = attempt(|| {
+            sqlx::query_scalar(self.own.create.clone())
+                .bind(&id.as_bytes()[..])
+                .bind(keys.owner.as_deref())
+                .bind(keys.others.as_deref())
+                .bind(row::millis(record.expires_at()))
+                .bind(head)
+                .bind(rest)
+                .bind(counting == Counting::Counted)
+                .bind(&listed)
+                .fetch_one(&self.pool)
+        })
+        .await?;
+        if made == 0 {
+            return Ok(Created::Occupied);
+        }
+        let mut sessions = 0;
+        if let Some(owner) = listed.first() {
+            // After the commit, so that of creations at the same time the last one sees them all.
+            let (found, entries) = attempt(|| {
+                sqlx::query_as(self.statements.count.clone())
+                    .bind(*owner)
+                    .bind(MOST_COUNTED + 1)
+                    .fetch_one(&self.pool)
+            })
+            .await?;
+            sessions = counted(found, entries);
+        }
+        let revision = Revision::new(1);
+        Ok(Created::Created { revision, sessions })
+    }
+
+    async fn end_page(
+        &self,
+        key: &IndexKey,
+        after: Option<&Cursor>,
+        limit: usize,
+        except: Option<&SessionId>,
+    ) -> Result<EndedPage, StoreError> {
+        let (after, limit) = (row::place(after)?, row::limit(limit));
+        let (ended, entries, last): (i64, i64, Option<Vec<u8>>) = attempt(|| {
+            sqlx::query_as(self.own.end_listed.clone())
+                .bind(key.as_bytes())
+                .bind(after)
+                .bind(limit)
+                .bind(except.map(|id| &id.as_bytes()[..]))
+                .fetch_one(&self.pool)
+        })
+        .await?;
+        let last = last.as_deref().map(row::id).transpose()?;
+        let entries = usize::try_from(entries).unwrap_or_default();
+        let next = row::next(entries, limit, last);
+        Ok(EndedPage::new(
+            usize::try_from(ended).unwrap_or_default(),
+            next,
+        ))
     }
 }

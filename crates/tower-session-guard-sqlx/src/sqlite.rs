@@ -1,15 +1,16 @@
 //! [`SqliteStore`]: sessions in a file.
 
-use std::{fs, io, path::Path, time::Duration};
+use std::{borrow::Cow, fs, io, path::Path, sync::Arc, time::Duration};
 
 use sqlx::{
-    SqlitePool,
+    Connection, SqlStr, SqlitePool,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 use tower_session_guard::{
-    Claim, Record, SessionId, SessionStore, Subject, Timestamp,
+    Record, SessionId, SessionStore, Timestamp, VerifiedId,
     store::{
-        Created, Removed, Replaced, Revision, StoreError, StoreFuture, Stored,
+        Counting, Created, Cursor, Cutoff, EndedPage, IndexKey, Page, Removed, Replaced, Revision,
+        StoreError, StoreErrorKind, StoreFuture, Stored,
         time_limit::{self, within},
     },
 };
@@ -17,8 +18,11 @@ use tower_session_guard::{
 use crate::{
     failure::{attempt, failure},
     migrate::apply,
-    operations::sql_session_store,
-    row, statements,
+    operations::{counted, sql_session_store},
+    row,
+    statements::{MOST_COUNTED, SqliteStatements, Statements},
+    table::{InvalidTableName, Table},
+    turns::Turns,
 };
 
 /// Sessions in an SQLite file: the durable store for an application on one machine.
@@ -42,18 +46,28 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct SqliteStore {
     pool: SqlitePool,
+    table: Table,
+    statements: Arc<Statements>,
+    own: Arc<SqliteStatements>,
+    turns: Turns,
     time_limit: Duration,
 }
 
 sql_session_store!(SqliteStore);
 
 impl SqliteStore {
-    /// The statements that make the table, one text for each version of it, for a deployer who runs
-    /// migrations with a tool of their own.
-    pub const MIGRATIONS: &'static [&'static str] = &[include_str!("migrations/sqlite_1.sql")];
+    /// The statements that make the tables, one text for each version of them, for a deployer who runs
+    /// migrations with another tool. [`migrations`](Self::migrations) has them for a table with another name.
+    pub const MIGRATIONS: &'static [&'static str] = &[
+        include_str!("migrations/sqlite_1.sql"),
+        include_str!("migrations/sqlite_2.sql"),
+    ];
 
     /// How many connections [`open`](Self::open) makes at most: SQLite writes one by one anyhow.
     const CONNECTIONS: u32 = 4;
+
+    /// The lowest `PRAGMA synchronous` that syncs the log at each commit: `FULL`.
+    const FULL: i64 = 2;
 
     /// Opens the file, or makes it, and [migrates](Self::migrate) it.
     ///
@@ -74,24 +88,53 @@ impl SqliteStore {
             .busy_timeout(time_limit::DEFAULT);
         let pool = SqlitePoolOptions::new()
             .max_connections(Self::CONNECTIONS)
-            .acquire_timeout(time_limit::DEFAULT)
             .test_before_acquire(false)
             .connect_lazy_with(options);
-        let store = Self::new(pool);
+        let store = Self::of(pool, Table::DEFAULT, Turns::of_file(&path));
         store.migrate().await?;
         Ok(store)
     }
 
-    /// Sessions in the database of this pool, whose table [`migrate`](Self::migrate) makes.
+    /// Sessions in the database of this pool, whose tables [`migrate`](Self::migrate) makes.
     ///
     /// Each connection should use a write-ahead log, a busy timeout, and `synchronous = FULL`, without
     /// which a power cut can undo the latest revocations.
     #[must_use]
-    pub const fn new(pool: SqlitePool) -> Self {
+    pub fn new(pool: SqlitePool) -> Self {
+        Self::of(pool, Table::DEFAULT, Turns::default())
+    }
+
+    fn of(pool: SqlitePool, table: Table, turns: Turns) -> Self {
         Self {
+            statements: Arc::new(Statements::of(&table)),
+            own: Arc::new(SqliteStatements::of(&table)),
+            turns,
             pool,
+            table,
             time_limit: time_limit::DEFAULT,
         }
+    }
+
+    /// Sets the name of the table of sessions, with which the names of the others begin: `session_guard` unless
+    /// set. The tables of that name must then be [migrated](Self::migrate).
+    ///
+    /// # Errors
+    ///
+    /// Unless the name has 1 to 40 characters from `a-z`, `0-9` and `_`, and begins with a letter.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # use tower_session_guard_sqlx::SqliteStore;
+    /// # async fn run(pool: sqlx::SqlitePool) -> Result<(), Box<dyn std::error::Error>> {
+    /// let store = SqliteStore::new(pool).with_table("shop_sessions")?;
+    /// store.migrate().await?;
+    /// # Ok(()) }
+    /// ```
+    pub fn with_table(self, name: &str) -> Result<Self, InvalidTableName> {
+        let time_limit = self.time_limit;
+        let named = Self::of(self.pool, Table::named(name)?, self.turns);
+        Ok(named.with_time_limit(time_limit))
     }
 
     /// Sets how long an operation may take before it fails: two seconds unless set.
@@ -101,36 +144,138 @@ impl SqliteStore {
         self
     }
 
-    /// Makes the table or brings it up to date; does nothing where it is. Several processes may call it
+    /// [`MIGRATIONS`](Self::MIGRATIONS) for the tables of this store, whatever their name.
+    pub fn migrations(&self) -> impl Iterator<Item = Cow<'static, str>> {
+        Self::MIGRATIONS.iter().map(|text| self.table.in_text(text))
+    }
+
+    /// Makes the tables or brings them up to date; does nothing where they are. Several processes may call it
     /// at once.
+    ///
+    /// Sessions that an earlier release wrote are kept. Processes of the earlier release fail from then on, until
+    /// they are replaced. If the pool's connections do not sync each commit, this is told as a warning of `tracing`.
     ///
     /// # Errors
     ///
     /// If the database cannot be written, or was made by a later release of this crate. Nothing was
     /// changed then.
     pub async fn migrate(&self) -> Result<(), StoreError> {
-        let begun = self.pool.begin_with("BEGIN IMMEDIATE").await;
-        apply!(begun.map_err(failure)?, Self::MIGRATIONS)
+        let mut connection = self.pool.acquire().await.map_err(failure)?;
+        let synchronous: i64 = sqlx::query_scalar("PRAGMA synchronous")
+            .fetch_one(&mut *connection)
+            .await
+            .map_err(failure)?;
+        if synchronous < Self::FULL {
+            tracing::warn!(
+                target: "tower_session_guard",
+                "SQLite does not sync each commit, so a power cut can bring ended sessions back: \
+                 set `synchronous = FULL` on the pool's connections"
+            );
+        }
+        let begun = connection.begin_with("BEGIN IMMEDIATE").await;
+        apply!(self, begun.map_err(failure)?)
     }
 
-    /// Deletes up to `limit` sessions that had expired by `now`, the longest expired first, and says how
-    /// many.
+    /// Deletes up to `limit` sessions that had expired by `now`, the longest expired first, then cut-offs whose time
+    /// is over, and says how many rows.
     ///
     /// Nothing does so by itself. Call it from time to time, and again while it deletes as many as it may;
     /// other writers wait meanwhile, so keep `limit` near a thousand.
     ///
     /// # Errors
     ///
-    /// If the statement failed; then nothing was deleted, unless it ran out of time.
+    /// If a statement failed. What an earlier one deleted stays deleted.
     pub async fn sweep(&self, now: Timestamp, limit: u32) -> Result<u64, StoreError> {
-        let sweep = attempt(|| {
-            sqlx::query(statements::SWEEP_SQLITE)
-                .bind(row::millis(now))
-                .bind(i64::from(limit))
-                .execute(&self.pool)
-        });
-        let swept = within(self.time_limit, sweep).await?;
-        Ok(swept.rows_affected())
+        let (sessions, cutoffs) = (&self.own.sweep, &self.own.sweep_cutoffs);
+        self.sweep_with(sessions, cutoffs, now, limit).await
+    }
+
+    /// Writes of this process wait for each other here, not for SQLite.
+    async fn in_turn<T>(&self, write: impl Future<Output = T>) -> T {
+        let _turn = self.turns.next().await;
+        write.await
+    }
+
+    async fn insert(
+        &self,
+        id: &SessionId,
+        record: &Record,
+        counting: Counting,
+    ) -> Result<Created, StoreError> {
+        let bytes = record.encode();
+        let (head, rest) = row::pieces(&bytes);
+        let index_keys = record.index_keys();
+        let keys = row::Keys::of(&index_keys);
+        // Dropped half-way, it is rolled back.
+        let begun = self.pool.begin_with("BEGIN IMMEDIATE").await;
+        let mut transaction = begun.map_err(failure)?;
+        let made = sqlx::query(self.own.create.clone())
+            .bind(&id.as_bytes()[..])
+            .bind(keys.owner.as_deref())
+            .bind(keys.others.as_deref())
+            .bind(row::millis(record.expires_at()))
+            .bind(head)
+            .bind(rest)
+            .execute(&mut *transaction)
+            .await
+            .map_err(failure)?;
+        if made.rows_affected() == 0 {
+            return Ok(Created::Occupied);
+        }
+        for key in &index_keys {
+            sqlx::query(self.own.enlist.clone())
+                .bind(key.as_bytes())
+                .bind(&id.as_bytes()[..])
+                .bind(counting == Counting::Counted)
+                .execute(&mut *transaction)
+                .await
+                .map_err(failure)?;
+        }
+        let mut sessions = 0;
+        if let Some(owner) = index_keys.first() {
+            let (found, entries) = sqlx::query_as(self.statements.count.clone())
+                .bind(owner.as_bytes())
+                .bind(MOST_COUNTED + 1)
+                .fetch_one(&mut *transaction)
+                .await
+                .map_err(failure)?;
+            sessions = counted(found, entries);
+        }
+        transaction.commit().await.map_err(failure)?;
+        let revision = Revision::new(1);
+        Ok(Created::Created { revision, sessions })
+    }
+
+    /// Entries that come between the two statements are of logins at the same time: they may end as well.
+    async fn end_page(
+        &self,
+        key: &IndexKey,
+        after: Option<&Cursor>,
+        limit: usize,
+        except: Option<&SessionId>,
+    ) -> Result<EndedPage, StoreError> {
+        let (after, limit) = (row::place(after)?, row::limit(limit));
+        let page: Vec<Vec<u8>> = sqlx::query_scalar(self.own.page.clone())
+            .bind(key.as_bytes())
+            .bind(after)
+            .bind(limit)
+            .fetch_all(&self.pool)
+            .await
+            .map_err(failure)?;
+        let Some(last) = page.last() else {
+            return Ok(EndedPage::new(0, None));
+        };
+        let ended = sqlx::query(self.own.end_page.clone())
+            .bind(key.as_bytes())
+            .bind(after)
+            .bind(&last[..])
+            .bind(except.map(|id| &id.as_bytes()[..]))
+            .execute(&self.pool)
+            .await
+            .map_err(failure)?;
+        let ended = usize::try_from(ended.rows_affected()).unwrap_or(usize::MAX);
+        let next = row::next(page.len(), limit, Some(row::id(last)?));
+        Ok(EndedPage::new(ended, next))
     }
 }
 
@@ -143,5 +288,60 @@ fn create_for_owner(path: &Path) -> io::Result<()> {
     match options.open(path) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sqlx::{
+        SqlitePool,
+        sqlite::{SqliteConnectOptions, SqliteSynchronous},
+    };
+    use test_support::scratch::Scratch;
+
+    use super::SqliteStore;
+    use crate::told::Told;
+
+    /// What `migrate` warns of on a pool whose connections sync so.
+    async fn warnings(synchronous: SqliteSynchronous) -> String {
+        let scratch = Scratch::new("sqlite");
+        let options = SqliteConnectOptions::new()
+            .filename(scratch.path().join("sessions.db"))
+            .create_if_missing(true)
+            .synchronous(synchronous);
+        let (told, _guard) = Told::listen();
+        let store = SqliteStore::new(SqlitePool::connect_lazy_with(options));
+        store.migrate().await.unwrap();
+        told.text()
+    }
+
+    /// Whoever was told that a session has ended may cut the power: every connection syncs each commit.
+    #[tokio::test]
+    async fn each_connection_to_a_file_syncs_every_commit() {
+        let scratch = Scratch::new("sqlite");
+        let file = scratch.path().join("sessions.db");
+        let store = SqliteStore::open(&file).await.unwrap();
+        let mut connections = Vec::new();
+        for _ in 0..SqliteStore::CONNECTIONS {
+            let mut connection = store.pool.acquire().await.unwrap();
+            for (pragma, expected) in [("synchronous", "2"), ("journal_mode", "wal")] {
+                let ask = sqlx::AssertSqlSafe(format!(
+                    "SELECT cast(\"{pragma}\" AS text) FROM pragma_{pragma}"
+                ));
+                let found: String = sqlx::query_scalar(ask)
+                    .fetch_one(&mut *connection)
+                    .await
+                    .unwrap();
+                assert_eq!(found, expected, "{pragma}");
+            }
+            connections.push(connection);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_pool_that_does_not_sync_each_commit_is_told_of() {
+        let told = warnings(SqliteSynchronous::Normal).await;
+        assert!(told.contains("synchronous = FULL"), "{told}");
+        assert_eq!(warnings(SqliteSynchronous::Full).await, "");
     }
 }

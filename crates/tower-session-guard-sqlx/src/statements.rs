@@ -1,46 +1,123 @@
-//! The statements, in the words that both engines understand.
+//! The statements, in the words that both engines understand, and those of each.
 //!
-//! Expiry is compared with a parameter, never with the server's clock. No statement upserts.
+//! Expiry is compared with a parameter, never with the server's clock. No statement upserts a record.
 
-pub(super) const LOAD: &str =
-    "SELECT record, revision, subject FROM session_guard WHERE id = $1 AND expires_at > $2";
+use sqlx::SqlStr;
 
-pub(super) const CREATE: &str = "INSERT INTO session_guard \
-     (id, subject, expires_at, revision, record) VALUES ($1, $2, $3, 1, $4) \
-     ON CONFLICT (id) DO NOTHING";
+use crate::table::Table;
 
-pub(super) const REPLACE: &str = "UPDATE session_guard \
-     SET subject = $4, expires_at = $5, revision = revision + 1, record = $6 \
-     WHERE id = $1 AND revision = $2 AND expires_at > $3";
+macro_rules! statements {
+    ($(#[$meta:meta])* $set:ident { $($name:ident: $text:expr;)+ }) => {
+        $(#[$meta])*
+        #[derive(Debug)]
+        pub(super) struct $set {
+            $(pub(super) $name: SqlStr),+
+        }
 
-/// Asked after a [`REPLACE`] that changed nothing, for the reason.
-pub(super) const IS_LIVE: &str = "SELECT 1 FROM session_guard WHERE id = $1 AND expires_at > $2";
+        impl $set {
+            pub(super) fn of(table: &Table) -> Self {
+                Self { $($name: table.in_statement($text)),+ }
+            }
+        }
+    };
+}
 
-pub(super) const REMOVE: &str = "DELETE FROM session_guard WHERE id = $1";
+/// How many entries of one owner are counted at most, so that a login costs a bounded time.
+pub(super) const MOST_COUNTED: i64 = 1_000;
 
-pub(super) const SESSIONS_OF: &str =
-    "SELECT id, record FROM session_guard WHERE subject = $1 AND expires_at > $2";
+statements!(Statements {
+    load: "SELECT head, rest, revision, owner, others FROM session_guard \
+        WHERE id = $1 AND expires_at > $2";
 
-pub(super) const REMOVE_ALL_OF: &str =
-    "DELETE FROM session_guard WHERE subject = $1 AND ($2 IS NULL OR id <> $2)";
+    count: "SELECT count(*) FILTER (WHERE counted), count(*) FROM \
+        (SELECT counted FROM session_guard_index WHERE key = $1 LIMIT $2) AS entries";
 
-pub(super) const LIVE_RECORDS: &str = "SELECT count(*) FROM session_guard WHERE expires_at > $1";
+    replace: "UPDATE session_guard \
+        SET expires_at = $4, revision = revision + 1, head = $5, rest = $6 \
+        WHERE id = $1 AND revision = $2 AND expires_at > $3 \
+        AND owner IS NOT DISTINCT FROM $7 AND others IS NOT DISTINCT FROM $8";
 
-/// Deletes a bounded number of expired rows.
-#[cfg(feature = "sqlite")]
-pub(super) const SWEEP_SQLITE: &str = "DELETE FROM session_guard WHERE id IN \
-     (SELECT id FROM session_guard WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)";
+    // Asked after a `replace` that changed nothing, for the reason.
+    present: "SELECT revision, owner IS NOT DISTINCT FROM $3 AND others IS NOT DISTINCT FROM $4 \
+        FROM session_guard WHERE id = $1 AND expires_at > $2";
 
-/// Passes over rows that somebody is writing, which are in use or will be there the next time.
+    remove: "DELETE FROM session_guard WHERE id = $1";
+
+    remove_listed: "DELETE FROM session_guard WHERE id = $1 \
+        AND EXISTS (SELECT 1 FROM session_guard_index WHERE key = $2 AND id = $1)";
+
+    // One row for each entry, so that the last one tells where the next page begins.
+    heads: "SELECT page.id, page.counted, CASE WHEN s.expires_at > $4 THEN s.head END FROM \
+        (SELECT id, counted FROM session_guard_index WHERE key = $1 AND id > $2 ORDER BY id LIMIT $3) \
+        AS page LEFT JOIN session_guard AS s ON s.id = page.id";
+
+    // The later of each time, and the mark of the later cut-off.
+    raise_cutoff: "INSERT INTO session_guard_cutoffs AS held (key, ended_at, kept_until, mark) \
+        VALUES ($1, $2, $3, $4) ON CONFLICT (key) DO UPDATE SET \
+        mark = CASE WHEN excluded.ended_at >= held.ended_at THEN excluded.mark ELSE held.mark END, \
+        ended_at = CASE WHEN excluded.ended_at > held.ended_at \
+            THEN excluded.ended_at ELSE held.ended_at END, \
+        kept_until = CASE WHEN excluded.kept_until > held.kept_until \
+            THEN excluded.kept_until ELSE held.kept_until END";
+
+    cutoff: "SELECT ended_at, kept_until, mark FROM session_guard_cutoffs WHERE key = $1";
+
+    live_records: "SELECT count(*) FROM session_guard WHERE expires_at > $1";
+
+    create_schema: "CREATE TABLE IF NOT EXISTS session_guard_schema \
+        (version bigint NOT NULL PRIMARY KEY)";
+    schema_version: "SELECT coalesce(max(version), 0) FROM session_guard_schema";
+    schema_reached: "INSERT INTO session_guard_schema (version) VALUES ($1)";
+});
+
 #[cfg(feature = "postgres")]
-pub(super) const SWEEP_POSTGRES: &str = "DELETE FROM session_guard WHERE id IN \
-     (SELECT id FROM session_guard WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2 \
-     FOR UPDATE SKIP LOCKED)";
+statements!(PostgresStatements {
+    // The record and its entries in one statement, which is atomic.
+    create: "WITH made AS (\
+            INSERT INTO session_guard (id, owner, others, expires_at, revision, head, rest) \
+            VALUES ($1, $2, $3, $4, 1, $5, $6) ON CONFLICT (id) DO NOTHING RETURNING id\
+        ), listed AS (\
+            INSERT INTO session_guard_index (key, id, counted) \
+            SELECT key, made.id, $7::boolean FROM made, unnest($8::bytea[]) AS key\
+        ) SELECT count(*) FROM made";
 
-pub(super) const CREATE_SCHEMA: &str =
-    "CREATE TABLE IF NOT EXISTS session_guard_schema (version bigint NOT NULL PRIMARY KEY)";
+    // Rows are locked in the order of their ids, so that two endings never wait for each other in a circle.
+    end_listed: "WITH page AS MATERIALIZED (\
+            SELECT id FROM session_guard_index WHERE key = $1 AND id > $2 ORDER BY id LIMIT $3\
+        ), locked AS MATERIALIZED (\
+            SELECT id FROM session_guard \
+            WHERE id = ANY (ARRAY (SELECT id FROM page)) AND id IS DISTINCT FROM $4::bytea \
+            ORDER BY id FOR UPDATE\
+        ), gone AS (\
+            DELETE FROM session_guard WHERE id = ANY (ARRAY (SELECT id FROM locked)) RETURNING id\
+        ) SELECT (SELECT count(*) FROM gone), (SELECT count(*) FROM page), \
+            (SELECT id FROM page ORDER BY id DESC LIMIT 1)";
 
-pub(super) const SCHEMA_VERSION: &str =
-    "SELECT coalesce(max(version), 0) FROM session_guard_schema";
+    // Passes over rows that another transaction is writing: they are in use or will be there the next time.
+    sweep: "DELETE FROM session_guard WHERE id IN \
+        (SELECT id FROM session_guard WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2 \
+        FOR UPDATE SKIP LOCKED)";
 
-pub(super) const SCHEMA_REACHED: &str = "INSERT INTO session_guard_schema (version) VALUES ($1)";
+    sweep_cutoffs: "DELETE FROM session_guard_cutoffs WHERE key IN \
+        (SELECT key FROM session_guard_cutoffs WHERE kept_until <= $1 ORDER BY kept_until LIMIT $2 \
+        FOR UPDATE SKIP LOCKED)";
+});
+
+#[cfg(feature = "sqlite")]
+statements!(SqliteStatements {
+    create: "INSERT INTO session_guard (id, owner, others, expires_at, revision, head, rest) \
+        VALUES ($1, $2, $3, $4, 1, $5, $6) ON CONFLICT (id) DO NOTHING";
+
+    enlist: "INSERT INTO session_guard_index (key, id, counted) VALUES ($1, $2, $3)";
+
+    page: "SELECT id FROM session_guard_index WHERE key = $1 AND id > $2 ORDER BY id LIMIT $3";
+
+    end_page: "DELETE FROM session_guard WHERE id IS NOT $4 AND id IN \
+        (SELECT id FROM session_guard_index WHERE key = $1 AND id > $2 AND id <= $3)";
+
+    sweep: "DELETE FROM session_guard WHERE id IN \
+        (SELECT id FROM session_guard WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)";
+
+    sweep_cutoffs: "DELETE FROM session_guard_cutoffs WHERE key IN \
+        (SELECT key FROM session_guard_cutoffs WHERE kept_until <= $1 ORDER BY kept_until LIMIT $2)";
+});

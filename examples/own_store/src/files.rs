@@ -1,44 +1,64 @@
-//! The files, and what is done to them. All of this blocks.
+//! [`Files`]: the folder, and what is done in it. All of this blocks.
 //!
 //! ```text
-//! lock                     held by the one who writes
-//! new                      the next file, until it is complete
-//! sessions/ID              8 bytes of revision, then the record
-//! subjects/HASH/ID         an empty file for each session of a subject
+//! lock              held by the one who writes
+//! new               the next file, until it is complete
+//! sessions/ID       a session
+//! index/, counts/   which sessions are listed under a key
+//! cutoffs/          when everything under a key ended
 //! ```
 
 use std::{
-    fs::{self, DirBuilder, File},
-    io::{self, ErrorKind, Write},
+    fs::{DirBuilder, File},
     path::{Path, PathBuf},
 };
 
-use sha2::{Digest, Sha256};
 use tower_session_guard::{
-    Record, SessionId, Subject, Timestamp,
-    store::{Created, Removed, Replaced, Revision, StoreError, StoreErrorKind, Stored},
+    Record, SessionId, Timestamp,
+    store::{
+        Counting, Created, Cursor, Cutoff, EndedPage, IndexKey, ListedHead, Page, RecordHead,
+        Removed, Replaced, Revision, StoreError, StoreErrorKind, Stored,
+    },
+};
+
+use crate::{
+    cutoffs::Cutoffs,
+    disk::{self, failure, found, name, named, names_in, sync},
+    index::Index,
+    session_file::{SessionFile, keys_of},
 };
 
 #[derive(Debug)]
 pub(crate) struct Files {
     root: PathBuf,
+    sessions: PathBuf,
+    index: Index,
+    cutoffs: Cutoffs,
 }
 
 /// Held by the one process and thread that writes.
 struct Writing(#[expect(dead_code, reason = "the lock goes with the file")] File);
 
+/// What is in a session's file: nothing that was written here, if it is damaged.
+type Held = Option<SessionFile>;
+
 impl Files {
     pub(crate) fn open(root: &Path) -> Result<Self, StoreError> {
+        let files = Self {
+            root: root.to_owned(),
+            sessions: root.join("sessions"),
+            index: Index::new(root),
+            cutoffs: Cutoffs::new(root),
+        };
         let mut builder = DirBuilder::new();
         builder.recursive(true);
         #[cfg(unix)]
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-        for folder in [root.join("sessions"), root.join("subjects")] {
+        let [entries, counts] = files.index.folders();
+        for folder in [&files.sessions, entries, counts, files.cutoffs.folder()] {
             builder.create(folder).map_err(failure)?;
         }
-        Ok(Self {
-            root: root.to_owned(),
-        })
+        Ok(files)
     }
 
     /// A reader needs no lock: a file appears whole, by its renaming.
@@ -47,26 +67,37 @@ impl Files {
         id: &SessionId,
         now: Timestamp,
     ) -> Result<Option<Stored>, StoreError> {
-        let stored = self.read(id)?;
-        Ok(stored.filter(|stored| !stored.record.is_expired(now)))
+        let Some(held) = found(SessionFile::read(&self.session(id)))? else {
+            return Ok(None);
+        };
+        let file = held.ok_or(StoreError::new(StoreErrorKind::Corrupt))?;
+        let record = Record::decode(&file.record)?;
+        Ok((!record.is_expired(now)).then(|| Stored::new(record, file.revision)))
     }
 
-    pub(crate) fn create(&self, id: &SessionId, record: &Record) -> Result<Created, StoreError> {
+    pub(crate) fn create(
+        &self,
+        id: &SessionId,
+        record: &Record,
+        counting: Counting,
+    ) -> Result<Created, StoreError> {
         let writing = self.writing()?;
         if self.session(id).try_exists().map_err(failure)? {
             return Ok(Created::Occupied);
         }
-        // The index entry first: a crash in between leaves an entry without a session, which is passed over.
-        if let Some(subject) = record.subject() {
-            let folder = self.subject(subject);
-            fs::create_dir_all(&folder).map_err(failure)?;
-            File::create(folder.join(name(id))).map_err(failure)?;
-            sync(&folder)?;
-            sync(&self.root.join("subjects"))?;
+        let file = SessionFile::new(Revision::new(1), counting, record);
+        // The index entries first: a crash in between leaves entries without a session, which are passed over.
+        let mut sessions = None;
+        for key in &file.keys {
+            let count = self.index.add(key, id, counting)?;
+            // The owner's key is the first.
+            sessions.get_or_insert(count);
         }
-        let revision = Revision::new(1);
-        self.write(&writing, id, revision, record)?;
-        Ok(Created::Created(revision))
+        self.write(&writing, id, &file)?;
+        Ok(Created::Created {
+            revision: file.revision,
+            sessions: sessions.unwrap_or(0),
+        })
     }
 
     pub(crate) fn replace(
@@ -77,76 +108,130 @@ impl Files {
         now: Timestamp,
     ) -> Result<Replaced, StoreError> {
         let writing = self.writing()?;
-        let Some(stored) = self.load(id, now)? else {
+        let Some(held) = found(SessionFile::read_head(&self.session(id)))? else {
             return Ok(Replaced::Gone);
         };
-        if stored.revision != expected {
+        let held = held.ok_or(StoreError::new(StoreErrorKind::Corrupt))?;
+        if RecordHead::decode(&held.record)?.expires_at() <= now {
+            return Ok(Replaced::Gone);
+        }
+        if held.revision != expected {
             return Ok(Replaced::Conflict);
         }
-        if stored.record.subject() != record.subject() {
-            let why = "a session keeps its subject for as long as it lives";
+        if held.keys != keys_of(record) {
+            let why = "a session keeps its owners and tags for as long as it lives";
             return Err(StoreError::with_source(StoreErrorKind::Unsupported, why));
         }
         let revision = Revision::new(expected.get() + 1);
-        self.write(&writing, id, revision, record)?;
+        let file = SessionFile::new(revision, held.counting, record);
+        self.write(&writing, id, &file)?;
         Ok(Replaced::Replaced(revision))
     }
 
-    pub(crate) fn remove(&self, id: &SessionId) -> Result<Removed, StoreError> {
+    pub(crate) fn remove(
+        &self,
+        id: &SessionId,
+        listed_under: Option<&IndexKey>,
+    ) -> Result<Removed, StoreError> {
         let writing = self.writing()?;
-        // Bytes that are not a record are no reason to keep a session that is to end.
-        let record = self.read(id).ok().flatten().map(|stored| stored.record);
-        self.delete(&writing, id, record.as_ref().and_then(Record::subject))
+        let held = self.read_head(id)?.filter(|held| match listed_under {
+            Some(key) => self.is_listed(id, held, key),
+            None => true,
+        });
+        let removed = self.delete(&writing, held.map(|held| (*id, held)))?;
+        Ok(if removed > 0 {
+            Removed::Removed
+        } else {
+            Removed::Absent
+        })
     }
 
-    /// What is removed or expires meanwhile may or may not be in the list, and nothing of another subject.
-    pub(crate) fn sessions_of(
+    pub(crate) fn heads(
         &self,
-        subject: &Subject,
+        key: &IndexKey,
+        after: Option<&Cursor>,
+        limit: usize,
         now: Timestamp,
-    ) -> Result<Vec<(SessionId, Record)>, StoreError> {
-        let mut sessions = Vec::new();
-        for id in ids_in(&self.subject(subject))? {
-            if let Some(stored) = self.load(&id, now)?
-                && stored.record.subject() == Some(subject)
-            {
-                sessions.push((id, stored.record));
+    ) -> Result<Page, StoreError> {
+        let (ids, next) = self.index.page(&key.digest(), after, limit)?;
+        let mut heads = Vec::new();
+        for id in ids {
+            let held = self.read_head(&id)?;
+            // An entry may have outlived its session.
+            let Some(held) = held.filter(|held| self.is_listed(&id, held, key)) else {
+                continue;
+            };
+            // A damaged file is listed too, so that its session can be ended.
+            let record = held.as_ref().map_or(&[][..], |file| &file.record);
+            let head = RecordHead::decode(record);
+            let is_over = |head: &RecordHead| head.expires_at() <= now;
+            if !head.as_ref().is_ok_and(is_over) {
+                heads.push(ListedHead::new(
+                    id,
+                    counting(&held) == Counting::Counted,
+                    head,
+                ));
             }
         }
-        Ok(sessions)
+        Ok(Page::new(heads, next))
     }
 
-    /// Nothing is created or replaced meanwhile, so the list is whole.
-    pub(crate) fn remove_all_of(
+    pub(crate) fn end_listed(
         &self,
-        subject: &Subject,
+        key: &IndexKey,
+        after: Option<&Cursor>,
+        limit: usize,
         except: Option<&SessionId>,
-    ) -> Result<usize, StoreError> {
+    ) -> Result<EndedPage, StoreError> {
         let writing = self.writing()?;
-        let mut removed = 0;
-        for id in ids_in(&self.subject(subject))? {
-            if except != Some(&id)
-                && let Some(stored) = self.read(&id)?
-                && stored.record.subject() == Some(subject)
-                && self.delete(&writing, &id, Some(subject))? == Removed::Removed
-            {
-                removed += 1;
+        let (ids, next) = self.index.page(&key.digest(), after, limit)?;
+        let mut listed = Vec::new();
+        for id in ids.into_iter().filter(|id| Some(id) != except) {
+            match self.read_head(&id)? {
+                Some(held) if self.is_listed(&id, &held, key) => listed.push((id, held)),
+                // Nothing is being created meanwhile, so this entry has outlived its session.
+                _ => self.index.remove(&key.digest(), &id, Counting::LeftOut)?,
             }
         }
-        Ok(removed)
+        Ok(EndedPage::new(self.delete(&writing, listed)?, next))
+    }
+
+    pub(crate) fn raise_cutoff(&self, key: &IndexKey, cutoff: &Cutoff) -> Result<(), StoreError> {
+        let _writing = self.writing()?;
+        self.cutoffs.raise(key, cutoff, &self.root.join("new"))
+    }
+
+    pub(crate) fn cutoff(
+        &self,
+        key: &IndexKey,
+        now: Timestamp,
+    ) -> Result<Option<Cutoff>, StoreError> {
+        self.cutoffs.of(key, now)
     }
 
     pub(crate) fn sweep(&self, now: Timestamp) -> Result<usize, StoreError> {
-        let writing = self.writing()?;
+        let ids: Vec<_> = names_in(&self.sessions)?;
         let mut swept = 0;
-        for id in ids_in(&self.root.join("sessions"))? {
-            if let Some(stored) = self.read(&id)?
-                && stored.record.is_expired(now)
-                && self.delete(&writing, &id, stored.record.subject())? == Removed::Removed
+        // Others may write between two of these.
+        for some in ids.chunks(64) {
+            let writing = self.writing()?;
+            let mut expired = Vec::new();
+            for id in some
+                .iter()
+                .filter_map(|name| named(name))
+                .map(SessionId::from_bytes)
             {
-                swept += 1;
+                let held = self.read_head(&id)?;
+                let record = held.as_ref().and_then(|held| held.as_ref());
+                let head = record.and_then(|file| RecordHead::decode(&file.record).ok());
+                if head.is_some_and(|head| head.expires_at() <= now) {
+                    expired.extend(held.map(|held| (id, held)));
+                }
             }
+            swept += self.delete(&writing, expired)?;
         }
+        let _writing = self.writing()?;
+        self.cutoffs.sweep(now)?;
         Ok(swept)
     }
 
@@ -157,113 +242,52 @@ impl Files {
         Ok(Writing(lock))
     }
 
-    fn read(&self, id: &SessionId) -> Result<Option<Stored>, StoreError> {
-        let bytes = match fs::read(self.session(id)) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(failure(error)),
-        };
-        let Some((revision, record)) = bytes.split_first_chunk() else {
-            return Err(StoreError::new(StoreErrorKind::Corrupt));
-        };
-        let revision = Revision::new(u64::from_be_bytes(*revision));
-        Ok(Some(Stored::new(Record::decode(record)?, revision)))
+    fn read_head(&self, id: &SessionId) -> Result<Option<Held>, StoreError> {
+        found(SessionFile::read_head(&self.session(id)))
     }
 
-    /// Once this returns, the file is on the disk, whole; if it does not, the old one is.
-    fn write(
-        &self,
-        _: &Writing,
-        id: &SessionId,
-        revision: Revision,
-        record: &Record,
-    ) -> Result<(), StoreError> {
-        let new = self.root.join("new");
-        let mut file = File::create(&new).map_err(failure)?;
-        file.write_all(&revision.get().to_be_bytes())
-            .and_then(|()| file.write_all(&record.encode()))
-            .and_then(|()| file.sync_all())
-            .and_then(|()| fs::rename(&new, self.session(id)))
-            .map_err(failure)?;
-        sync(&self.root.join("sessions"))
+    /// Of a damaged file only its index entry tells.
+    fn is_listed(&self, id: &SessionId, held: &Held, key: &IndexKey) -> bool {
+        match held {
+            Some(file) => file.keys.contains(&key.digest()),
+            None => self.index.lists(&key.digest(), id).unwrap_or(false),
+        }
     }
 
-    /// The session first: whatever happens to its index entry then, it is dead.
+    fn write(&self, _: &Writing, id: &SessionId, file: &SessionFile) -> Result<(), StoreError> {
+        disk::write(&self.session(id), &self.root.join("new"), &file.encode())
+    }
+
+    /// The sessions first: whatever happens to their index entries then, they are dead.
     fn delete(
         &self,
         _: &Writing,
-        id: &SessionId,
-        subject: Option<&Subject>,
-    ) -> Result<Removed, StoreError> {
-        match fs::remove_file(self.session(id)) {
-            Ok(()) => sync(&self.root.join("sessions"))?,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Removed::Absent),
-            Err(error) => return Err(failure(error)),
+        sessions: impl IntoIterator<Item = (SessionId, Held)>,
+    ) -> Result<usize, StoreError> {
+        let mut deleted = Vec::new();
+        for (id, held) in sessions {
+            if disk::delete(&self.session(&id))? {
+                deleted.push((id, held));
+            }
         }
-        if let Some(folder) = subject.map(|subject| self.subject(subject)) {
-            let _passed_over_if_left = fs::remove_file(folder.join(name(id)));
-            let _stays_unless_empty = fs::remove_dir(folder);
+        if !deleted.is_empty() {
+            sync(&self.sessions)?;
         }
-        Ok(Removed::Removed)
+        for (id, held) in &deleted {
+            for key in held.iter().flat_map(|file| &file.keys) {
+                self.index.remove(key, id, counting(held))?;
+            }
+        }
+        Ok(deleted.len())
     }
 
     fn session(&self, id: &SessionId) -> PathBuf {
-        self.root.join("sessions").join(name(id))
-    }
-
-    /// By the digest: a subject is any text, and a file's name is not.
-    fn subject(&self, subject: &Subject) -> PathBuf {
-        let digest = Sha256::digest(subject.as_str().as_bytes());
-        self.root.join("subjects").join(hex(&digest))
+        self.sessions.join(name(id.as_bytes()))
     }
 }
 
-/// The ids that name the files of a folder; none if there is no such folder.
-fn ids_in(folder: &Path) -> Result<Vec<SessionId>, StoreError> {
-    let entries = match fs::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(failure(error)),
-    };
-    let mut ids = Vec::new();
-    for entry in entries {
-        let name = entry.map_err(failure)?.file_name();
-        ids.extend(name.to_str().and_then(id_of));
-    }
-    Ok(ids)
-}
-
-/// In hexadecimal: the text form of an id differs in case alone, and some file systems do not.
-fn name(id: &SessionId) -> String {
-    hex(id.as_bytes())
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn id_of(name: &str) -> Option<SessionId> {
-    let number = u128::from_str_radix(name, 16).ok()?;
-    let id = SessionId::from_bytes(number.to_be_bytes());
-    (self::name(&id) == name).then_some(id)
-}
-
-/// Makes what was created, renamed or deleted in a folder outlast a power cut.
-fn sync(folder: &Path) -> Result<(), StoreError> {
-    let synced = File::open(folder).and_then(|folder| folder.sync_all());
-    // Windows has no such thing.
-    if cfg!(unix) {
-        synced.map_err(failure)
-    } else {
-        Ok(())
-    }
-}
-
-fn failure(error: io::Error) -> StoreError {
-    let kind = match error.kind() {
-        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => StoreErrorKind::Full,
-        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => StoreErrorKind::Unsupported,
-        _ => StoreErrorKind::Unavailable,
-    };
-    StoreError::with_source(kind, error)
+/// A damaged session counts: too many are allowed, too few are not.
+fn counting(held: &Held) -> Counting {
+    held.as_ref()
+        .map_or(Counting::Counted, |file| file.counting)
 }

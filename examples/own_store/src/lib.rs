@@ -1,13 +1,18 @@
 #![doc = include_str!("../README.md")]
 
+mod cutoffs;
+mod disk;
 mod files;
+mod index;
+mod session_file;
 
 use std::{path::Path, sync::Arc, time::Duration};
 
 use tower_session_guard::{
-    Claim, Record, SessionId, SessionStore, Subject, Timestamp,
+    Record, SessionId, SessionStore, Timestamp, VerifiedId,
     store::{
-        Created, Removed, Replaced, Revision, StoreError, StoreFuture, Stored,
+        Counting, Created, Cursor, Cutoff, EndedPage, IndexKey, Page, Removed, Replaced, Revision,
+        StoreError, StoreFuture, Stored,
         time_limit::{self, within},
     },
 };
@@ -57,7 +62,8 @@ impl FileStore {
         self
     }
 
-    /// Deletes the sessions that had expired by `now`, and says how many. Nothing does so by itself.
+    /// Deletes the sessions that had expired by `now`, and says how many; also the cut-offs whose time is over.
+    /// Nothing does so by itself.
     ///
     /// # Errors
     ///
@@ -85,8 +91,8 @@ impl FileStore {
 }
 
 impl SessionStore for FileStore {
-    fn load<'a>(&'a self, claim: &'a Claim, now: Timestamp) -> StoreFuture<'a, Option<Stored>> {
-        let id = *claim.id();
+    fn load<'a>(&'a self, id: VerifiedId<'a>, now: Timestamp) -> StoreFuture<'a, Option<Stored>> {
+        let id = *id.get();
         self.run(move |files| files.load(&id, now))
     }
 
@@ -94,10 +100,11 @@ impl SessionStore for FileStore {
         &'a self,
         id: &'a SessionId,
         record: &'a Record,
+        counting: Counting,
         _now: Timestamp,
     ) -> StoreFuture<'a, Created> {
         let (id, record) = (*id, record.clone());
-        self.run(move |files| files.create(&id, &record))
+        self.run(move |files| files.create(&id, &record, counting))
     }
 
     fn replace<'a>(
@@ -111,26 +118,49 @@ impl SessionStore for FileStore {
         self.run(move |files| files.replace(&id, revision, &record, now))
     }
 
-    fn remove<'a>(&'a self, id: &'a SessionId) -> StoreFuture<'a, Removed> {
-        let id = *id;
-        self.run(move |files| files.remove(&id))
+    fn remove<'a>(
+        &'a self,
+        id: &'a SessionId,
+        listed_under: Option<&'a IndexKey>,
+    ) -> StoreFuture<'a, Removed> {
+        let (id, key) = (*id, listed_under.cloned());
+        self.run(move |files| files.remove(&id, key.as_ref()))
     }
 
-    fn sessions_of<'a>(
+    fn heads<'a>(
         &'a self,
-        subject: &'a Subject,
+        key: &'a IndexKey,
+        after: Option<&'a Cursor>,
+        limit: usize,
         now: Timestamp,
-    ) -> StoreFuture<'a, Vec<(SessionId, Record)>> {
-        let subject = subject.clone();
-        self.run(move |files| files.sessions_of(&subject, now))
+    ) -> StoreFuture<'a, Page> {
+        let (key, after) = (key.clone(), after.cloned());
+        self.run(move |files| files.heads(&key, after.as_ref(), limit, now))
     }
 
-    fn remove_all_of<'a>(
+    fn end_listed<'a>(
         &'a self,
-        subject: &'a Subject,
+        key: &'a IndexKey,
+        after: Option<&'a Cursor>,
+        limit: usize,
         except: Option<&'a SessionId>,
-    ) -> StoreFuture<'a, usize> {
-        let (subject, except) = (subject.clone(), except.copied());
-        self.run(move |files| files.remove_all_of(&subject, except.as_ref()))
+    ) -> StoreFuture<'a, EndedPage> {
+        let (key, after, except) = (key.clone(), after.cloned(), except.copied());
+        self.run(move |files| files.end_listed(&key, after.as_ref(), limit, except.as_ref()))
+    }
+
+    fn raise_cutoff<'a>(
+        &'a self,
+        key: &'a IndexKey,
+        cutoff: &'a Cutoff,
+        _now: Timestamp,
+    ) -> StoreFuture<'a, ()> {
+        let (key, cutoff) = (key.clone(), *cutoff);
+        self.run(move |files| files.raise_cutoff(&key, &cutoff))
+    }
+
+    fn cutoff<'a>(&'a self, key: &'a IndexKey, now: Timestamp) -> StoreFuture<'a, Option<Cutoff>> {
+        let key = key.clone();
+        self.run(move |files| files.cutoff(&key, now))
     }
 }

@@ -7,6 +7,9 @@ use std::{sync::Arc, time::SystemTime};
 use folder::Folder;
 use tower_session_guard::testing::store_contract::{StoreContract, StoreUnderTest};
 
+/// Each of these sessions waits for the disk a few times.
+const VOLUME: usize = 1_000;
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn the_store_holds_the_contract() {
     let make = || async {
@@ -14,6 +17,7 @@ async fn the_store_holds_the_contract() {
         // Another process would have another handle to the same folder.
         let (store, second) = (folder.open(), folder.open());
         StoreUnderTest::new(store)
+            .with_volume(VOLUME)
             .with_second_node(second)
             .with_restart(move || {
                 // There is no server to restart: all that must outlast one is in the folder.

@@ -13,9 +13,6 @@ use super::{CookieKind, CookiePolicy, token::Rejected};
 /// How many bytes of `Cookie` fields are looked at.
 const MAX_BYTES: usize = 256 * 1024;
 
-/// How many different values of a plausible length are tried for each cookie.
-const MAX_CANDIDATES: usize = 8;
-
 /// What the `Cookie` fields of a request hold of our two cookies.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Found<T> {
@@ -75,8 +72,9 @@ impl CookieReader {
 
     /// Opens the values that came under our two names.
     ///
-    /// Values of an implausible length are passed over. Of the others at most 8 different ones a name are
-    /// opened; the same value again counts as the same. Nothing is allocated.
+    /// Values of an implausible length are passed over. All others within 256 KiB are verified: whoever can set
+    /// cookies for the host cannot hide a good one behind junk (S10). A good value that comes again counts as the
+    /// same. Nothing is allocated.
     pub(crate) fn read<T>(
         &self,
         headers: &HeaderMap,
@@ -149,45 +147,29 @@ impl CookieReader {
 
 /// The values that came under one name.
 struct Candidates<'a, 'p, T> {
-    first: &'a [u8],
-    /// Those after the first: hardly ever, and filling the array would cost every request.
-    more: Option<[&'a [u8]; MAX_CANDIDATES - 1]>,
-    count: usize,
+    /// The value that opened, if one did.
+    opened: &'a [u8],
     presented: &'p mut Presented<T>,
 }
 
 impl<'a, 'p, T> Candidates<'a, 'p, T> {
     fn new(presented: &'p mut Presented<T>) -> Self {
         Self {
-            first: &[],
-            more: None,
-            count: 0,
+            opened: &[],
             presented,
         }
     }
 
-    /// Takes note of a value; false if it came before, or if enough have come.
-    fn note(&mut self, value: &'a [u8]) -> bool {
-        if self.count == 0 {
-            self.first = value;
-        } else {
-            let more = self.more.get_or_insert([&[]; MAX_CANDIDATES - 1]);
-            let at = self.count - 1;
-            if at == more.len() || value == self.first || more[..at].contains(&value) {
-                return false;
-            }
-            more[at] = value;
-        }
-        self.count += 1;
-        true
-    }
-
+    /// Opens a value, unless it is the one that opened before or enough is known.
     fn consider(&mut self, value: &'a [u8], open: impl FnOnce(&[u8]) -> Result<T, Rejected>) {
-        if !self.note(value) {
-            return;
+        match self.presented {
+            Presented::Several => return,
+            Presented::One(_) if value == self.opened => return,
+            Presented::One(_) | Presented::Nothing { .. } => {}
         }
         match open(value) {
             Ok(opened) => {
+                self.opened = value;
                 *self.presented = match self.presented {
                     Presented::Nothing { .. } => Presented::One(opened),
                     Presented::One(_) | Presented::Several => Presented::Several,

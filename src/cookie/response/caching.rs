@@ -2,12 +2,13 @@
 
 use http::{
     HeaderMap, HeaderValue,
-    header::{CACHE_CONTROL, Entry, HeaderName, VARY},
+    header::{CACHE_CONTROL, EXPIRES, Entry, HeaderName, VARY},
 };
 
 use super::value::{header_value, trim};
 
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+const X_ACCEL_EXPIRES: HeaderName = HeaderName::from_static("x-accel-expires");
 const COOKIE: HeaderValue = HeaderValue::from_static("Cookie");
 
 /// Makes every cache that looks at a directive forget the response.
@@ -37,6 +38,9 @@ pub(super) fn forbid_storing(headers: &mut HeaderMap) {
         }
     }
     headers.insert(CACHE_CONTROL, header_value(merged));
+    // Some caches read a lifetime from these whatever `Cache-Control` says.
+    headers.remove(EXPIRES);
+    headers.remove(X_ACCEL_EXPIRES);
     // Fields for one kind of cache take precedence over the one for all (RFC 9213, section 2.2).
     for (name, value) in headers.iter_mut() {
         if is_targeted_cache_control(name) {

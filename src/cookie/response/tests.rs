@@ -26,7 +26,7 @@ fn writer() -> CookieWriter {
 }
 
 fn token() -> Token {
-    let ring = KeyRing::from_bytes([(0..32).collect::<Vec<u8>>()]).unwrap();
+    let ring = KeyRing::of_tests([(0..32).collect::<Vec<u8>>()]);
     let keys = TokenKeys::new(ring, &CookiePolicy::default(), "");
     let (id, secret) = (SessionId::from_bytes([1; 16]), Secret::from_bytes([2; 16]));
     keys.seal_reference(Session, &id, &secret, Timestamp::from_unix_seconds(1))

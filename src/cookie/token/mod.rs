@@ -26,7 +26,10 @@ use crate::{
 };
 
 const REFERENCE: u8 = 1;
-const SELF_CONTAINED: u8 = 2;
+/// A self-contained token whose state is of schema 1: opened, and no longer issued.
+const SELF_CONTAINED_V1: u8 = 2;
+/// A self-contained token whose state is of schema 2.
+const SELF_CONTAINED: u8 = 3;
 
 /// The value of a cookie: whoever has it is the session's holder.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
@@ -88,6 +91,7 @@ pub(crate) struct TokenKeys {
 struct Macs {
     reference: Mac,
     self_contained: Mac,
+    self_contained_v1: Mac,
 }
 
 impl TokenKeys {
@@ -100,6 +104,7 @@ impl TokenKeys {
             Macs {
                 reference: mac(REFERENCE),
                 self_contained: mac(SELF_CONTAINED),
+                self_contained_v1: mac(SELF_CONTAINED_V1),
             }
         };
         let max_len = |kind| MAX_NAME_AND_VALUE - policy.name(kind).as_str().len();

@@ -1,35 +1,39 @@
-//! Self-contained tokens, version 2: as long as the session needs, within what a cookie may hold.
+//! Self-contained tokens, version 3: as long as the session needs, within what a cookie may hold.
 //!
 //! | bytes | field |
 //! |---|---|
-//! | 1 | version, 2 |
+//! | 1 | version, 3 |
 //! | 3 | key id |
 //! | 16 | session id |
 //! | 6 | issue time, unix milliseconds, big-endian: when the session was last seen |
 //! | … | the session's state |
 //! | 32 | MAC over all of the above |
+//!
+//! Version 2 is the same with a state of schema 1. Such tokens open; what is issued is of version 3.
 
-use std::{ops::RangeInclusive, time::Duration};
+use std::ops::RangeInclusive;
 
 #[cfg(any(test, fuzzing, bench))]
 use super::Opened;
 use super::{
-    Rejected, SELF_CONTAINED, Token, TokenKeys, decode,
+    Rejected, SELF_CONTAINED, SELF_CONTAINED_V1, Token, TokenKeys, decode,
     size::{BEFORE, MAX_BYTES, MAX_BYTES_WITHOUT_DATA, decoded_len, encoded_len},
 };
 use crate::{
     cookie::{CookieKind, MAX_NAME_AND_VALUE},
     key::TAG_LEN,
-    session::{codec::Reader, id::SessionId, state::State, time::Timestamp},
+    session::{
+        codec::Reader,
+        id::SessionId,
+        state::{Schema, State},
+        time::{CLOCK_ALLOWANCE, Timestamp},
+    },
 };
 
 /// A session with a little data.
 const USUAL_BYTES: usize = 192;
 /// A state of its flags and three times of a byte each.
 const MIN_BYTES: usize = BEFORE + 4 + TAG_LEN;
-
-/// How far the clocks of two servers may lie apart.
-const MAX_SKEW: Duration = Duration::from_secs(60);
 
 /// A self-contained token whose MAC held, and whose session is yet to be read.
 #[derive(Debug)]
@@ -40,13 +44,14 @@ pub(crate) struct Authentic<'a> {
     issued_at: Timestamp,
     kind: CookieKind,
     now: Timestamp,
+    schema: Schema,
     state: &'a [u8],
 }
 
 impl Authentic<'_> {
     /// Reads the session in place of the default one, unless it has expired.
     pub(crate) fn read(&self, state: &mut State) -> Result<(), Rejected> {
-        state.read(self.state, self.issued_at)?;
+        state.read(self.state, self.schema, self.issued_at)?;
         if !belongs(state, self.kind) {
             return Err(Rejected::Malformed);
         }
@@ -133,13 +138,21 @@ impl TokenKeys {
         buffer: &'a mut [u8],
     ) -> Result<Authentic<'a>, Rejected> {
         let bytes = decode(value, buffer)?;
-        let (body, stale_key) =
-            self.authentic(SELF_CONTAINED, bytes, |macs| &macs.of(kind).self_contained)?;
+        let (schema, body, stale_key) = if bytes.first() == Some(&SELF_CONTAINED_V1) {
+            let (body, stale_key) = self.authentic(SELF_CONTAINED_V1, bytes, |macs| {
+                &macs.of(kind).self_contained_v1
+            })?;
+            (Schema::V1, body, stale_key)
+        } else {
+            let (body, stale_key) =
+                self.authentic(SELF_CONTAINED, bytes, |macs| &macs.of(kind).self_contained)?;
+            (Schema::V2, body, stale_key)
+        };
         let mut fields = Reader::new(body);
         let id = SessionId::from_bytes(fields.array()?);
         let [a, b, c, d, e, f] = fields.array()?;
         let issued_at = Timestamp::from_unix_millis(u64::from_be_bytes([0, 0, a, b, c, d, e, f]));
-        if issued_at > now.after(MAX_SKEW) {
+        if issued_at > now.after(CLOCK_ALLOWANCE) {
             return Err(Rejected::FromTheFuture);
         }
         Ok(Authentic {
@@ -148,6 +161,7 @@ impl TokenKeys {
             issued_at,
             kind,
             now,
+            schema,
             state: fields.rest(),
         })
     }

@@ -35,8 +35,9 @@ pub(super) struct Candidates<T> {
 /// A token that opens nothing, and what follows.
 pub(super) struct DeadToken {
     pub(super) why: Dead,
-    /// The session that the token is of, and when that ends at the latest.
+    /// The session that the token is of, the id of its first token, and until when an ending is remembered.
     pub(super) id: SessionId,
+    pub(super) family: SessionId,
     pub(super) until: Timestamp,
     pub(super) subject: Option<Subject>,
     pub(super) consequence: Consequence,
@@ -126,7 +127,8 @@ impl<T> Candidates<T> {
             Err(why) => Err(DeadToken {
                 why,
                 id: live.id,
-                until: live.state.absolute_expiry,
+                family: *live.family(),
+                until: live.remembered_until(self.now),
                 subject: live.subject().cloned(),
                 consequence: consequence(why, shared.policy()),
             }),

@@ -49,7 +49,11 @@ pub(crate) fn admit<B>(shared: &Arc<Shared>, request: &Request<B>) -> Admission 
             match ended {
                 _ if candidates.is_empty() => Admission::Now(candidates.anonymous(shared)),
                 EndedTokens::Local(list) => {
-                    Admission::Now(self_contained::admit_now(shared, list, candidates))
+                    match self_contained::admit_now(shared, list, candidates) {
+                        Ok(context) => Admission::Now(context),
+                        // An ending found no room in the list.
+                        Err(full) => later(shared, now, |_| async move { Err(full.into()) }),
+                    }
                 }
                 EndedTokens::Distributed(list) => later(shared, now, |shared| {
                     self_contained::load(shared, Arc::clone(list), candidates)

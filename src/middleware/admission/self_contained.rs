@@ -12,41 +12,37 @@ use crate::{
     session::unadmitted::Unadmitted,
     store::{
         StoreError,
-        revocation::{IssuedToken, Retirement, RevocationList, Revocations},
+        revocation::{Ending, Full, IssuedToken, RevocationList, Revocations},
     },
 };
 
 type Sessions = Candidates<Unadmitted>;
 
-/// Asks the list of this process, which answers at once and never fails.
+/// Asks the list of this process, which answers at once. It fails only where an ending finds no room in it.
 pub(super) fn admit_now(
     shared: &Arc<Shared>,
     list: &Arc<Revocations>,
     mut candidates: Sessions,
-) -> RequestContext {
+) -> Result<RequestContext, Full> {
     let now = candidates.now;
     while let Some((kind, session)) = candidates.next() {
-        let token = IssuedToken::of(session.live());
-        let standing = list.standing(token.id, token.subject, token.issued_at, now);
+        let token = IssuedToken::of(session.live(), &shared.settings.audience);
+        let standing = list.standing(token, now);
         match candidates.decide(shared, session, standing, kind) {
             Ok(session) => {
                 let ended = EndedTokens::Local(Arc::clone(list));
                 let loaded = loaded(ended, candidates.guest.take());
-                return candidates.admitted(shared, session, loaded);
+                return Ok(candidates.admitted(shared, session, loaded));
             }
             Err(dead) => {
-                match dead.consequence {
-                    Consequence::Nothing => {}
-                    Consequence::EndSession => {
-                        let _: bool = list.retire(&dead.id, Retirement::Ended, dead.until, now);
-                    }
-                    Consequence::EndFamily => list.end_family(&dead.id, dead.until, now),
+                if dead.consequence != Consequence::Nothing {
+                    let _: bool = list.end(&dead.family, Ending::Ended, dead.until, now)?;
                 }
                 candidates.pass_over(shared, dead);
             }
         }
     }
-    candidates.anonymous(shared)
+    Ok(candidates.anonymous(shared))
 }
 
 /// Asks a distributed list.
@@ -57,20 +53,17 @@ pub(super) async fn load(
 ) -> Result<RequestContext, StoreError> {
     let now = candidates.now;
     while let Some((kind, session)) = candidates.next() {
-        let standing = list.standing(IssuedToken::of(session.live()), now).await?;
+        let token = IssuedToken::of(session.live(), &shared.settings.audience);
+        let standing = list.standing(token, now).await?;
         match candidates.decide(&shared, session, standing, kind) {
             Ok(session) => {
                 let loaded = loaded(EndedTokens::Distributed(list), candidates.guest.take());
                 return Ok(candidates.admitted(&shared, session, loaded));
             }
             Err(dead) => {
-                let (id, until) = (&dead.id, dead.until);
-                match dead.consequence {
-                    Consequence::Nothing => {}
-                    Consequence::EndSession => {
-                        let _: bool = list.retire(id, Retirement::Ended, until, now).await?;
-                    }
-                    Consequence::EndFamily => list.end_family(id, until, now).await?,
+                if dead.consequence != Consequence::Nothing {
+                    let (family, until) = (&dead.family, dead.until);
+                    let _: bool = list.end(family, Ending::Ended, until, now).await?;
                 }
                 candidates.pass_over(&shared, dead);
             }

@@ -27,7 +27,7 @@ pub(super) fn try_load(
         return None;
     }
     let (kind, token) = candidates.peek()?;
-    let stored = store.try_load(&token.value, candidates.now)?;
+    let stored = store.try_load((&token.value).into(), candidates.now)?;
     let (session, record) = open(shared, candidates, kind, token, stored).ok()?;
     let _opened = candidates.next();
     let loaded = loaded(Arc::clone(store), record, candidates.guest.take());
@@ -42,7 +42,7 @@ pub(super) async fn load(
 ) -> Result<RequestContext, StoreError> {
     let now = candidates.now;
     while let Some((kind, token)) = candidates.next() {
-        let opened = match store.load(&token.value, now).await? {
+        let opened = match store.load((&token.value).into(), now).await? {
             Some(stored) => open(&shared, &candidates, kind, &token, stored),
             None => Err(unknown(&token.value, now)),
         };
@@ -53,7 +53,7 @@ pub(super) async fn load(
             }
             Err(dead) => {
                 if dead.consequence != Consequence::Nothing {
-                    let _: Removed = store.remove(&dead.id).await?;
+                    let _: Removed = store.remove(&dead.id, None).await?;
                 }
                 candidates.pass_over(&shared, dead);
             }
@@ -101,6 +101,7 @@ const fn unknown(claim: &Claim, now: Timestamp) -> DeadToken {
     DeadToken {
         why: Dead::Unknown,
         id: *claim.id(),
+        family: *claim.id(),
         until: now,
         subject: None,
         consequence: Consequence::Nothing,

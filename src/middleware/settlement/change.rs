@@ -3,18 +3,20 @@
 //! Both are data, so that a local list can answer at once and a distributed one later.
 
 use crate::{
-    session::{authentication::Subject, id::SessionId, live::Live, time::Timestamp},
+    session::{id::SessionId, index::IndexKey, live::Live, time::Timestamp},
     store::{
-        StoreError,
-        revocation::{IssuedToken, Retirement, RevocationList, Revocations},
+        Admitted, StoreError,
+        revocation::{Ending, Full, IssuedToken, Replacement, RevocationList, Revocations},
     },
 };
 
-/// What the list is asked for, in this order.
+/// What the list is asked for.
 pub(super) struct Change<'a> {
     /// How the request's own token and the one of a guest end, for each of them that does.
-    pub(super) end: Retirement,
+    pub(super) end: Ending,
     pub(super) ended: [Option<&'a Live>; 2],
+    /// Whether they end whatever becomes of the token that is to leave; else they end only if it may.
+    pub(super) ends_first: bool,
     pub(super) issue: Issue<'a>,
 }
 
@@ -26,10 +28,12 @@ pub(super) enum Issue<'a> {
         id: SessionId,
         at: Timestamp,
     },
-    /// The first of a login, issued after everything of the subject that has ended.
+    /// The first of a login, issued after everything of its keys that has ended; none if that ended while the
+    /// login was under way.
     OfLogin {
         id: SessionId,
-        subject: &'a Subject,
+        keys: Vec<IndexKey>,
+        admitted: Admitted,
         at: Timestamp,
     },
     /// The same token again, if it is still good.
@@ -38,7 +42,7 @@ pub(super) enum Issue<'a> {
     Successor {
         id: SessionId,
         of: IssuedToken<'a>,
-        how: Retirement,
+        how: Replacement,
         until: Timestamp,
     },
 }
@@ -53,22 +57,54 @@ pub(super) struct Changed {
 
 impl Change<'_> {
     /// Asks the list of this process.
-    pub(super) fn ask(&self, list: &Revocations, now: Timestamp) -> Changed {
-        let retire = |live: &Live| list.retire(&live.id, self.end, live.state.absolute_expiry, now);
-        Changed {
-            ended: self.ended.map(|live| live.is_some_and(retire)),
-            issue: match self.issue {
-                Issue::Nothing => None,
-                Issue::OfGuest { id, at } => Some((id, at)),
-                Issue::OfLogin { id, subject, at } => Some((id, list.issue_time(subject, at))),
-                Issue::Again(token) => list
-                    .may_reissue(token.id, token.subject, token.issued_at, now)
-                    .then_some((*token.id, now)),
-                Issue::Successor { id, of, how, until } => list
-                    .retire_of(of.id, of.subject, of.issued_at, how, until, now)
-                    .map(|at| (id, at)),
-            },
+    pub(super) fn ask(&self, list: &Revocations, now: Timestamp) -> Result<Changed, Full> {
+        if self.ends_first {
+            let ended = self.end(list, now)?;
+            let issue = self.issue(list, now)?;
+            return Ok(Changed { ended, issue });
         }
+        let issue = self.issue(list, now)?;
+        let ended = match issue {
+            Some(_) => self.end(list, now)?,
+            None => [false; 2],
+        };
+        Ok(Changed { ended, issue })
+    }
+
+    fn end(&self, list: &Revocations, now: Timestamp) -> Result<[bool; 2], Full> {
+        let mut ended = [false; 2];
+        for (live, ended) in self.ended.iter().zip(&mut ended) {
+            if let Some(live) = live {
+                let until = live.remembered_until(now);
+                *ended = list.end(live.family(), self.end, until, now)?;
+            }
+        }
+        Ok(ended)
+    }
+
+    fn issue(
+        &self,
+        list: &Revocations,
+        now: Timestamp,
+    ) -> Result<Option<(SessionId, Timestamp)>, Full> {
+        Ok(match &self.issue {
+            Issue::Nothing => None,
+            Issue::OfGuest { id, at } => Some((*id, *at)),
+            Issue::OfLogin {
+                id,
+                keys,
+                admitted,
+                at,
+            } => list.issue(keys, admitted, *at)?.map(|at| (*id, at)),
+            Issue::Again(token) => {
+                let may = list.may_reissue(*token, now)?;
+                may.then_some((*token.id, now))
+            }
+            Issue::Successor { id, of, how, until } => {
+                let issue = list.replace(*of, *id, *how, *until, now)?;
+                issue.map(|at| (*id, at))
+            }
+        })
     }
 
     /// Asks a distributed list.
@@ -77,26 +113,56 @@ impl Change<'_> {
         list: &dyn RevocationList,
         now: Timestamp,
     ) -> Result<Changed, StoreError> {
+        if self.ends_first {
+            let ended = self.end_distributed(list, now).await?;
+            let issue = self.issue_distributed(list, now).await?;
+            return Ok(Changed { ended, issue });
+        }
+        let issue = self.issue_distributed(list, now).await?;
+        let ended = match issue {
+            Some(_) => self.end_distributed(list, now).await?,
+            None => [false; 2],
+        };
+        Ok(Changed { ended, issue })
+    }
+
+    async fn end_distributed(
+        &self,
+        list: &dyn RevocationList,
+        now: Timestamp,
+    ) -> Result<[bool; 2], StoreError> {
         let mut ended = [false; 2];
         for (live, ended) in self.ended.iter().zip(&mut ended) {
             if let Some(live) = live {
-                let until = live.state.absolute_expiry;
-                *ended = list.retire(&live.id, self.end, until, now).await?;
+                let until = live.remembered_until(now);
+                *ended = list.end(live.family(), self.end, until, now).await?;
             }
         }
-        let issue = match self.issue {
+        Ok(ended)
+    }
+
+    async fn issue_distributed(
+        &self,
+        list: &dyn RevocationList,
+        now: Timestamp,
+    ) -> Result<Option<(SessionId, Timestamp)>, StoreError> {
+        Ok(match &self.issue {
             Issue::Nothing => None,
-            Issue::OfGuest { id, at } => Some((id, at)),
-            Issue::OfLogin { id, subject, at } => Some((id, list.issue_time(subject, at).await?)),
+            Issue::OfGuest { id, at } => Some((*id, *at)),
+            Issue::OfLogin {
+                id,
+                keys,
+                admitted,
+                at,
+            } => list.issue(keys, admitted, *at).await?.map(|at| (*id, at)),
             Issue::Again(token) => {
-                let may = list.may_reissue(token, now).await?;
+                let may = list.may_reissue(*token, now).await?;
                 may.then_some((*token.id, now))
             }
             Issue::Successor { id, of, how, until } => {
-                let issue = list.retire_of(of, how, until, now).await?;
-                issue.map(|at| (id, at))
+                let issue = list.replace(*of, *id, *how, *until, now).await?;
+                issue.map(|at| (*id, at))
             }
-        };
-        Ok(Changed { ended, issue })
+        })
     }
 }

@@ -3,6 +3,7 @@
 use super::set_cookies::SetCookies;
 use crate::{
     middleware::{
+        backend::Backend,
         failure::{SessionError, SessionErrorKind},
         settings::Shared,
     },
@@ -14,9 +15,10 @@ use crate::{
         live::Live,
         mark::Mark,
         plan::Verdict,
-        settle::{Outcome, Settlement},
+        settle::{Outcome, Realm, Settlement},
         time::Timestamp,
     },
+    store::Admitted,
 };
 
 /// What is left of a request once its handler is done.
@@ -25,6 +27,8 @@ pub(crate) struct HandlerDone {
     pub(crate) marks: Vec<(Timestamp, Mark)>,
     pub(crate) outcome: Outcome,
     pub(crate) came: Came,
+    /// When the request was admitted, as a cut-off compares it.
+    pub(crate) admitted: Admitted,
     pub(crate) now: Timestamp,
 }
 
@@ -44,6 +48,10 @@ impl HandlerDone {
             outcome: self.outcome,
             now: self.now,
             policy: shared.policy(),
+            realm: Realm {
+                audience: &shared.settings.audience,
+                is_stored: matches!(shared.settings.backend, Backend::Stored(_)),
+            },
         }
     }
 }

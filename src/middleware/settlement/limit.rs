@@ -1,37 +1,40 @@
-//! [`Limit`]: how many sessions a subject may have at a time.
+//! [`Limit`]: how many sessions an owner may have at a time.
 
 use std::sync::Arc;
 
 use crate::{
     middleware::{
         failure::{SessionError, SessionErrorKind},
-        settings::Shared,
+        settings::{SessionLimit, Shared},
     },
     session::{
         authentication::Subject,
         event::{EventKind, SessionEvent},
         id::SessionId,
+        index::IndexKey,
         policy::AtLimit,
-        record::Record,
         time::Timestamp,
     },
-    store::{Removed, SessionStore, StoreError},
+    store::{ListedHead, RecordHead, Removed, SessionStore, StoreError},
 };
 
-/// The limit on the sessions of a subject who logs in.
+/// How many sessions are asked for at a time.
+const PAGE: usize = 256;
+
+/// The limit on the sessions of an owner who logs in.
 pub(super) struct Limit {
     shared: Arc<Shared>,
     store: Arc<dyn SessionStore>,
     subject: Subject,
+    owner: IndexKey,
     /// The session that the login takes the place of, which does not count.
     replaced: Option<SessionId>,
-    count: usize,
-    at_limit: AtLimit,
+    limit: SessionLimit,
     now: Timestamp,
 }
 
 impl Limit {
-    /// The limit that the policy sets, if it sets one.
+    /// The limit that the layer sets, if it sets one.
     pub(super) fn of(
         shared: &Arc<Shared>,
         store: &Arc<dyn SessionStore>,
@@ -39,55 +42,73 @@ impl Limit {
         replaced: Option<SessionId>,
         now: Timestamp,
     ) -> Option<Self> {
-        let (count, at_limit) = shared.policy().session_limit()?;
+        let (limit, subject) = (shared.settings.limit?, subject?);
         Some(Self {
-            subject: subject?.clone(),
+            owner: IndexKey::owner(&shared.settings.audience, subject),
+            subject: subject.clone(),
             shared: Arc::clone(shared),
             store: Arc::clone(store),
             replaced,
-            count,
-            at_limit,
+            limit,
             now,
         })
     }
 
-    /// Refuses a login that would be one too many, before anything is written.
-    pub(super) async fn refuse_over_limit(&self) -> Result<(), SessionError> {
-        if self.at_limit == AtLimit::RefuseLogin && self.others().await?.len() >= self.count {
-            return Err(self.over_limit());
-        }
-        Ok(())
-    }
-
     /// Enforces the limit once the new session is there, since others log in at the same time.
-    pub(super) async fn enforce_limit(&self, fresh: &SessionId) -> Result<(), SessionError> {
-        let mut others = self.others().await?;
-        others.retain(|(id, _)| id != fresh);
-        let Some(excess) = (others.len() + 1)
-            .checked_sub(self.count)
-            .filter(|excess| *excess > 0)
-        else {
+    ///
+    /// `sessions` is what the creation counted. It may count sessions that are gone, so more than the limit is
+    /// looked into; as long as it is not, a login costs no call.
+    pub(super) async fn enforce(
+        &self,
+        fresh: &SessionId,
+        sessions: usize,
+    ) -> Result<(), SessionError> {
+        let most = self.limit.count.get();
+        if sessions <= most {
+            return Ok(());
+        }
+        let mut others = self.others(fresh).await?;
+        let Some(excess) = (others.len() + 1).checked_sub(most).filter(|n| *n > 0) else {
             return Ok(());
         };
-        if self.at_limit == AtLimit::RefuseLogin {
+        if self.limit.at_limit == AtLimit::RefuseLogin {
             return Err(self.over_limit());
         }
-        others.sort_by_key(|(id, record)| (record.created_at(), *id));
-        for (id, _) in others.into_iter().take(excess) {
-            if self.store.remove(&id).await? == Removed::Removed {
+        // A record of a later release does not say how old it is: it goes last.
+        others.sort_by_key(|listed| {
+            let created_at = listed.head.as_ref().ok().map(RecordHead::created_at);
+            (created_at.is_none(), created_at, listed.id)
+        });
+        for listed in others.into_iter().take(excess) {
+            let removed = self.store.remove(&listed.id, Some(&self.owner)).await?;
+            if removed == Removed::Removed {
                 let event = SessionEvent::new(EventKind::SessionEvicted, self.now);
-                let event = event.of(id).succeeded_by(*fresh);
+                let event = event.of(listed.id).succeeded_by(*fresh);
                 self.shared.tell(&event.by(Some(self.subject.clone())));
             }
         }
         Ok(())
     }
 
-    /// The subject's sessions, but for the one that the login takes the place of.
-    async fn others(&self) -> Result<Vec<(SessionId, Record)>, StoreError> {
-        let mut sessions = self.store.sessions_of(&self.subject, self.now).await?;
-        sessions.retain(|(id, _)| Some(*id) != self.replaced);
-        Ok(sessions)
+    /// The owner's sessions that count, but for the new one and the one that it takes the place of.
+    async fn others(&self, fresh: &SessionId) -> Result<Vec<ListedHead>, StoreError> {
+        let (mut others, mut after) = (Vec::new(), None);
+        loop {
+            let page = self
+                .store
+                .heads(&self.owner, after.as_ref(), PAGE, self.now);
+            let page = page.await?;
+            others.extend(page.heads.into_iter().filter(|listed| {
+                listed.counted && listed.id != *fresh && Some(listed.id) != self.replaced
+            }));
+            after = page.next;
+            if after.is_none() {
+                break;
+            }
+        }
+        others.sort_unstable_by_key(|listed| listed.id);
+        others.dedup_by_key(|listed| listed.id);
+        Ok(others)
     }
 
     fn over_limit(&self) -> SessionError {

@@ -20,6 +20,7 @@ use self::{
 };
 use super::{
     backend::{EndedTokens, Loaded},
+    background::Background,
     settings::Shared,
 };
 use crate::session::{live::Live, plan::Plan, settle, unadmitted::Unadmitted};
@@ -36,6 +37,7 @@ pub(crate) enum Commit {
 pub(crate) struct PendingCommit {
     commit: BoxCommit,
     is_done: bool,
+    background: Arc<Background>,
 }
 
 /// It owns all that it needs.
@@ -80,7 +82,7 @@ pub(crate) fn commit(
                 };
                 task.commit(&*list, settled).await
             };
-            Commit::later(commit)
+            Commit::later(shared, commit)
         }
         Loaded::Stored {
             store,
@@ -96,16 +98,17 @@ pub(crate) fn commit(
                 done,
                 cookies: SetCookies::default(),
             };
-            Commit::later(task.commit(settled))
+            Commit::later(shared, task.commit(settled))
         }
     }
 }
 
 impl Commit {
-    fn later(commit: impl Future<Output = Committed> + Send + 'static) -> Self {
+    fn later(shared: &Shared, commit: impl Future<Output = Committed> + Send + 'static) -> Self {
         Self::Later(PendingCommit {
             commit: Box::pin(commit),
             is_done: false,
+            background: Arc::clone(&shared.settings.background),
         })
     }
 }
@@ -123,24 +126,8 @@ impl Drop for PendingCommit {
         if !self.is_done {
             // Nothing polls what takes its place.
             let never = Box::pin(std::future::pending());
-            detach(std::mem::replace(&mut self.commit, never));
+            let commit = std::mem::replace(&mut self.commit, never);
+            self.background.detach(async move { drop(commit.await) });
         }
-    }
-}
-
-/// Completes a commit without its request.
-fn detach(commit: BoxCommit) {
-    let task = async move { drop(commit.await) };
-    match tokio::runtime::Handle::try_current() {
-        Ok(runtime) => drop(runtime.spawn(task)),
-        // Dropped outside every runtime, as at a shutdown: a thread of its own sees it through.
-        Err(_) => drop(std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build();
-            if let Ok(runtime) = runtime {
-                runtime.block_on(task);
-            }
-        })),
     }
 }

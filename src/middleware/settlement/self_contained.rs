@@ -18,14 +18,18 @@ use crate::{
     session::{
         authentication::Subject,
         draft::Rotation,
-        event::EventKind,
+        event::{EventKind, SessionEvent},
         id::SessionId,
+        index::IndexKey,
         live::Live,
         plan::{Plan, Save, Settled},
         settle,
         state::State,
     },
-    store::revocation::{IssuedToken, Retirement, RevocationList, Revocations},
+    store::{
+        StoreError,
+        revocation::{Ending, IssuedToken, Occupancy, Replacement, RevocationList, Revocations},
+    },
 };
 
 /// Carries out a plan.
@@ -39,20 +43,32 @@ pub(super) struct CommitToToken<'a> {
 }
 
 impl<'a> CommitToToken<'a> {
-    /// With the list of this process, which answers at once and never fails.
+    /// With the list of this process, which answers at once. It fails only where it is full.
     pub(super) fn commit_now(self, list: &Revocations, settled: Settled) -> Committed {
-        let changed = self.change(&settled.plan)?.ask(list, self.done.now);
-        self.finish(settled, &changed)
+        let change = self.change(&settled.plan)?;
+        let changed = change.ask(list, self.done.now).map_err(StoreError::from);
+        self.watch(list.occupancy());
+        self.finish(settled, &changed?)
     }
 
     pub(super) async fn commit(self, list: &dyn RevocationList, settled: Settled) -> Committed {
         let change = self.change(&settled.plan)?;
         let committed = match change.ask_distributed(list, self.done.now).await {
-            Ok(changed) => self.finish(settled, &changed),
+            Ok(changed) => {
+                self.watch(list.occupancy());
+                self.finish(settled, &changed)
+            }
             Err(error) => Err(error.into()),
         };
         tell_if_failed(self.shared, &committed, self.live, self.done.now);
         committed
+    }
+
+    /// Tells once that the list fills up, and once that it is full; again only after it was less full.
+    fn watch(&self, occupancy: Occupancy) {
+        if let Some(event) = self.shared.occupancy.rises_to(occupancy) {
+            self.shared.tell(&SessionEvent::new(event, self.done.now));
+        }
     }
 
     /// What a plan asks of the list.
@@ -61,8 +77,9 @@ impl<'a> CommitToToken<'a> {
         'a: 'p,
     {
         let nothing = Change {
-            end: Retirement::Ended,
+            end: Ending::Ended,
             ended: [None, None],
+            ends_first: true,
             issue: Issue::Nothing,
         };
         let all = [self.live, self.guest_beside];
@@ -83,25 +100,23 @@ impl<'a> CommitToToken<'a> {
                 ..nothing
             },
             (Plan::Save { .. }, Some(live)) => Change {
-                issue: Issue::Again(IssuedToken::of(live)),
+                issue: Issue::Again(self.issued(live)),
                 ..nothing
             },
             (Plan::Rotate { how, .. }, Some(live)) => Change {
                 issue: self.successor(live, *how)?,
                 ..nothing
             },
-            (Plan::Start { state, end_first }, _) if self.needs_store(state) => Change {
-                ended: if *end_first { all } else { [None, None] },
-                ..nothing
-            },
             (Plan::Start { state, end_first }, _) => Change {
                 end: if *end_first {
-                    Retirement::Ended
+                    Ending::Ended
                 } else {
-                    Retirement::Superseded
+                    Ending::Superseded
                 },
                 ended: all,
-                issue: first(state)?,
+                // As in a store: a login that is refused changes nothing else.
+                ends_first: *end_first,
+                issue: self.first(state)?,
             },
         })
     }
@@ -111,24 +126,47 @@ impl<'a> CommitToToken<'a> {
         let how = if how == Rotation::Renewed {
             id = id.with_lineage(live.id.lineage());
             let grace = self.shared.policy().grace_time();
-            Retirement::Renewed {
-                successor: id,
+            Replacement::Renewed {
                 grace_until: self.done.now.after(grace),
             }
         } else {
-            Retirement::Elevated { successor: id }
+            Replacement::Elevated
         };
         Ok(Issue::Successor {
             id,
-            of: IssuedToken::of(live),
+            of: self.issued(live),
             how,
-            until: live.state.absolute_expiry,
+            until: live.remembered_until(self.done.now),
         })
     }
 
-    /// Whether a login needs a list of its subject's sessions.
-    fn needs_store(&self, state: &State) -> bool {
-        state.authentication.is_some() && self.shared.policy().session_limit().is_some()
+    /// The first token of a session that begins.
+    fn first(&self, state: &State) -> Result<Issue<'static>, SessionError> {
+        let (id, at) = (random::fresh()?.id, state.last_seen_at);
+        let Some(subject) = subject_of(state) else {
+            return Ok(Issue::OfGuest { id, at });
+        };
+        let audience = &self.shared.settings.audience;
+        let mut keys = vec![IndexKey::owner(audience, subject)];
+        if let Some(extra) = &state.extra {
+            let actor = extra
+                .actor
+                .iter()
+                .map(|actor| IndexKey::owner(audience, actor));
+            let tags = extra.tags.iter().map(|tag| IndexKey::of_tag(*tag));
+            keys.extend(actor.chain(tags));
+        }
+        let admitted = self.done.admitted;
+        Ok(Issue::OfLogin {
+            id,
+            keys,
+            admitted,
+            at,
+        })
+    }
+
+    fn issued(&self, live: &'a Live) -> IssuedToken<'a> {
+        IssuedToken::of(live, &self.shared.settings.audience)
     }
 
     /// Does what the plan says now that the list has answered.
@@ -162,6 +200,10 @@ impl<'a> CommitToToken<'a> {
             Plan::Rotate { mut state, .. } => match changed.issue {
                 Some((id, at)) => {
                     state.last_seen_at = state.last_seen_at.max(at);
+                    if let Some(live) = self.live {
+                        let family = *live.family();
+                        state.with_extra(|extra| extra.family = Some(family));
+                    }
                     self.issue(&state, &id, &mut cookies)?;
                     self.tell(&events, Some((id, subject_of(&state))));
                 }
@@ -175,7 +217,8 @@ impl<'a> CommitToToken<'a> {
             },
             Plan::Start { mut state, .. } => {
                 let Some((id, at)) = changed.issue else {
-                    return Err(SessionError::new(SessionErrorKind::NeedsStore));
+                    self.tell(&[EventKind::LoginEndedUnderWay], None);
+                    return Err(SessionError::new(SessionErrorKind::Refused));
                 };
                 self.remove_ended(changed, &mut cookies);
                 if state.authentication.is_some() && self.done.came.guest_token {
@@ -218,15 +261,6 @@ impl<'a> CommitToToken<'a> {
     fn tell(&self, events: &[EventKind], successor: Option<(SessionId, Option<&Subject>)>) {
         tell_all(self.shared, events, self.live, successor, self.done.now);
     }
-}
-
-/// The first token of a session that begins.
-fn first(state: &State) -> Result<Issue<'_>, SessionError> {
-    let (id, at) = (random::fresh()?.id, state.last_seen_at);
-    Ok(match subject_of(state) {
-        Some(subject) => Issue::OfLogin { id, subject, at },
-        None => Issue::OfGuest { id, at },
-    })
 }
 
 fn subject_of(state: &State) -> Option<&Subject> {

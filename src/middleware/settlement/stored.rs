@@ -21,6 +21,7 @@ use crate::{
         draft::Rotation,
         event::{EventKind, SessionEvent},
         id::{Claim, Fresh, Lineage, Secret, SessionId},
+        index::IndexKey,
         live::Live,
         plan::{Plan, Save, Settled, Verdict},
         record::Record,
@@ -28,7 +29,7 @@ use crate::{
         settle,
         state::State,
     },
-    store::{Created, Removed, Replaced, Revision, SessionStore, StoreError, Stored},
+    store::{Counting, Created, Removed, Replaced, Revision, SessionStore, StoreError, Stored},
 };
 
 /// How often a plan is made anew because other requests changed the session first.
@@ -144,19 +145,13 @@ impl CommitToStore {
                 let subject = state.authentication.as_ref().map(|who| &who.subject);
                 let replaced = self.live.as_ref().map(|live| live.id);
                 let limit = Limit::of(&self.shared, &self.store, subject, replaced, self.done.now);
-                if let Some(limit) = &limit {
-                    limit.refuse_over_limit().await?;
-                }
-                let fresh = self.create(&state).await?;
-                if !end_first && let Err(error) = self.end_all().await {
-                    // Nobody will ever hold the new session; whether it can be taken back is not vital.
-                    let _ = self.store.remove(&fresh.id).await;
-                    return Err(error);
-                }
-                if let Some(limit) = limit
-                    && let Err(error) = limit.enforce_limit(&fresh.id).await
+                let (fresh, keys, sessions) = self.create(&state).await?;
+                if let Err(error) = self
+                    .establish(&fresh.id, &keys, limit, sessions, end_first)
+                    .await
                 {
-                    let _ = self.store.remove(&fresh.id).await;
+                    // No client will ever hold the new session; whether it can be taken back is not vital.
+                    let _ = self.store.remove(&fresh.id, None).await;
                     return Err(error);
                 }
                 self.tell(&events, Some((fresh.id, subject)));
@@ -174,8 +169,35 @@ impl CommitToStore {
         Ok(Attempt::Done(verdict))
     }
 
-    /// Makes the record of a new session, under an id that nobody has.
-    async fn create(&self, state: &State) -> Result<Fresh, SessionError> {
+    /// Lets a new session stand: it did not end while its login was under way, and there are not too many. Then
+    /// ends what the request came with, unless that ended first.
+    async fn establish(
+        &mut self,
+        fresh: &SessionId,
+        keys: &[IndexKey],
+        limit: Option<Limit>,
+        sessions: usize,
+        ended_before: bool,
+    ) -> Result<(), SessionError> {
+        for key in keys {
+            let cutoff = self.store.cutoff(key, self.done.now).await?;
+            if cutoff.is_some_and(|cutoff| cutoff.ends(&self.done.admitted)) {
+                self.tell(&[EventKind::LoginEndedUnderWay], None);
+                return Err(SessionError::new(SessionErrorKind::Refused));
+            }
+        }
+        if let Some(limit) = limit {
+            limit.enforce(fresh, sessions).await?;
+        }
+        if !ended_before {
+            self.end_all().await?;
+        }
+        Ok(())
+    }
+
+    /// Makes the record of a new session, under an id that nobody has; its keys, and how many sessions of its
+    /// owner count.
+    async fn create(&self, state: &State) -> Result<(Fresh, Vec<IndexKey>, usize), SessionError> {
         for _ in 0..DRAWS {
             let fresh = random::fresh()?;
             let record = Record::of(
@@ -184,9 +206,11 @@ impl CommitToStore {
                 fresh.id.lineage(),
                 self.shared.policy(),
             );
-            let created = self.store.create(&fresh.id, &record, self.done.now);
-            match created.await? {
-                Created::Created(_) => return Ok(fresh),
+            let (counting, now) = (Counting::Counted, self.done.now);
+            match self.store.create(&fresh.id, &record, counting, now).await? {
+                Created::Created { sessions, .. } => {
+                    return Ok((fresh, record.index_keys(), sessions));
+                }
                 Created::Occupied => {
                     self.shared
                         .tell(&SessionEvent::new(EventKind::IdCollision, self.done.now));
@@ -200,21 +224,21 @@ impl CommitToStore {
     async fn end_all(&mut self) -> Result<(), SessionError> {
         if let Some(live) = &self.live {
             let kind = CookieKind::of_session(live.state.authentication.is_some());
-            if self.store.remove(&live.id).await? == Removed::Removed {
+            if self.store.remove(&live.id, None).await? == Removed::Removed {
                 self.remove_cookie(kind);
             }
         }
         if let Some(guest) = self.guest_beside.take() {
             let now = self.done.now;
             // A guest's token that was renewed away says nothing about the guest's session.
-            if let Some(stored) = self.store.load(&guest, now).await?
+            if let Some(stored) = self.store.load((&*guest).into(), now).await?
                 && stored
                     .record
                     .fields
                     .secrets
                     .standing(guest.secret(), now)
                     .opens()
-                && self.store.remove(guest.id()).await? == Removed::Removed
+                && self.store.remove(guest.id(), None).await? == Removed::Removed
             {
                 self.remove_cookie(CookieKind::Guest);
             }
@@ -228,7 +252,7 @@ impl CommitToStore {
             return Ok(false);
         };
         let now = self.done.now;
-        let Some(stored) = self.store.load(&loaded.claim, now).await? else {
+        let Some(stored) = self.store.load((&loaded.claim).into(), now).await? else {
             return Ok(false);
         };
         let Stored {

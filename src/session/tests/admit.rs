@@ -2,7 +2,11 @@
 
 use super::notation::{NOW, live};
 use crate::session::{
-    admit::admit, live::Dead, policy::SessionPolicy, standing::Standing, time::Timestamp,
+    admit::admit,
+    live::Dead,
+    policy::SessionPolicy,
+    standing::Standing,
+    time::{CLOCK_ALLOWANCE, Timestamp},
 };
 use std::time::Duration;
 
@@ -87,4 +91,64 @@ fn only_a_session_that_goes_on_has_retired_tokens() {
     ] {
         assert_eq!(dead.is_retired(), retired, "{dead:?}");
     }
+}
+
+/// S03, S23: what the present policy allows counts from the creation, whatever the session was given.
+#[test]
+fn a_stricter_policy_holds_for_a_session_that_is_there() {
+    let state = live("alice@1").unwrap().state;
+    let strict = SessionPolicy::default().without_idle();
+    let strict = strict.absolute(Duration::from_secs(3600)).unwrap();
+    let end = state.created_at.after(Duration::from_secs(3600));
+    assert!(end < state.absolute_expiry);
+    let last = Timestamp::from_unix_millis(end.as_unix_millis() - 1);
+    check_at(last, &strict, Ok(()));
+    check_at(end, &strict, Err(Dead::ExpiredAbsolute));
+    // A remembered session of a policy that no longer remembers.
+    let mut remembered = state.clone();
+    remembered.persistent = true;
+    remembered.absolute_expiry = end.after(Duration::from_secs(86_400 * 40));
+    let told = admit(&remembered, CURRENT, true, end, &strict);
+    assert_eq!(told, Err(Dead::ExpiredAbsolute));
+}
+
+/// S03, S09: a creation time ahead of every honest clock would stretch every limit.
+#[test]
+fn a_session_that_begins_in_the_future_does_not_open() {
+    let mut state = live("alice@1").unwrap().state;
+    let policy = SessionPolicy::default();
+    let edge = NOW.after(CLOCK_ALLOWANCE);
+    for (created_at, expected) in [
+        (edge, Ok(())),
+        (
+            edge.after(Duration::from_millis(1)),
+            Err(Dead::FromTheFuture),
+        ),
+    ] {
+        state.created_at = created_at;
+        state.absolute_expiry = created_at.after(Duration::from_secs(60));
+        assert_eq!(admit(&state, CURRENT, true, NOW, &policy), expected);
+    }
+}
+
+/// The least of the login's, the record's and the policy's limits holds.
+#[test]
+fn a_logins_own_limits_hold_where_they_are_stricter() {
+    let mut state = live("alice@1").unwrap().state;
+    let policy = SessionPolicy::default();
+    let minute = Duration::from_secs(60);
+    state.with_extra(|extra| extra.limits.idle = Some(minute));
+    let idle_end = state.last_seen_at.after(minute);
+    assert_eq!(policy.idle_end(&state), Some(idle_end));
+    let told = admit(&state, CURRENT, true, idle_end, &policy);
+    assert_eq!(told, Err(Dead::ExpiredIdle));
+    // Longer ones change nothing.
+    state.with_extra(|extra| {
+        extra.limits.idle = Some(SessionPolicy::MAX_ABSOLUTE);
+        extra.limits.absolute = Some(SessionPolicy::MAX_ABSOLUTE);
+    });
+    assert_eq!(policy.idle_limit(&state), policy.idle_timeout());
+    assert_eq!(policy.absolute_end(&state), state.absolute_expiry);
+    state.with_extra(|extra| extra.limits.absolute = Some(minute));
+    assert_eq!(policy.absolute_end(&state), state.created_at.after(minute));
 }

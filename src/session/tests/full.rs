@@ -1,9 +1,13 @@
 //! A record of which every part is there.
 
+use std::time::Duration;
+
 use crate::session::{
     authentication::{AssuranceLevel, Authentication, Elevation},
     entries::{Entries, Entry},
+    extra::{Extra, Limits},
     id::{Lineage, Secret},
+    index::TagDigest,
     policy::SessionPolicy,
     record::Record,
     secrets::Secrets,
@@ -29,6 +33,21 @@ pub(in crate::session) fn secrets() -> Secrets {
     secrets
 }
 
+fn extra() -> Extra {
+    let mut tags = ["sid-1", "sid-2"].map(|tag| TagDigest::of("shop", tag));
+    tags.sort();
+    Extra {
+        limits: Limits {
+            idle: Some(Duration::from_secs(1800)),
+            absolute: Some(Duration::from_secs(43_200)),
+        },
+        tags: tags.into(),
+        audience: "shop".into(),
+        actor: Some("support".into()),
+        ..Extra::default()
+    }
+}
+
 pub(in crate::session) fn state() -> State {
     State {
         authentication: Some(Authentication {
@@ -47,6 +66,7 @@ pub(in crate::session) fn state() -> State {
         persistent: true,
         label: Some("Firefox on Linux".into()),
         binding: [7; 32].into(),
+        extra: Some(Box::new(extra())),
         entries: Entries::default().with(Entry {
             name: "k",
             value: b"\"v\"",

@@ -54,6 +54,7 @@ pub(super) fn live(text: &str) -> Option<Live> {
             persistent: false,
             label: None,
             binding: Box::default(),
+            extra: None,
             entries: entries(&[("k", "1", false), ("c", "2", true)]),
         },
         standing: match () {

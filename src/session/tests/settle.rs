@@ -6,11 +6,11 @@ use crate::session::{
     mark::{Login, Mark},
     plan::{Plan, Settled, Verdict},
     policy::SessionPolicy,
-    settle::{Outcome, Settlement, settle, without_session},
+    settle::{Outcome, Realm, Settlement, settle, without_session},
 };
 use std::time::Duration;
 
-use Outcome::{Answered, Dropped, ServerError};
+use Outcome::{Answered, Dropped, Failed};
 
 fn settled(who: &str, text: &str, outcome: Outcome, policy: &SessionPolicy) -> Settled {
     settle(&Settlement {
@@ -20,6 +20,7 @@ fn settled(who: &str, text: &str, outcome: Outcome, policy: &SessionPolicy) -> S
         outcome,
         now: NOW,
         policy,
+        realm: Realm::default(),
     })
 }
 
@@ -48,10 +49,10 @@ fn a_login_starts_a_new_session() {
 /// R10: what raises privilege needs an answer below 500.
 #[test]
 fn a_login_whose_handler_failed_is_dropped() {
-    check("guest", "login:alice", ServerError, "keep; login_dropped");
+    check("guest", "login:alice", Failed, "keep; login_dropped");
     check("guest", "login:alice", Dropped, "keep; login_dropped");
-    check("alice@1", "login:bob put:x:1", ServerError, "keep; login_dropped data_dropped");
-    check("alice@1", "logout login:bob", ServerError, "end; logged_out login_dropped");
+    check("alice@1", "login:bob put:x:1", Failed, "keep; login_dropped data_dropped");
+    check("alice@1", "logout login:bob", Failed, "end; logged_out login_dropped");
     check("alice@1", "logout login:bob", Dropped, "end; logged_out login_dropped");
     check("alice@1", "login:bob logout", Dropped, "end; login_dropped logged_out");
 }
@@ -69,7 +70,7 @@ fn an_elevation_and_a_step_down_replace_the_token() {
     check("anonymous", "elevate:2", Answered, "keep; elevation_without_login");
     check("anonymous", "step-down", Answered, "keep; step_down_without_login");
     check("guest", "step-down", Answered, "keep; step_down_without_login");
-    check("alice@1", "elevate:2", ServerError, "keep; elevation_dropped");
+    check("alice@1", "elevate:2", Failed, "keep; elevation_dropped");
     check("alice@1", "elevate:2", Dropped, "keep; elevation_dropped");
 }
 
@@ -80,20 +81,20 @@ fn an_elevation_of_a_lost_token_is_refused() {
     check("alice@1 lost", "put:x:1 elevate:2", Answered, "keep; elevation_refused; refused");
     check("alice@1 lost", "elevate:2 logout", Answered, "end; elevated logged_out");
     check("alice@2 lost", "step-down elevate:2", Answered, "save lower alice@1 c*=2 k=1; stepped_down elevation_refused; refused");
-    check("alice@1 lost", "elevate:2", ServerError, "keep; elevation_dropped");
+    check("alice@1 lost", "elevate:2", Failed, "keep; elevation_dropped");
 }
 
 /// Invariant 4: what lowers privilege is carried out whatever happens to the response.
 #[test]
 fn what_lowers_privilege_happens_whatever_becomes_of_the_response() {
-    check("alice@2", "step-down", ServerError, "rotate steppeddown alice@1 c*=2 k=1; stepped_down");
+    check("alice@2", "step-down", Failed, "rotate steppeddown alice@1 c*=2 k=1; stepped_down");
     check("alice@2", "step-down", Dropped, "save lower alice@1 c*=2 k=1; stepped_down");
     check("alice@2 lost", "step-down", Answered, "save lower alice@1 c*=2 k=1; stepped_down");
     check("alice@1", "step-down", Dropped, "keep; stepped_down");
     check("alice@1 lost", "step-down", Answered, "keep; stepped_down");
     check("alice@1 lost", "step-down put:x:1", Answered, "save lower alice@1 c*=2 k=1 x=1; stepped_down");
     for who in ["alice@2", "alice@2 lost", "alice@2 grace", "guest"] {
-        for outcome in [Answered, ServerError, Dropped] {
+        for outcome in [Answered, Failed, Dropped] {
             check(who, "logout", outcome, "end; logged_out");
         }
     }
@@ -118,10 +119,10 @@ fn a_request_with_a_retired_token_writes_nothing_but_a_login() {
 #[test]
 fn a_renewal_needs_the_token_of_now() {
     check("alice@1", "renew", Answered, "rotate renewed alice@1 c*=2 k=1; renewed");
-    check("alice@1", "renew", ServerError, "rotate renewed alice@1 c*=2 k=1; renewed");
+    check("alice@1", "renew", Failed, "rotate renewed alice@1 c*=2 k=1; renewed");
     check("alice@1", "renew", Dropped, "keep; renewal_dropped");
     check("alice@1", "renew put:x:1 renew", Dropped, "keep; renewal_dropped data_dropped");
-    check("alice@1", "renew put:x:1", ServerError, "rotate renewed alice@1 c*=2 k=1; data_dropped renewed");
+    check("alice@1", "renew put:x:1", Failed, "rotate renewed alice@1 c*=2 k=1; data_dropped renewed");
     check("alice@1 grace", "renew", Answered, "keep; renewal_skipped");
     check("alice@1 lost", "renew", Answered, "keep; renewal_skipped");
     check("alice@1 grace", "renew put:x:1", Answered, "save data alice@1 c*=2 k=1 x=1; renewal_skipped");
@@ -137,14 +138,14 @@ fn data_is_saved_under_the_same_token_and_begins_a_session_only_for_a_guest() {
     check("alice@1", "remove:k", Answered, "save data alice@1 c*=2");
     check("alice@1", "remove:absent", Answered, "keep");
     check("alice@1", "put:k:1", Answered, "keep");
-    check("alice@1", "put:x:1", ServerError, "keep; data_dropped");
+    check("alice@1", "put:x:1", Failed, "keep; data_dropped");
     check("alice@1", "put:x:1 put:y:2", Dropped, "keep; data_dropped");
     check("anonymous", "put:x:1", Answered, "start guest x=1; created");
     check("anonymous", "remove:x", Answered, "keep");
     check("anonymous", "put:x:1 remove:x", Answered, "keep");
     check("retired", "put:x:1", Answered, "keep; retired_token_data_dropped");
     check("alice@1", "logout put:x:1", Answered, "start afterwards guest x=1; logged_out created");
-    check("alice@1", "logout put:x:1", ServerError, "end; logged_out data_dropped");
+    check("alice@1", "logout put:x:1", Failed, "end; logged_out data_dropped");
 }
 
 /// R26, R60.
@@ -154,7 +155,7 @@ fn unasked_a_session_is_touched_or_signed_again_at_most() {
     check("alice@1 idle", "", Answered, "save touch alice@1 c*=2 k=1");
     check("alice@1 idle grace", "", Answered, "save touch alice@1 c*=2 k=1");
     check("alice@1 idle lost", "", Answered, "keep");
-    check("alice@1 idle", "", ServerError, "save touch alice@1 c*=2 k=1");
+    check("alice@1 idle", "", Failed, "save touch alice@1 c*=2 k=1");
     check("alice@1 idle", "", Dropped, "keep");
     check("alice@1 stale", "", Answered, "save touch re-sign alice@1 c*=2 k=1; token_re_signed");
     check("alice@1 stale grace", "", Answered, "keep");
@@ -162,7 +163,8 @@ fn unasked_a_session_is_touched_or_signed_again_at_most() {
     check("alice@1 stale lost", "put:x:1", Answered, "save data alice@1 c*=2 k=1 x=1");
 }
 
-/// R93: only a logged-in session remembers its client, and a layer without a binding forgets none.
+/// R93, S20: only a logged-in session remembers its client, a layer without a binding forgets none, and nobody claims
+/// what was not shown at the login.
 #[test]
 fn only_who_is_logged_in_is_bound_to_a_client() {
     let saved = |who: &str, client: &[u8], remembered: &[u8]| {
@@ -175,16 +177,22 @@ fn only_who_is_logged_in_is_bound_to_a_client() {
             outcome: Answered,
             now: NOW,
             policy: &SessionPolicy::default(),
+            realm: Realm::default(),
         });
         let Plan::Save { state, .. } = settled.plan else {
             panic!("{who}");
         };
         state.binding
     };
-    assert_eq!(*saved("alice@1", &[7; 20], &[]), [7; 20]);
-    assert_eq!(*saved("alice@1", &[7; 20], &[1; 20]), [7; 20]);
-    assert_eq!(*saved("alice@1", &[], &[1; 20]), [1; 20]);
-    assert_eq!(*saved("guest", &[7; 20], &[]), [0; 0]);
+    let shown = |part: u8, digest: u8| {
+        let parts = [0, 1, 2].map(|own| (own == part).then_some([digest; 16]));
+        binding::encode([2; 3], parts)
+    };
+    assert_eq!(saved("alice@1", &shown(1, 7), &shown(1, 1)), shown(1, 7));
+    assert_eq!(saved("alice@1", &[], &shown(1, 1)), shown(1, 1));
+    assert_eq!(*saved("alice@1", &shown(1, 7), &[]), [0; 0]);
+    assert_eq!(*saved("alice@1", &shown(1, 7), &shown(0, 1)), [0; 0]);
+    assert_eq!(*saved("guest", &shown(1, 7), &[]), [0; 0]);
 }
 
 /// R93: a session that is suspended for this client can be ended and logged into, and nothing else.
@@ -259,7 +267,7 @@ fn nothing_brings_back_a_session_that_ended_meanwhile() {
     };
     check("elevate:2", Answered, Verdict::Refused, Some(ElevationRefused));
     check("logout elevate:2", Answered, Verdict::Refused, Some(ElevationRefused));
-    check("elevate:2", ServerError, Verdict::Stands, Some(ResurrectionBlocked));
+    check("elevate:2", Failed, Verdict::Stands, Some(ResurrectionBlocked));
     check("elevate:2", Dropped, Verdict::Stands, Some(ResurrectionBlocked));
     for text in ["put:x:1", "remove:k", "renew", "login:alice", "step-down put:x:1"] {
         check(text, Answered, Verdict::Stands, Some(ResurrectionBlocked));
@@ -273,7 +281,7 @@ fn nothing_brings_back_a_session_that_ended_meanwhile() {
 #[test]
 fn a_session_that_is_not_admitted_counts_as_lost() {
     for text in ["", "elevate:2", "step-down", "renew", "put:x:1", "logout", "login:bob"] {
-        for outcome in [Answered, ServerError, Dropped] {
+        for outcome in [Answered, Failed, Dropped] {
             for extra in ["", " stale", " moved", " idle"] {
                 let policy = SessionPolicy::default();
                 let unadmitted = settled(&format!("alice@2 unadmitted{extra}"), text, outcome, &policy);
@@ -293,7 +301,7 @@ fn a_login_of_no_usable_subject_changes_nothing_but_what_lowers() {
         ("", Answered, "keep; login_refused; unusable"),
         ("logout", Answered, "end; logged_out login_refused; unusable"),
         ("put:x:1", Answered, "keep; login_refused; unusable"),
-        ("", ServerError, "keep; login_dropped"),
+        ("", Failed, "keep; login_dropped"),
     ] {
         let mut list = marks(before);
         list.push((NOW, Mark::Login(Login::new(""))));
@@ -304,6 +312,7 @@ fn a_login_of_no_usable_subject_changes_nothing_but_what_lowers() {
             outcome,
             now: NOW,
             policy: &policy,
+            realm: Realm::default(),
         };
         assert_eq!(show(&settle(&input)), expected);
     }

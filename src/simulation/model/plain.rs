@@ -8,13 +8,15 @@ use std::{
 
 use crate::{
     session::{
-        authentication::Subject,
-        id::{Claim, SessionId},
+        id::{SessionId, VerifiedId},
         record::Record,
         time::Timestamp,
     },
     simulation::world::GRACE,
-    store::{Created, Removed, Replaced, Revision, SessionStore, StoreFuture, Stored},
+    store::{
+        Counting, Created, Cursor, Cutoff, EndedPage, IndexKey, ListedHead, Page, Removed,
+        Replaced, Revision, SessionStore, StoreFuture, Stored,
+    },
 };
 
 /// A rule that is broken on purpose.
@@ -38,10 +40,12 @@ pub(super) enum Mutant {
     LoadLags,
     /// A renewal forgets that the secret before it is to die.
     RenewalHasNoEnd,
+    /// A login does not hear that everything of its subject ended while it was under way.
+    CutoffIsForgotten,
 }
 
 impl Mutant {
-    pub(super) const ALL: [Self; 9] = [
+    pub(super) const ALL: [Self; 10] = [
         Self::LoginKeepsTheOldRecord,
         Self::LogoutKeepsTheRecord,
         Self::ReplaceCreates,
@@ -51,6 +55,7 @@ impl Mutant {
         Self::LoginCarriesEverything,
         Self::LoadLags,
         Self::RenewalHasNoEnd,
+        Self::CutoffIsForgotten,
     ];
 }
 
@@ -58,6 +63,7 @@ impl Mutant {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Content {
     pub(super) records: BTreeMap<SessionId, (u64, Record)>,
+    cutoffs: BTreeMap<IndexKey, Cutoff>,
     revision: u64,
     /// For the mutants: what was there before the last write of each, what was loaded last, and whether a
     /// record was created since the last removal.
@@ -115,7 +121,12 @@ impl Plain {
             record.fields.state.entries = loaded.fields.state.entries.clone();
         }
         content.created = true;
-        Created::Created(content.put(id, record))
+        let owner = record.owner();
+        let revision = content.put(id, record);
+        let owned = content.records.values();
+        let owned = owned.filter(|(_, record)| owner.is_some() && record.owner() == owner);
+        let sessions = owned.count();
+        Created::Created { revision, sessions }
     }
 
     fn do_replace(
@@ -177,12 +188,12 @@ impl Plain {
         }
     }
 
-    fn do_remove_all(&self, subject: &Subject, except: Option<&SessionId>) -> usize {
+    fn do_end_listed(&self, key: &IndexKey, except: Option<&SessionId>) -> usize {
         let mut content = self.content.lock().unwrap();
         let before = content.records.len();
         content
             .records
-            .retain(|id, (_, record)| Some(id) == except || record.subject() != Some(subject));
+            .retain(|id, (_, record)| Some(id) == except || !record.index_keys().contains(key));
         before - content.records.len()
     }
 }
@@ -197,14 +208,15 @@ impl Content {
 }
 
 impl SessionStore for Plain {
-    fn load<'a>(&'a self, claim: &'a Claim, now: Timestamp) -> StoreFuture<'a, Option<Stored>> {
-        Box::pin(async move { Ok(self.do_load(claim.id(), now)) })
+    fn load<'a>(&'a self, id: VerifiedId<'a>, now: Timestamp) -> StoreFuture<'a, Option<Stored>> {
+        Box::pin(async move { Ok(self.do_load(id.get(), now)) })
     }
 
     fn create<'a>(
         &'a self,
         id: &'a SessionId,
         record: &'a Record,
+        _: Counting,
         _: Timestamp,
     ) -> StoreFuture<'a, Created> {
         Box::pin(async move { Ok(self.do_create(id, record)) })
@@ -220,32 +232,63 @@ impl SessionStore for Plain {
         Box::pin(async move { Ok(self.do_replace(id, revision, record, now)) })
     }
 
-    fn remove<'a>(&'a self, id: &'a SessionId) -> StoreFuture<'a, Removed> {
+    fn remove<'a>(
+        &'a self,
+        id: &'a SessionId,
+        _: Option<&'a IndexKey>,
+    ) -> StoreFuture<'a, Removed> {
         Box::pin(async move { Ok(self.do_remove(id)) })
     }
 
-    fn sessions_of<'a>(
+    fn heads<'a>(
         &'a self,
-        subject: &'a Subject,
+        key: &'a IndexKey,
+        _: Option<&'a Cursor>,
+        _: usize,
         now: Timestamp,
-    ) -> StoreFuture<'a, Vec<(SessionId, Record)>> {
+    ) -> StoreFuture<'a, Page> {
         Box::pin(async move {
-            let mut found: Vec<_> = self.content().records.into_iter().collect();
-            found.retain(|(_, (_, record))| {
-                record.subject() == Some(subject) && !record.is_expired(now)
+            let records = self.content().records.into_iter();
+            let listed = records.filter(|(_, (_, record))| {
+                record.index_keys().contains(key) && !record.is_expired(now)
             });
-            Ok(found
-                .into_iter()
-                .map(|(id, (_, record))| (id, record))
-                .collect())
+            let heads =
+                listed.map(|(id, (_, record))| ListedHead::new(id, true, Ok((&record).into())));
+            Ok(Page::new(heads.collect(), None))
         })
     }
 
-    fn remove_all_of<'a>(
+    fn end_listed<'a>(
         &'a self,
-        subject: &'a Subject,
+        key: &'a IndexKey,
+        _: Option<&'a Cursor>,
+        _: usize,
         except: Option<&'a SessionId>,
-    ) -> StoreFuture<'a, usize> {
-        Box::pin(async move { Ok(self.do_remove_all(subject, except)) })
+    ) -> StoreFuture<'a, EndedPage> {
+        Box::pin(async move { Ok(EndedPage::new(self.do_end_listed(key, except), None)) })
+    }
+
+    fn raise_cutoff<'a>(
+        &'a self,
+        key: &'a IndexKey,
+        cutoff: &'a Cutoff,
+        _: Timestamp,
+    ) -> StoreFuture<'a, ()> {
+        Box::pin(async move {
+            let mut content = self.content.lock().unwrap();
+            let before = content.cutoffs.get(key).copied();
+            let raised = before.map_or(*cutoff, |before| before.raised_by(cutoff));
+            content.cutoffs.insert(key.clone(), raised);
+            Ok(())
+        })
+    }
+
+    fn cutoff<'a>(&'a self, key: &'a IndexKey, _: Timestamp) -> StoreFuture<'a, Option<Cutoff>> {
+        Box::pin(async move {
+            if self.is(Mutant::CutoffIsForgotten) {
+                return Ok(None);
+            }
+            Ok(self.content.lock().unwrap().cutoffs.get(key).copied())
+        })
     }
 }

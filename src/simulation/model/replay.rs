@@ -39,6 +39,14 @@ pub(super) struct Sent {
     flight: Option<Flight>,
     /// Done but not delivered.
     pub(super) answer: Option<Answer>,
+    /// Whether everything of its user ended since it came.
+    pub(super) revoked: bool,
+}
+
+impl Issued {
+    fn is_of_alice(&self) -> bool {
+        self.opened.starts_with("alice")
+    }
 }
 
 impl Sent {
@@ -96,7 +104,15 @@ impl Replay {
                 self.jar.guest = planted.guest.or(self.jar.guest.take());
             }
             Action::Wait => self.world.advance(GRACE + Duration::from_secs(1)),
-            Action::Revoke => self.world.revoke("alice"),
+            Action::Revoke => {
+                self.world.revoke("alice");
+                let issued = self.tokens.iter().enumerate();
+                let of_alice = issued.filter(|(_, token)| token.is_of_alice());
+                self.ended.extend(of_alice.map(|(at, _)| at));
+                for sent in self.sent.iter_mut().filter(|sent| sent.is_under_way()) {
+                    sent.revoked = true;
+                }
+            }
         }
     }
 
@@ -108,6 +124,7 @@ impl Replay {
             came,
             flight: Some(flight),
             answer: None,
+            revoked: false,
         });
         self.poll(self.sent.len() - 1);
     }
@@ -128,6 +145,7 @@ impl Replay {
         };
         sent.flight = None;
         let (who, name, came) = (sent.who, sent.name, sent.came.clone());
+        let revoked = answer.revocations < self.world.revocations();
         for (written, is_guest) in [(&answer.session, false), (&answer.guest, true)] {
             if let Some(value) = written.as_ref().filter(|value| !value.is_empty()) {
                 self.tokens.push(Issued {
@@ -137,6 +155,10 @@ impl Replay {
                     at: self.world.now(),
                     known: who == Who::Attacker,
                 });
+                // S05: what was admitted before everything of its subject ended has ended too.
+                if revoked && self.tokens.last().is_some_and(Issued::is_of_alice) {
+                    self.ended.push(self.tokens.len() - 1);
+                }
             }
         }
         let replaces = ["login", "login-bob", "elevate", "logout"].contains(&name);

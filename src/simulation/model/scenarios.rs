@@ -16,9 +16,10 @@ const NOTHING: Budget = Budget {
     revocations: 0,
 };
 
-/// A login that reached the victim.
+/// A login that reached the victim: it writes its record, and reads the cut-off.
 const LOGGED_IN: &[Action] = &[
     Action::Victim(Act(LOGIN)),
+    Action::Step(0),
     Action::Step(0),
     Action::Deliver(0),
 ];

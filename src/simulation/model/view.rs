@@ -50,6 +50,8 @@ pub(super) struct RequestView {
     pub(super) name: &'static str,
     pub(super) came: [Option<usize>; 2],
     pub(super) under_way: bool,
+    /// Whether everything of its user ended since it came.
+    pub(super) revoked: bool,
     pub(super) waits_for_delivery: Option<String>,
     /// What the store held at each of its calls: what it knows by now.
     pub(super) saw: Vec<u64>,
@@ -114,6 +116,7 @@ impl View {
                     name: sent.name,
                     came: [number(&sent.came.session), number(&sent.came.guest)],
                     under_way,
+                    revoked: under_way && sent.revoked,
                     // What a request that is done once saw has no bearing on anything.
                     saw: if under_way { saw } else { Vec::new() },
                     waits_for_delivery: delivery,

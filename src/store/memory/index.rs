@@ -1,105 +1,140 @@
-//! [`SubjectIndex`]: which ids a subject's records have.
+//! [`Index`]: which ids are listed under a key, and how many of them count.
 
 use std::{
-    collections::BTreeSet,
-    hash::{BuildHasher, RandomState},
-    ops::RangeInclusive,
+    collections::{BTreeMap, HashMap},
+    ops::Bound,
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use crossbeam_utils::CachePadded;
 
-use super::super::{Created, shards};
-use crate::session::{authentication::Subject, id::SessionId};
+use super::super::{Counting, Created, Revision, shards};
+use crate::session::id::SessionId;
 
-const FIRST: SessionId = SessionId::from_bytes([0; SessionId::LEN]);
-const LAST: SessionId = SessionId::from_bytes([0xFF; SessionId::LEN]);
+/// Half a SHA-256 digest of a key: what the index and the table keep of it, however long the key is.
+pub(super) type KeyDigest = [u8; 16];
 
-/// A sorted set of subjects' hashes and ids: 24 bytes an entry, however long the subjects.
-///
-/// Hashes may collide, so an entry is a hint: whoever follows it compares the record's own subject. They
-/// are keyed, since users may choose their subject.
+/// A sorted map from keys' digests and ids.
 #[derive(Debug)]
-pub(super) struct SubjectIndex {
-    hasher: RandomState,
-    parts: Box<[Part]>,
+pub(super) struct Index {
+    parts: Box<[CachePadded<Mutex<Part>>]>,
 }
 
 /// One part: almost nobody only reads it.
 #[derive(Debug, Default)]
-struct Part(CachePadded<Mutex<BTreeSet<(u64, SessionId)>>>);
+struct Part {
+    entries: BTreeMap<(KeyDigest, SessionId), Counting>,
+    counted: HashMap<KeyDigest, usize>,
+}
 
-impl SubjectIndex {
+impl Index {
     pub(super) fn new() -> Self {
         Self {
-            hasher: RandomState::new(),
-            parts: (0..shards::COUNT).map(|_| Part::default()).collect(),
+            parts: (0..shards::COUNT).map(|_| CachePadded::default()).collect(),
         }
     }
 
-    fn hash(&self, subject: &Subject) -> u64 {
-        self.hasher.hash_one(subject)
+    fn part(&self, key: &KeyDigest) -> MutexGuard<'_, Part> {
+        self.part_at(position(key))
     }
 
-    fn part(&self, hash: u64) -> MutexGuard<'_, BTreeSet<(u64, SessionId)>> {
-        let part = &self.parts[shards::position(hash)];
+    fn part_at(&self, position: usize) -> MutexGuard<'_, Part> {
         // The only thing under the lock that may panic, a caller's closure, comes before any change.
-        part.0.lock().unwrap_or_else(PoisonError::into_inner)
+        let part = self.parts[position].lock();
+        part.unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds an entry together with its record: nobody sees one without the other.
+    /// Adds a record's entries together with the record: nobody sees one without the other.
+    ///
+    /// The creation tells how many sessions under the first key count by then. `None` from `insert` means that
+    /// the id is taken.
     pub(super) fn insert_with(
         &self,
-        subject: &Subject,
+        keys: &[KeyDigest],
         id: &SessionId,
-        insert: impl FnOnce() -> Created,
+        counting: Counting,
+        insert: impl FnOnce() -> Option<Revision>,
     ) -> Created {
-        let hash = self.hash(subject);
-        let mut part = self.part(hash);
-        let created = insert();
-        if let Created::Created(_) = created {
-            part.insert((hash, *id));
-        }
-        created
+        let mut positions: Vec<_> = keys.iter().map(position).collect();
+        positions.sort_unstable();
+        positions.dedup();
+        // In ascending order, so that two creations never wait for each other.
+        let mut parts: Vec<_> = positions
+            .iter()
+            .map(|at| (*at, self.part_at(*at)))
+            .collect();
+        let Some(revision) = insert() else {
+            return Created::Occupied;
+        };
+        let mut counts = keys.iter().map(|key| {
+            let at = position(key);
+            let part = parts.iter_mut().find(|(position, _)| *position == at);
+            part.map_or(0, |(_, part)| {
+                part.insert((*key, *id), counting);
+                part.counted(key)
+            })
+        });
+        let sessions = counts.next().unwrap_or_default();
+        counts.for_each(drop);
+        Created::Created { revision, sessions }
     }
 
     /// Takes an entry away, unless its record is there.
     pub(super) fn remove_unless(
         &self,
-        subject: &Subject,
+        key: &KeyDigest,
         id: &SessionId,
         is_there: impl FnOnce() -> bool,
     ) {
-        let hash = self.hash(subject);
-        let mut part = self.part(hash);
+        let mut part = self.part(key);
         if !is_there() {
-            part.remove(&(hash, *id));
+            part.remove(&(*key, *id));
         }
     }
 
-    pub(super) fn ids_of(&self, subject: &Subject) -> Vec<SessionId> {
-        let hash = self.hash(subject);
-        let part = self.part(hash);
-        part.range(all_of(hash)).map(|(_, id)| *id).collect()
-    }
-
-    /// Takes away the entries for which `goes` says so, and says how many, while nobody can add one.
-    pub(super) fn retain(
+    /// At most `limit` of the ids under a key that come after `after`, in order.
+    pub(super) fn page(
         &self,
-        subject: &Subject,
-        mut goes: impl FnMut(&SessionId) -> bool,
-    ) -> usize {
-        let hash = self.hash(subject);
-        let mut part = self.part(hash);
-        let mut gone: Vec<_> = part.range(all_of(hash)).copied().collect();
-        gone.retain(|(_, id)| goes(id));
-        for entry in &gone {
-            part.remove(entry);
-        }
-        gone.len()
+        key: &KeyDigest,
+        after: Option<SessionId>,
+        limit: usize,
+    ) -> Vec<(SessionId, Counting)> {
+        let from = match after {
+            Some(id) => Bound::Excluded((*key, id)),
+            None => Bound::Included((*key, SessionId::from_bytes([0; SessionId::LEN]))),
+        };
+        let last = SessionId::from_bytes([0xFF; SessionId::LEN]);
+        let part = self.part(key);
+        let entries = part.entries.range((from, Bound::Included((*key, last))));
+        let entries = entries.map(|((_, id), counting)| (*id, *counting));
+        entries.take(limit).collect()
     }
 }
 
-fn all_of(hash: u64) -> RangeInclusive<(u64, SessionId)> {
-    (hash, FIRST)..=(hash, LAST)
+/// Which part: digests are evenly spread.
+const fn position(key: &KeyDigest) -> usize {
+    key[0] as usize % shards::COUNT
+}
+
+impl Part {
+    fn insert(&mut self, entry: (KeyDigest, SessionId), counting: Counting) {
+        if self.entries.insert(entry, counting).is_none() && counting == Counting::Counted {
+            *self.counted.entry(entry.0).or_default() += 1;
+        }
+    }
+
+    fn remove(&mut self, entry: &(KeyDigest, SessionId)) {
+        if self.entries.remove(entry) == Some(Counting::Counted)
+            && let Some(count) = self.counted.get_mut(&entry.0)
+        {
+            *count -= 1;
+            if *count == 0 {
+                self.counted.remove(&entry.0);
+            }
+        }
+    }
+
+    fn counted(&self, key: &KeyDigest) -> usize {
+        self.counted.get(key).copied().unwrap_or_default()
+    }
 }

@@ -10,14 +10,18 @@ mod tests;
 
 use std::{fmt, sync::Arc};
 
-use self::{capacity::Capacity, index::SubjectIndex, table::Table};
+use self::{
+    capacity::Capacity,
+    index::Index,
+    part::{Departed, digests},
+    table::Table,
+};
 use super::{
-    Created, Removed, Replaced, Revision, SessionStore, StoreError, StoreErrorKind, StoreFuture,
-    Stored,
+    Counting, Created, Cursor, Cutoff, EndedPage, IndexKey, ListedHead, Page, Removed, Replaced,
+    Revision, SessionStore, StoreError, StoreErrorKind, StoreFuture, Stored, cutoffs::Cutoffs,
 };
 use crate::session::{
-    authentication::Subject,
-    id::{Claim, SessionId},
+    id::{SessionId, VerifiedId},
     record::Record,
     time::Timestamp,
 };
@@ -29,18 +33,18 @@ use crate::session::{
 ///
 /// # Capacity
 ///
-/// It holds at most [`DEFAULT_CAPACITY`](Self::DEFAULT_CAPACITY) sessions, or as many as
-/// [`with_capacity`](Self::with_capacity) says. A session costs about 400 bytes besides its data. When it
+/// It holds at most [`DEFAULT_CAPACITY`](Self::DEFAULT_CAPACITY) sessions in at most
+/// [`DEFAULT_MAX_BYTES`](Self::DEFAULT_MAX_BYTES), or as many as [`with_capacity`](Self::with_capacity) and
+/// [`with_max_bytes`](Self::with_max_bytes) say. A session costs about 400 bytes besides its data. When the store
 /// is full, a new session takes the place of
 ///
 /// 1. an expired one, or else
-/// 2. the guest session nearest to its expiry, which with an idle timeout is the one unused for
-///    longest, or else
-/// 3. if the new one is a login, the logged-in session nearest to its expiry. A new guest session is
+/// 2. the guest's session nearest to its expiry, which with an idle timeout is the one unused for longest, or else
+/// 3. if the new one is a login, the logged-in session nearest to its expiry. A guest's new session is
 ///    refused instead ([`StoreErrorKind::Full`]).
 ///
-/// So no number of guest sessions can log a user out. Accounts that log in without end can: limit the
-/// sessions of a subject.
+/// So no number of guests can log anybody out. Accounts that log in without end can, up to the limit of the
+/// sessions of a subject. A session whose data grows makes room in the same way.
 ///
 /// # Examples
 ///
@@ -56,29 +60,47 @@ pub struct MemoryStore(Arc<Inner>);
 /// Locks are taken in this order: a part of the index, then a part of the table. Nobody holds two parts
 /// of one of them, or waits for the index while holding a part of the table.
 struct Inner {
-    index: SubjectIndex,
+    index: Index,
     table: Table,
     capacity: Capacity,
+    cutoffs: Cutoffs,
 }
 
 impl MemoryStore {
-    /// How many sessions a store of [`new`](Self::new) holds: a million, at most about 400 MB and their
-    /// data.
+    /// How many sessions a store of [`new`](Self::new) holds: a million.
     pub const DEFAULT_CAPACITY: usize = 1_000_000;
 
-    /// An empty store for up to [`DEFAULT_CAPACITY`](Self::DEFAULT_CAPACITY) sessions.
+    /// How many bytes the sessions of a store of [`new`](Self::new) take: 256 MiB.
+    pub const DEFAULT_MAX_BYTES: usize = 256 * 1024 * 1024;
+
+    /// An empty store for up to [`DEFAULT_CAPACITY`](Self::DEFAULT_CAPACITY) sessions in up to
+    /// [`DEFAULT_MAX_BYTES`](Self::DEFAULT_MAX_BYTES).
     #[must_use]
     pub fn new() -> Self {
-        Self::with_capacity(Self::DEFAULT_CAPACITY)
+        Self::limited(Self::DEFAULT_CAPACITY, Self::DEFAULT_MAX_BYTES)
     }
 
     /// An empty store for up to `max_sessions` sessions. Memory is taken as they come.
     #[must_use]
     pub fn with_capacity(max_sessions: usize) -> Self {
+        Self::limited(max_sessions, Self::DEFAULT_MAX_BYTES)
+    }
+
+    /// An empty store for up to [`DEFAULT_CAPACITY`](Self::DEFAULT_CAPACITY) sessions that take up to
+    /// `max_bytes`: their records, and a fixed part for each. The allocator's own overhead is not counted.
+    #[must_use]
+    pub fn with_max_bytes(max_bytes: usize) -> Self {
+        Self::limited(Self::DEFAULT_CAPACITY, max_bytes)
+    }
+
+    /// An empty store for up to `max_sessions` sessions that take up to `max_bytes`.
+    #[must_use]
+    pub fn limited(max_sessions: usize, max_bytes: usize) -> Self {
         Self(Arc::new(Inner {
-            index: SubjectIndex::new(),
+            index: Index::new(),
             table: Table::new(),
-            capacity: Capacity::new(max_sessions),
+            capacity: Capacity::new(max_sessions, max_bytes),
+            cutoffs: Cutoffs::default(),
         }))
     }
 }
@@ -93,8 +115,10 @@ impl Default for MemoryStore {
 impl fmt::Debug for MemoryStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("MemoryStore")
-            .field("records", &self.0.capacity.taken())
-            .field("capacity", &self.0.capacity.max())
+            .field("sessions", &self.0.capacity.sessions())
+            .field("max_sessions", &self.0.capacity.max_sessions())
+            .field("bytes", &self.0.capacity.bytes())
+            .field("max_bytes", &self.0.capacity.max_bytes())
             .finish()
     }
 }
@@ -104,33 +128,39 @@ impl Inner {
         &self,
         id: &SessionId,
         record: &Record,
+        counting: Counting,
         now: Timestamp,
     ) -> Result<Created, StoreError> {
         if self.table.holds(id) {
             return Ok(Created::Occupied);
         }
-        self.make_room(record.subject().is_some(), now)?;
+        let len = record.encode().len();
+        self.make_room(record.subject().is_some(), now, |capacity| {
+            capacity.take(len)
+        })?;
+        let keys = digests(record);
         let insert = || self.table.insert(id, record);
-        let created = match record.subject() {
-            Some(subject) => self.index.insert_with(subject, id, insert),
-            None => insert(),
-        };
+        let created = self.index.insert_with(&keys, id, counting, insert);
         if created == Created::Occupied {
-            self.capacity.release();
+            self.capacity.release(len);
         }
         self.clear_away(id, now);
         Ok(created)
     }
 
-    /// Takes a place for one session, from another one if need be.
-    fn make_room(&self, member: bool, now: Timestamp) -> Result<(), StoreError> {
-        while !self.capacity.take() {
+    /// Takes room, from other sessions if need be.
+    fn make_room(
+        &self,
+        member: bool,
+        now: Timestamp,
+        take: impl Fn(&Capacity) -> bool,
+    ) -> Result<(), StoreError> {
+        while !take(&self.capacity) {
             let victim = self.table.victim(member, now);
             let victim = victim.ok_or(StoreError::new(StoreErrorKind::Full))?;
             // Somebody else may have taken that one; then look again.
-            if let Some((id, subject)) = self.table.evict(&victim) {
-                self.forget(&id, subject.as_ref());
-                return Ok(());
+            if let Some(departed) = self.table.evict(&victim) {
+                self.forget(&departed);
             }
         }
         Ok(())
@@ -143,75 +173,111 @@ impl Inner {
         record: &Record,
         now: Timestamp,
     ) -> Result<Replaced, StoreError> {
-        let replaced = self.table.replace(id, revision, record, now)?;
+        let len = record.encode().len();
+        let member = record.subject().is_some();
+        self.make_room(member, now, |capacity| capacity.take_bytes(len))?;
+        let replaced = self.table.replace(id, revision, record, now);
+        let unused = match &replaced {
+            Ok((Replaced::Replaced(_), before)) => *before,
+            _ => len,
+        };
+        self.capacity.release_bytes(unused);
         self.clear_away(id, now);
-        Ok(replaced)
+        replaced.map(|(replaced, _)| replaced)
     }
 
-    fn remove(&self, id: &SessionId) -> Removed {
-        match self.table.remove(id) {
-            Some(subject) => {
-                self.capacity.release();
-                self.forget(id, subject.as_ref());
+    fn remove(&self, id: &SessionId, listed_under: Option<&IndexKey>) -> Removed {
+        let key = listed_under.map(IndexKey::digest);
+        match self.table.remove(id, key.as_ref()) {
+            Some(departed) => {
+                self.forget(&departed);
                 Removed::Removed
             }
             None => Removed::Absent,
         }
     }
 
-    fn sessions_of(&self, subject: &Subject, now: Timestamp) -> Vec<(SessionId, Record)> {
-        let ids = self.index.ids_of(subject);
-        let found = ids.into_iter().filter_map(|id| {
-            let stored = self.table.load(&id, now).ok()??;
-            (stored.record.subject() == Some(subject)).then_some((id, stored.record))
+    fn heads(
+        &self,
+        key: &IndexKey,
+        after: Option<&Cursor>,
+        limit: usize,
+        now: Timestamp,
+    ) -> Result<Page, StoreError> {
+        let key = key.digest();
+        let entries = self.index.page(&key, place(after)?, limit.max(1));
+        let next = next(&entries, limit);
+        let heads = entries.into_iter().filter_map(|(id, counting)| {
+            let head = self.table.head(&id, &key, now)?;
+            Some(ListedHead::new(id, counting == Counting::Counted, head))
         });
-        found.collect()
+        Ok(Page::new(heads.collect(), next))
     }
 
-    /// Holds the subject's part of the index throughout, so that no login of theirs slips in between.
-    fn remove_all_of(&self, subject: &Subject, except: Option<&SessionId>) -> usize {
-        self.index.retain(subject, |id| {
-            let goes = Some(id) != except && self.table.remove_of(id, subject);
-            if goes {
-                self.capacity.release();
-            }
-            goes
-        })
+    fn end_listed(
+        &self,
+        key: &IndexKey,
+        after: Option<&Cursor>,
+        limit: usize,
+        except: Option<&SessionId>,
+    ) -> Result<EndedPage, StoreError> {
+        let entries = self.index.page(&key.digest(), place(after)?, limit.max(1));
+        let next = next(&entries, limit);
+        let listed = entries.iter().filter(|(id, _)| Some(id) != except);
+        let ended = listed.filter(|(id, _)| self.remove(id, Some(key)) == Removed::Removed);
+        Ok(EndedPage::new(ended.count(), next))
     }
 
     /// Removes a few expired records of the part of the table where `id` belongs.
     fn clear_away(&self, id: &SessionId, now: Timestamp) {
-        for (id, subject) in self.table.take_expired(id, now).into_iter().flatten() {
-            self.capacity.release();
-            self.forget(&id, subject.as_ref());
+        for departed in self.table.take_expired(id, now).into_iter().flatten() {
+            self.forget(&departed);
         }
     }
 
-    /// Takes the index entry of a record that went away, unless a record has come there since.
-    fn forget(&self, id: &SessionId, subject: Option<&Subject>) {
-        if let Some(subject) = subject {
-            self.index
-                .remove_unless(subject, id, || self.table.belongs_to(id, subject));
+    /// Gives a record's room back, and takes its index entries, unless a record has come there since.
+    fn forget(&self, departed: &Departed) {
+        self.capacity.release(departed.len);
+        for key in &departed.keys {
+            let is_there = || self.table.belongs_to(&departed.id, key);
+            self.index.remove_unless(key, &departed.id, is_there);
         }
     }
 }
 
+/// The id after which a page begins.
+fn place(after: Option<&Cursor>) -> Result<Option<SessionId>, StoreError> {
+    let place = |after: &Cursor| {
+        let bytes = after.as_bytes().try_into();
+        let refused = |_| StoreError::with_source(StoreErrorKind::Unsupported, "a foreign cursor");
+        bytes.map(SessionId::from_bytes).map_err(refused)
+    };
+    after.map(place).transpose()
+}
+
+/// Where the page after these entries begins.
+fn next(entries: &[(SessionId, Counting)], limit: usize) -> Option<Cursor> {
+    let (last, _) = entries.last().filter(|_| entries.len() >= limit)?;
+    Some(Cursor::new(*last.as_bytes()))
+}
+
 impl SessionStore for MemoryStore {
-    fn load<'a>(&'a self, claim: &'a Claim, now: Timestamp) -> StoreFuture<'a, Option<Stored>> {
-        Box::pin(async move { self.0.table.load(claim.id(), now) })
+    fn load<'a>(&'a self, id: VerifiedId<'a>, now: Timestamp) -> StoreFuture<'a, Option<Stored>> {
+        Box::pin(async move { self.0.table.load(id.get(), now) })
     }
 
-    fn try_load(&self, claim: &Claim, now: Timestamp) -> Option<Stored> {
-        self.0.table.load(claim.id(), now).ok().flatten()
+    fn try_load(&self, id: VerifiedId<'_>, now: Timestamp) -> Option<Stored> {
+        self.0.table.load(id.get(), now).ok().flatten()
     }
 
     fn create<'a>(
         &'a self,
         id: &'a SessionId,
         record: &'a Record,
+        counting: Counting,
         now: Timestamp,
     ) -> StoreFuture<'a, Created> {
-        Box::pin(async move { self.0.create(id, record, now) })
+        Box::pin(async move { self.0.create(id, record, counting, now) })
     }
 
     fn replace<'a>(
@@ -224,24 +290,48 @@ impl SessionStore for MemoryStore {
         Box::pin(async move { self.0.replace(id, revision, record, now) })
     }
 
-    fn remove<'a>(&'a self, id: &'a SessionId) -> StoreFuture<'a, Removed> {
-        Box::pin(async move { Ok(self.0.remove(id)) })
+    fn remove<'a>(
+        &'a self,
+        id: &'a SessionId,
+        listed_under: Option<&'a IndexKey>,
+    ) -> StoreFuture<'a, Removed> {
+        Box::pin(async move { Ok(self.0.remove(id, listed_under)) })
     }
 
-    fn sessions_of<'a>(
+    fn heads<'a>(
         &'a self,
-        subject: &'a Subject,
+        key: &'a IndexKey,
+        after: Option<&'a Cursor>,
+        limit: usize,
         now: Timestamp,
-    ) -> StoreFuture<'a, Vec<(SessionId, Record)>> {
-        Box::pin(async move { Ok(self.0.sessions_of(subject, now)) })
+    ) -> StoreFuture<'a, Page> {
+        Box::pin(async move { self.0.heads(key, after, limit, now) })
     }
 
-    fn remove_all_of<'a>(
+    fn end_listed<'a>(
         &'a self,
-        subject: &'a Subject,
+        key: &'a IndexKey,
+        after: Option<&'a Cursor>,
+        limit: usize,
         except: Option<&'a SessionId>,
-    ) -> StoreFuture<'a, usize> {
-        Box::pin(async move { Ok(self.0.remove_all_of(subject, except)) })
+    ) -> StoreFuture<'a, EndedPage> {
+        Box::pin(async move { self.0.end_listed(key, after, limit, except) })
+    }
+
+    fn raise_cutoff<'a>(
+        &'a self,
+        key: &'a IndexKey,
+        cutoff: &'a Cutoff,
+        now: Timestamp,
+    ) -> StoreFuture<'a, ()> {
+        Box::pin(async move {
+            self.0.cutoffs.raise(key, cutoff, now);
+            Ok(())
+        })
+    }
+
+    fn cutoff<'a>(&'a self, key: &'a IndexKey, now: Timestamp) -> StoreFuture<'a, Option<Cutoff>> {
+        Box::pin(async move { Ok(self.0.cutoffs.of(key, now)) })
     }
 
     fn live_records<'a>(&'a self, now: Timestamp) -> StoreFuture<'a, Option<u64>> {

@@ -2,14 +2,28 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::super::{Revision, shards::BuildIdHasher};
-use crate::session::{authentication::Subject, id::SessionId, record::Record, time::Timestamp};
+use super::{
+    super::{Revision, shards::BuildIdHasher},
+    index::KeyDigest,
+};
+use crate::session::{
+    head::RecordHead,
+    id::SessionId,
+    index::IndexKey,
+    record::{Record, RecordError},
+    time::Timestamp,
+};
 
 /// The latest moment at which a record expires here: one is left over that means none.
 pub(super) const LAST_MOMENT: Timestamp = Timestamp::from_unix_millis(u64::MAX - 1);
 
-/// A record that went away, and whose it was.
-pub(super) type Departed = (SessionId, Option<Subject>);
+/// A record that went away.
+#[derive(Debug)]
+pub(super) struct Departed {
+    pub(super) id: SessionId,
+    pub(super) keys: Box<[KeyDigest]>,
+    pub(super) len: usize,
+}
 
 /// Ids in the order in which their records expire.
 pub(super) type Order = BTreeSet<(Timestamp, SessionId)>;
@@ -29,6 +43,8 @@ pub(super) struct Slot {
     pub(super) bytes: Box<[u8]>,
     pub(super) revision: Revision,
     pub(super) expires_at: Timestamp,
+    /// What it is listed under: known also where the bytes are a later release's.
+    pub(super) keys: Box<[KeyDigest]>,
     is_member: bool,
 }
 
@@ -36,9 +52,10 @@ impl Part {
     pub(super) fn put(&mut self, id: &SessionId, record: &Record) -> Revision {
         self.revision += 1;
         let slot = Slot {
-            bytes: record.encode().into_boxed_slice(),
+            bytes: record.encode().into(),
             revision: Revision::new(self.revision),
             expires_at: record.expires_at().min(LAST_MOMENT),
+            keys: digests(record),
             is_member: record.subject().is_some(),
         };
         self.order(slot.is_member).insert((slot.expires_at, *id));
@@ -46,10 +63,14 @@ impl Part {
         Revision::new(self.revision)
     }
 
-    pub(super) fn take(&mut self, id: &SessionId) -> Option<Slot> {
+    pub(super) fn take(&mut self, id: &SessionId) -> Option<Departed> {
         let slot = self.by_id.remove(id)?;
         self.order(slot.is_member).remove(&(slot.expires_at, *id));
-        Some(slot)
+        Some(Departed {
+            id: *id,
+            len: slot.bytes.len(),
+            keys: slot.keys,
+        })
     }
 
     /// Removes the first record of its kind to expire, if that is at `until` or before.
@@ -58,8 +79,7 @@ impl Part {
         if until < expires_at {
             return None;
         }
-        let slot = self.take(&id)?;
-        Some((id, slot.subject()))
+        self.take(&id)
     }
 
     fn order(&mut self, is_member: bool) -> &mut Order {
@@ -72,7 +92,12 @@ impl Part {
 }
 
 impl Slot {
-    pub(super) fn subject(&self) -> Option<Subject> {
-        Record::decode(&self.bytes).ok()?.subject().cloned()
+    pub(super) fn head(&self) -> Result<RecordHead, RecordError> {
+        RecordHead::decode(&self.bytes)
     }
+}
+
+/// What a record is listed under.
+pub(super) fn digests(record: &Record) -> Box<[KeyDigest]> {
+    record.index_keys().iter().map(IndexKey::digest).collect()
 }

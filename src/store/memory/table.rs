@@ -4,12 +4,18 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use super::{
     super::{
-        Created, Replaced, Revision, StoreError, StoreErrorKind, Stored,
+        Replaced, Revision, StoreError, StoreErrorKind, Stored,
         shards::{self, Shards, hash_of},
     },
-    part::{Departed, LAST_MOMENT, Order, Part},
+    index::KeyDigest,
+    part::{Departed, LAST_MOMENT, Order, Part, digests},
 };
-use crate::session::{authentication::Subject, id::SessionId, record::Record, time::Timestamp};
+use crate::session::{
+    head::RecordHead,
+    id::SessionId,
+    record::{Record, RecordError},
+    time::Timestamp,
+};
 
 /// How many expired records one write clears away: more than it adds.
 const CLEARED_PER_WRITE: usize = 2;
@@ -72,60 +78,67 @@ impl Table {
         self.parts.read(hash_of(id)).by_id.contains_key(id)
     }
 
-    /// Whether the record under `id` is one of this subject.
-    pub(super) fn belongs_to(&self, id: &SessionId, subject: &Subject) -> bool {
+    /// Whether the record under `id` is listed under `key`.
+    pub(super) fn belongs_to(&self, id: &SessionId, key: &KeyDigest) -> bool {
         let part = self.parts.read(hash_of(id));
         let slot = part.by_id.get(id);
-        slot.is_some_and(|slot| slot.subject().as_ref() == Some(subject))
+        slot.is_some_and(|slot| slot.keys.contains(key))
     }
 
-    pub(super) fn insert(&self, id: &SessionId, record: &Record) -> Created {
+    /// The head of the live record under `id`, if it is listed under `key`.
+    pub(super) fn head(
+        &self,
+        id: &SessionId,
+        key: &KeyDigest,
+        now: Timestamp,
+    ) -> Option<Result<RecordHead, RecordError>> {
+        let part = self.parts.read(hash_of(id));
+        let slot = part.by_id.get(id)?;
+        let is_meant = now < slot.expires_at && slot.keys.contains(key);
+        is_meant.then(|| slot.head())
+    }
+
+    /// Writes the record unless there is one under `id`.
+    pub(super) fn insert(&self, id: &SessionId, record: &Record) -> Option<Revision> {
         self.change(id, |part| {
-            if part.by_id.contains_key(id) {
-                return Created::Occupied;
-            }
-            Created::Created(part.put(id, record))
+            let is_free = !part.by_id.contains_key(id);
+            is_free.then(|| part.put(id, record))
         })
     }
 
+    /// Replaces the record, and says how long the one before it was.
     pub(super) fn replace(
         &self,
         id: &SessionId,
         revision: Revision,
         record: &Record,
         now: Timestamp,
-    ) -> Result<Replaced, StoreError> {
+    ) -> Result<(Replaced, usize), StoreError> {
         self.change(id, |part| {
             let Some(slot) = part.by_id.get(id).filter(|slot| now < slot.expires_at) else {
-                return Ok(Replaced::Gone);
+                return Ok((Replaced::Gone, 0));
             };
             if slot.revision != revision {
-                return Ok(Replaced::Conflict);
+                return Ok((Replaced::Conflict, 0));
             }
             // The index would no longer lead to the record, so it could outlive a revocation.
-            if slot.subject().as_ref() != record.subject() {
+            if slot.keys != digests(record) {
                 return Err(StoreError::with_source(
                     StoreErrorKind::Unsupported,
-                    "a record keeps its subject: a login makes a new session",
+                    "a record keeps its owners and tags: a login makes a new session",
                 ));
             }
-            part.take(id);
-            Ok(Replaced::Replaced(part.put(id, record)))
+            let before = part.take(id).map_or(0, |departed| departed.len);
+            Ok((Replaced::Replaced(part.put(id, record)), before))
         })
     }
 
-    /// Removes the record under `id` and says whose it was, or `None` if there is none.
-    pub(super) fn remove(&self, id: &SessionId) -> Option<Option<Subject>> {
-        let slot = self.change(id, |part| part.take(id))?;
-        Some(slot.subject())
-    }
-
-    /// Removes the record under `id` if it is one of this subject.
-    pub(super) fn remove_of(&self, id: &SessionId, subject: &Subject) -> bool {
+    /// Removes the record under `id`; with a key, only if it is listed under that.
+    pub(super) fn remove(&self, id: &SessionId, key: Option<&KeyDigest>) -> Option<Departed> {
         self.change(id, |part| {
-            let slot = part.by_id.get(id);
-            let is_theirs = slot.is_some_and(|slot| slot.subject().as_ref() == Some(subject));
-            is_theirs && part.take(id).is_some()
+            let slot = part.by_id.get(id)?;
+            let is_meant = key.is_none_or(|key| slot.keys.contains(key));
+            is_meant.then(|| part.take(id))?
         })
     }
 

@@ -5,7 +5,9 @@ use std::time::Duration;
 use super::MemoryStore;
 use crate::{
     session::{id::SessionId, record::Record, time::Timestamp},
-    store::{Created, Removed, Replaced, Revision, SessionStore, StoreErrorKind},
+    store::{
+        Counting, Created, IndexKey, Removed, Replaced, Revision, SessionStore, StoreErrorKind,
+    },
     testing::{RecordBuilder, claim_for},
 };
 
@@ -15,6 +17,16 @@ fn id(number: u64) -> SessionId {
     let mut bytes = [0; SessionId::LEN];
     bytes[8..].copy_from_slice(&number.to_be_bytes());
     SessionId::from_bytes(bytes)
+}
+
+fn alice() -> IndexKey {
+    IndexKey::owner("", &"alice".into())
+}
+
+/// How many sessions of alice's are listed, of at most 1,000.
+async fn listed(store: &MemoryStore) -> usize {
+    let page = store.heads(&alice(), None, 1_000, NOW).await.unwrap();
+    page.heads.len()
 }
 
 fn at(seconds: u64) -> Timestamp {
@@ -32,15 +44,18 @@ fn record(subject: Option<&str>, expires_at: Timestamp) -> Record {
 /// Creates a session under the number's id that lives for so many seconds.
 async fn create(store: &MemoryStore, number: u64, subject: Option<&str>, seconds: u64) {
     let record = record(subject, at(seconds));
-    let created = store.create(&id(number), &record, NOW).await.unwrap();
-    assert!(matches!(created, Created::Created(_)));
+    let created = store
+        .create(&id(number), &record, Counting::Counted, NOW)
+        .await
+        .unwrap();
+    assert!(matches!(created, Created::Created { .. }));
 }
 
 async fn alive(store: &MemoryStore, numbers: impl IntoIterator<Item = u64>) -> Vec<u64> {
     let mut alive = Vec::new();
     for number in numbers {
         let claim = claim_for(&id(number), [0; 16]);
-        if store.load(&claim, NOW).await.unwrap().is_some() {
+        if store.load((&claim).into(), NOW).await.unwrap().is_some() {
             alive.push(number);
         }
     }
@@ -54,8 +69,10 @@ async fn a_full_store_lets_an_expired_session_go_first() {
     create(&store, 2, Some("alice"), 10).await;
     create(&store, 3, None, 60).await;
     let late = at(20);
-    let created = store.create(&id(4), &record(None, at(99)), late).await;
-    assert!(matches!(created.unwrap(), Created::Created(_)));
+    let created = store
+        .create(&id(4), &record(None, at(99)), Counting::Counted, late)
+        .await;
+    assert!(matches!(created.unwrap(), Created::Created { .. }));
     assert_eq!(alive(&store, 1..=4).await, [1, 3, 4]);
     assert_eq!(store.live_records(late).await.unwrap(), Some(3));
 }
@@ -91,20 +108,24 @@ async fn a_store_full_of_members_refuses_a_guest_and_takes_a_login() {
     create(&store, 1, Some("alice"), 20).await;
     create(&store, 2, Some("alice"), 10).await;
     let guest = record(None, at(99));
-    let refused = store.create(&id(3), &guest, NOW).await.unwrap_err();
+    let refused = store
+        .create(&id(3), &guest, Counting::Counted, NOW)
+        .await
+        .unwrap_err();
     assert_eq!(refused.kind(), StoreErrorKind::Full);
     assert_eq!(alive(&store, 1..=3).await, [1, 2]);
     create(&store, 4, Some("bob"), 30).await;
     assert_eq!(alive(&store, 1..=4).await, [1, 4]);
-    let alices = store.sessions_of(&"alice".into(), NOW).await.unwrap();
-    assert_eq!(alices.len(), 1);
+    assert_eq!(listed(&store).await, 1);
 }
 
 #[tokio::test]
 async fn a_store_without_room_refuses_everybody() {
     let store = MemoryStore::with_capacity(0);
     for subject in [None, Some("alice")] {
-        let refused = store.create(&id(1), &record(subject, at(9)), NOW).await;
+        let refused = store
+            .create(&id(1), &record(subject, at(9)), Counting::Counted, NOW)
+            .await;
         assert_eq!(refused.unwrap_err().kind(), StoreErrorKind::Full);
     }
 }
@@ -114,8 +135,11 @@ async fn an_expiry_beyond_all_time_can_be_evicted() {
     let store = MemoryStore::with_capacity(1);
     let forever = record(None, Timestamp::from_unix_millis(u64::MAX));
     for number in 0..3 {
-        let created = store.create(&id(number), &forever, NOW).await.unwrap();
-        assert!(matches!(created, Created::Created(_)));
+        let created = store
+            .create(&id(number), &forever, Counting::Counted, NOW)
+            .await
+            .unwrap();
+        assert!(matches!(created, Created::Created { .. }));
     }
     assert_eq!(alive(&store, 0..3).await, [2]);
 }
@@ -128,12 +152,21 @@ async fn expired_sessions_are_cleared_away_by_writes_alone() {
     }
     let late = at(20);
     for number in 10_000..12_000 {
-        let created = store.create(&id(number), &record(None, at(99)), late).await;
-        assert!(matches!(created.unwrap(), Created::Created(_)));
+        let created = store
+            .create(&id(number), &record(None, at(99)), Counting::Counted, late)
+            .await;
+        assert!(matches!(created.unwrap(), Created::Created { .. }));
     }
     // Two for each write in its own shard: all but what the fewest writes of a shard left.
-    assert!(store.0.capacity.taken() < 2_100, "{store:?}");
-    assert!(store.0.index.ids_of(&"alice".into()).len() < 100);
+    assert!(store.0.capacity.sessions() < 2_100, "{store:?}");
+    assert!(
+        store
+            .0
+            .index
+            .page(&alice().digest(), None, usize::MAX)
+            .len()
+            < 100
+    );
 }
 
 #[tokio::test]
@@ -142,7 +175,10 @@ async fn a_refused_creation_takes_no_place() {
     create(&store, 1, Some("alice"), 10).await;
     create(&store, 2, None, 10).await;
     let again = record(Some("bob"), at(99));
-    let answer = store.create(&id(1), &again, NOW).await.unwrap();
+    let answer = store
+        .create(&id(1), &again, Counting::Counted, NOW)
+        .await
+        .unwrap();
     assert_eq!(answer, Created::Occupied);
     assert_eq!(alive(&store, 1..=2).await, [1, 2]);
 }
@@ -151,7 +187,11 @@ async fn a_refused_creation_takes_no_place() {
 async fn a_record_keeps_its_subject() {
     let store = MemoryStore::new();
     let alices = record(Some("alice"), at(9));
-    let Created::Created(revision) = store.create(&id(1), &alices, NOW).await.unwrap() else {
+    let Created::Created { revision, .. } = store
+        .create(&id(1), &alices, Counting::Counted, NOW)
+        .await
+        .unwrap()
+    else {
         panic!("the id was free");
     };
     for subject in [None, Some("bob")] {
@@ -159,7 +199,8 @@ async fn a_record_keeps_its_subject() {
         let refused = store.replace(&id(1), revision, &other, NOW).await;
         assert_eq!(refused.unwrap_err().kind(), StoreErrorKind::Unsupported);
     }
-    assert_eq!(store.remove_all_of(&"alice".into(), None).await.unwrap(), 1);
+    let ended = store.end_listed(&alice(), None, 10, None).await.unwrap();
+    assert_eq!(ended.ended, 1);
 }
 
 #[tokio::test]
@@ -168,7 +209,11 @@ async fn a_revision_never_comes_back_under_its_id() {
     let guest = record(None, at(9));
     let mut seen = Vec::<Revision>::new();
     for _ in 0..3 {
-        let Created::Created(revision) = store.create(&id(1), &guest, NOW).await.unwrap() else {
+        let Created::Created { revision, .. } = store
+            .create(&id(1), &guest, Counting::Counted, NOW)
+            .await
+            .unwrap()
+        else {
             panic!("the id was free");
         };
         for old in &seen {
@@ -176,7 +221,7 @@ async fn a_revision_never_comes_back_under_its_id() {
             assert_eq!(answer, Replaced::Conflict);
         }
         seen.push(revision);
-        assert_eq!(store.remove(&id(1)).await.unwrap(), Removed::Removed);
+        assert_eq!(store.remove(&id(1), None).await.unwrap(), Removed::Removed);
     }
 }
 
@@ -189,17 +234,23 @@ fn the_index_stays_exact_when_one_id_comes_and_goes_in_parallel() {
         for _ in 0..4 {
             scope.spawn(|| {
                 for _ in 0..2_000 {
-                    let _ = store.0.create(&id(1), &alices, NOW);
-                    let _ = store.0.remove(&id(1));
+                    let _ = store.0.create(&id(1), &alices, Counting::Counted, NOW);
+                    let _ = store.0.remove(&id(1), None);
                 }
             });
         }
     });
-    let _ = store.0.create(&id(1), &alices, NOW);
-    assert_eq!(store.0.sessions_of(&"alice".into(), NOW).len(), 1);
-    assert_eq!(store.0.remove_all_of(&"alice".into(), None), 1);
-    assert_eq!(store.0.capacity.taken(), 0);
-    assert_eq!(store.0.index.ids_of(&"alice".into()), []);
+    let _ = store.0.create(&id(1), &alices, Counting::Counted, NOW);
+    assert_eq!(
+        store.0.heads(&alice(), None, 10, NOW).unwrap().heads.len(),
+        1
+    );
+    assert_eq!(
+        store.0.end_listed(&alice(), None, 10, None).unwrap().ended,
+        1
+    );
+    assert_eq!(store.0.capacity.sessions(), 0);
+    assert_eq!(store.0.index.page(&alice().digest(), None, 10), []);
 }
 
 #[test]
@@ -212,12 +263,55 @@ fn the_capacity_holds_under_parallel_creations() {
                 for number in 0..2_000 {
                     let guest = record(None, at(number % 50 + 1));
                     let number = thread * 10_000 + number;
-                    let _ = store.0.create(&id(number), &guest, NOW);
-                    assert!(store.0.capacity.taken() <= 100);
+                    let _ = store.0.create(&id(number), &guest, Counting::Counted, NOW);
+                    assert!(store.0.capacity.sessions() <= 100);
                 }
             });
         }
     });
-    assert_eq!(store.0.capacity.taken(), 100);
+    assert_eq!(store.0.capacity.sessions(), 100);
     assert_eq!(store.0.table.live_records(NOW), 100);
+}
+
+/// S07: the bytes of all sessions are bounded, and guests go first.
+#[tokio::test]
+async fn the_bytes_of_all_sessions_are_bounded() {
+    let store = MemoryStore::with_max_bytes(64 * 1024);
+    create(&store, 1, Some("alice"), 10).await;
+    let large = RecordBuilder::new(NOW).entry("data", [7; 4096]).build();
+    for number in 100..200 {
+        let id = id(number);
+        let create = store.create(&id, &large, Counting::Counted, NOW);
+        assert!(matches!(create.await.unwrap(), Created::Created { .. }));
+        assert!(store.0.capacity.bytes() <= 64 * 1024);
+    }
+    assert_eq!(alive(&store, 1..=1).await, [1]);
+    let left = alive(&store, 100..200).await;
+    assert!((10..16).contains(&left.len()), "{left:?}");
+}
+
+#[tokio::test]
+async fn data_that_grows_makes_room_or_is_refused() {
+    let store = MemoryStore::with_max_bytes(16 * 1024);
+    for number in 1..=3 {
+        create(&store, number, None, 10 * number).await;
+    }
+    let grown = RecordBuilder::new(NOW)
+        .entry("data", [7; 12 * 1024])
+        .build();
+    let claim = claim_for(&id(3), [0; 16]);
+    let stored = store.load((&claim).into(), NOW).await.unwrap().unwrap();
+    let grow = store.replace(&id(3), stored.revision, &grown, NOW).await;
+    let Replaced::Replaced(revision) = grow.unwrap() else {
+        panic!("there was room");
+    };
+    let larger = RecordBuilder::new(NOW)
+        .entry("data", [7; 17 * 1024])
+        .build();
+    let refused = store.replace(&id(3), revision, &larger, NOW).await;
+    assert_eq!(refused.unwrap_err().kind(), StoreErrorKind::Full);
+    for number in 1..=3 {
+        let _ = store.remove(&id(number), None).await.unwrap();
+    }
+    assert_eq!(store.0.capacity.bytes(), 0);
 }

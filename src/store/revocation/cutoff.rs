@@ -1,4 +1,4 @@
-//! [`Cutoffs`]: for a subject, the moment up to which everything issued to them has ended.
+//! [`Cutoffs`]: for an owner or a tag, the moment up to which everything issued has ended.
 
 use std::{
     collections::HashMap,
@@ -11,35 +11,33 @@ use std::{
 
 use super::expiry::Expiry;
 use crate::{
-    session::{authentication::Subject, id::SessionId, time::Timestamp},
-    store::shards::Shards,
+    session::{id::SessionId, index::IndexKey, time::Timestamp},
+    store::{Cutoff, shards::Shards},
 };
 
-/// The cut-off moments. Methods that write are called under the list's own lock, one at a time.
+/// The cut-offs. Methods that write are called under the list's own lock, one at a time.
 #[derive(Debug)]
 pub(super) struct Cutoffs {
     /// Keyed, since users may choose their subject.
     hasher: RandomState,
-    by_subject: Shards<HashMap<Subject, Cutoff>>,
+    by_key: Shards<HashMap<IndexKey, Entry>>,
     /// Counted before an entry is written, so that a reader who sees 0 misses none.
     len: AtomicUsize,
-    expiry: Expiry<Subject>,
+    expiry: Expiry<IndexKey>,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Cutoff {
-    at: Timestamp,
+struct Entry {
+    cutoff: Cutoff,
     /// The session that asked for it, which goes on.
     spared: Option<SessionId>,
-    /// When the last token issued until then expires.
-    until: Timestamp,
 }
 
 impl Cutoffs {
     pub(super) fn new() -> Self {
         Self {
             hasher: RandomState::new(),
-            by_subject: Shards::new(),
+            by_key: Shards::new(),
             len: AtomicUsize::new(0),
             expiry: Expiry::new(),
         }
@@ -49,54 +47,48 @@ impl Cutoffs {
         self.len.load(Acquire)
     }
 
-    pub(super) fn of(&self, subject: &Subject) -> Option<Timestamp> {
-        self.find(subject).map(|cutoff| cutoff.at)
+    pub(super) fn of(&self, key: &IndexKey) -> Option<Cutoff> {
+        self.find(key).map(|entry| entry.cutoff)
     }
 
-    /// Whether the token of this id, issued to `subject` at `issued_at`, has ended.
-    pub(super) fn ends(&self, subject: &Subject, id: &SessionId, issued_at: Timestamp) -> bool {
-        let cutoff = self.find(subject);
-        cutoff.is_some_and(|cutoff| issued_at <= cutoff.at && cutoff.spared != Some(*id))
+    /// Whether a token of this family, issued at `issued_at`, has ended with everything of a key.
+    pub(super) fn ends(&self, key: &IndexKey, family: &SessionId, issued_at: Timestamp) -> bool {
+        let entry = self.find(key);
+        entry.is_some_and(|entry| issued_at <= entry.cutoff.at && entry.spared != Some(*family))
     }
 
-    /// Moves a subject's cut-off to `at`, never back, and spares one session alone.
-    pub(super) fn raise(
-        &self,
-        subject: &Subject,
-        at: Timestamp,
-        spared: Option<SessionId>,
-        until: Timestamp,
-    ) {
-        let before = self.find(subject);
-        let raised = Cutoff {
-            at: before.map_or(at, |before| at.max(before.at)),
+    /// Raises a key's cut-off, never back, and spares one session alone.
+    pub(super) fn raise(&self, key: &IndexKey, cutoff: &Cutoff, spared: Option<SessionId>) {
+        let before = self.find(key).map(|entry| entry.cutoff);
+        let raised = before.map_or(*cutoff, |before| before.raised_by(cutoff));
+        let entry = Entry {
+            cutoff: raised,
             spared,
-            until: before.map_or(until, |before| until.max(before.until)),
         };
         if before.is_none() {
             self.len.fetch_add(1, Release);
         }
-        let mut part = self.by_subject.write(self.hasher.hash_one(subject));
-        part.insert(subject.clone(), raised);
+        let mut part = self.by_key.write(self.hasher.hash_one(key));
+        part.insert(key.clone(), entry);
         drop(part);
-        self.expiry
-            .note(subject, before.map(|before| before.until), raised.until);
+        let before = before.map(|before| before.until);
+        self.expiry.note(key, before, raised.until);
     }
 
     pub(super) fn clear_away(&self, now: Timestamp) {
-        for subject in self.expiry.pop(now).into_iter().flatten() {
-            let mut part = self.by_subject.write(self.hasher.hash_one(&subject));
-            if part.remove(&subject).is_some() {
+        for key in self.expiry.pop(now).into_iter().flatten() {
+            let mut part = self.by_key.write(self.hasher.hash_one(&key));
+            if part.remove(&key).is_some() {
                 self.len.fetch_sub(1, Relaxed);
             }
         }
     }
 
-    fn find(&self, subject: &Subject) -> Option<Cutoff> {
+    fn find(&self, key: &IndexKey) -> Option<Entry> {
         if self.len() == 0 {
             return None;
         }
-        let part = self.by_subject.read(self.hasher.hash_one(subject));
-        part.get(subject).copied()
+        let part = self.by_key.read(self.hasher.hash_one(key));
+        part.get(key).copied()
     }
 }

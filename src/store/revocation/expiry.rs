@@ -3,13 +3,9 @@
 use std::{
     collections::BTreeSet,
     sync::{Mutex, MutexGuard, PoisonError},
-    time::Duration,
 };
 
-use crate::session::time::Timestamp;
-
-/// For how long after its token's expiry an entry stays, so that a clock set back by less revives none.
-const SLACK: Duration = Duration::from_secs(60);
+use crate::{session::time::Timestamp, store::Cutoff};
 
 /// How many entries one write drops: more than it adds.
 const DROPPED_PER_WRITE: usize = 4;
@@ -40,7 +36,7 @@ where
         let mut order = self.order();
         std::array::from_fn(|_| {
             let (until, _) = order.first()?;
-            if now < until.after(SLACK) {
+            if now < until.after(Cutoff::SLACK) {
                 return None;
             }
             order.pop_first().map(|(_, key)| key)

@@ -2,28 +2,36 @@
 
 use std::fmt;
 
-use super::{Retirement, Standing};
+use super::{Admitted, Cutoff, Standing};
 use crate::{
-    session::{authentication::Subject, id::SessionId, live::Live, time::Timestamp},
+    session::{
+        authentication::Subject,
+        id::SessionId,
+        index::{IndexKey, TagDigest},
+        live::Live,
+        time::Timestamp,
+    },
     store::StoreFuture,
 };
 
 /// Which self-contained tokens no longer hold, although their MAC does: a list that processes share.
 ///
-/// [`SessionLayer::with_revocations`](crate::SessionLayer::with_revocations) takes one. A layer without keeps
-/// a list in its own memory, which other processes know nothing of and a restart forgets.
+/// [`Endings::Shared`](crate::Endings::Shared) takes one.
 ///
 /// # The contract
 ///
 /// Each call is one step: of calls at the same time, each decides on the whole of what the others did, on
-/// every node. A session's tokens are a chain, in which each renewal or elevation names the successor, and a
-/// session never has two live tokens. Entries are kept until the time that the call names, with some slack,
-/// and may go then.
+/// every node. The tokens of a session are a *family*, which the id of its first token names. A session never has
+/// two live tokens. An entry of a family has a bounded size, however often its token was replaced, and is kept
+/// until the time that the call names, with [slack](Cutoff::SLACK).
 ///
-/// *Issuing.* [`may_reissue`](Self::may_reissue), [`retire_of`](Self::retire_of) and
-/// [`issue_time`](Self::issue_time) come right before a token leaves, with the time that will stand in it.
-/// [`end_subject`](Self::end_subject) and [`end_others`](Self::end_others) end all of those tokens, also if
-/// they were issued by a clock that is ahead of the caller's by up to half a minute.
+/// *Issuing.* [`may_reissue`](Self::may_reissue), [`replace`](Self::replace) and [`issue`](Self::issue) come right
+/// before a token leaves, with the time that will stand in it. [`end_all`](Self::end_all) and
+/// [`end_others`](Self::end_others) end all of those tokens, also if they were issued by a clock that is ahead of
+/// the caller's by up to a minute.
+///
+/// *Room.* A list is bounded. Once it is full, what lets tokens leave fails
+/// ([`Full`](crate::store::StoreErrorKind::Full)), while endings are still remembered in room kept for them.
 ///
 /// *Failures.* A list never answers what it does not know to be true. An error makes the request fail:
 /// before its handler, or instead of the handler's answer. What the call was to end may have ended or not.
@@ -36,69 +44,59 @@ pub trait RevocationList: fmt::Debug + Send + Sync + 'static {
     fn standing<'a>(&'a self, token: IssuedToken<'a>, now: Timestamp) -> StoreFuture<'a, Standing>;
 
     /// Whether a token may leave again under the same id, issued at `now`: only while it is
-    /// [`Good`](Standing::Current).
+    /// [`Current`](Standing::Current).
     ///
     /// # Errors
     ///
-    /// If the list cannot say so.
+    /// If the list cannot say so, or is full.
     fn may_reissue<'a>(&'a self, token: IssuedToken<'a>, now: Timestamp) -> StoreFuture<'a, bool>;
 
-    /// Retires the token of this id, if its standing allows that, and says whether it did.
-    ///
-    /// What is done to a token in its grace time is done to its successor too. `until` is when the
-    /// session ends at the latest.
-    ///
-    /// # Errors
-    ///
-    /// If it may not have been retired.
-    fn retire<'a>(
-        &'a self,
-        id: &'a SessionId,
-        how: Retirement,
-        until: Timestamp,
-        now: Timestamp,
-    ) -> StoreFuture<'a, bool>;
-
-    /// The same, unless everything that was issued to the token's subject at that time has ended; tells
-    /// when the successor is to be issued: at `now`, or just after a cut-off that spared this token.
-    ///
-    /// # Errors
-    ///
-    /// If it may not have been retired.
-    fn retire_of<'a>(
-        &'a self,
-        token: IssuedToken<'a>,
-        how: Retirement,
-        until: Timestamp,
-        now: Timestamp,
-    ) -> StoreFuture<'a, Option<Timestamp>>;
-
-    /// Ends the session of a token that was renewed, with every token that it had since.
+    /// Ends a session, whatever its token is by now, and says whether this call did; `until` is when the session
+    /// ends at the latest.
     ///
     /// # Errors
     ///
     /// If it may not have ended.
-    fn end_family<'a>(
+    fn end<'a>(
         &'a self,
-        id: &'a SessionId,
+        family: &'a SessionId,
+        how: Ending,
         until: Timestamp,
         now: Timestamp,
-    ) -> StoreFuture<'a, ()>;
+    ) -> StoreFuture<'a, bool>;
 
-    /// Ends every session of `subject`; `until` is when the last token issued by `now` expires.
+    /// Puts `successor` in the place of a token: for a [renewal](Replacement::Renewed) if the token is
+    /// [`Current`](Standing::Current), for a change of privilege if it [opens](Standing::opens) its session.
+    ///
+    /// Tells when the successor is to be issued: at `now`, or just after a cut-off that spared this session; `None`
+    /// if nothing was replaced. `until` is when the session ends at the latest.
+    ///
+    /// # Errors
+    ///
+    /// If it may not have been replaced, or the list is full.
+    fn replace<'a>(
+        &'a self,
+        token: IssuedToken<'a>,
+        successor: SessionId,
+        how: Replacement,
+        until: Timestamp,
+        now: Timestamp,
+    ) -> StoreFuture<'a, Option<Timestamp>>;
+
+    /// Ends every session under `key` whose token was issued at the cut-off's time or earlier, or until this
+    /// call was made by a clock that is ahead by up to a minute.
     ///
     /// # Errors
     ///
     /// If they may not have ended.
-    fn end_subject<'a>(
+    fn end_all<'a>(
         &'a self,
-        subject: &'a Subject,
+        key: &'a IndexKey,
+        cutoff: &'a Cutoff,
         now: Timestamp,
-        until: Timestamp,
     ) -> StoreFuture<'a, ()>;
 
-    /// The same, but for the session of this token; false, and nothing changes, if the token no longer
-    /// holds or belongs to no subject.
+    /// The same, but for the session of this token; false, and nothing changes, if the token no longer opens it.
     ///
     /// # Errors
     ///
@@ -106,48 +104,154 @@ pub trait RevocationList: fmt::Debug + Send + Sync + 'static {
     fn end_others<'a>(
         &'a self,
         keep: IssuedToken<'a>,
+        key: &'a IndexKey,
+        cutoff: &'a Cutoff,
         now: Timestamp,
-        until: Timestamp,
     ) -> StoreFuture<'a, bool>;
 
-    /// When a token of a new login of `subject` is to be issued: at `now`, or just after what ended.
+    /// When a token of a new login under these keys is to be issued: at `now`, or just after what ended; `None`
+    /// if a cut-off of one of them [ends](Cutoff::ends) a login that was admitted then.
     ///
     /// # Errors
     ///
-    /// If the list cannot say so.
-    fn issue_time<'a>(&'a self, subject: &'a Subject, now: Timestamp)
-    -> StoreFuture<'a, Timestamp>;
+    /// If the list cannot say so, or is full.
+    fn issue<'a>(
+        &'a self,
+        keys: &'a [IndexKey],
+        admitted: &'a Admitted,
+        now: Timestamp,
+    ) -> StoreFuture<'a, Option<Timestamp>>;
+
+    /// How full the list was when it last answered, as far as it knows; it does not wait to find out.
+    fn occupancy(&self) -> Occupancy {
+        Occupancy::Low
+    }
+}
+
+/// Why a session ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Ending {
+    /// A logout, a revocation, or the reuse of a renewed token.
+    Ended,
+    /// A login put another session in its place: a late request carries its token honestly.
+    Superseded,
+}
+
+/// How a token is replaced by the next one of its session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Replacement {
+    /// An elevation or a step-down: the token is dead at once.
+    Elevated,
+    /// A renewal: the token works until `grace_until`.
+    Renewed {
+        /// When the token itself stops working.
+        grace_until: Timestamp,
+    },
+}
+
+/// How full a list is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Occupancy {
+    /// Less than half.
+    Low,
+    /// Half or more: an operator should look.
+    High,
+    /// Full: only endings are remembered.
+    Full,
+}
+
+impl Occupancy {
+    /// So many entries, of so many that there may be.
+    #[must_use]
+    pub const fn new(entries: usize, max: usize) -> Self {
+        if entries >= max {
+            Self::Full
+        } else if entries >= max / 2 {
+            Self::High
+        } else {
+            Self::Low
+        }
+    }
 }
 
 /// A token as a list knows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct IssuedToken<'a> {
+    /// The id of its session's first token.
+    pub(crate) family: &'a SessionId,
     /// Its id, which no other token has, unless it was issued anew.
-    pub id: &'a SessionId,
-    /// Whose it is; `None` for a guest session.
-    pub subject: Option<&'a Subject>,
+    pub(crate) id: &'a SessionId,
+    /// Whose it is, unless it is a guest's.
+    pub(crate) subject: Option<&'a Subject>,
+    /// Who acts as the subject.
+    pub(crate) actor: Option<&'a Subject>,
+    pub(crate) tags: &'a [TagDigest],
+    pub(crate) audience: &'a str,
     /// When it was issued.
-    pub issued_at: Timestamp,
+    pub(crate) issued_at: Timestamp,
 }
 
 impl<'a> IssuedToken<'a> {
-    /// A token of these facts.
+    /// A guest's token, or one of a subject in the empty audience, without tags: for tests of lists.
     #[must_use]
     pub const fn new(
+        family: &'a SessionId,
         id: &'a SessionId,
         subject: Option<&'a Subject>,
         issued_at: Timestamp,
     ) -> Self {
         Self {
+            family,
             id,
             subject,
+            actor: None,
+            tags: &[],
+            audience: "",
             issued_at,
         }
     }
 
-    /// The token that opened a session.
-    pub(crate) fn of(live: &'a Live) -> Self {
-        Self::new(&live.id, live.subject(), live.state.last_seen_at)
+    /// The token that opened a session, in the layer's audience, which its MAC says.
+    pub(crate) fn of(live: &'a Live, audience: &'a str) -> Self {
+        let extra = live.state.extra.as_deref();
+        Self {
+            family: live.family(),
+            id: &live.id,
+            subject: live.subject(),
+            actor: extra.and_then(|extra| extra.actor.as_ref()),
+            tags: extra.map_or(&[], |extra| &extra.tags),
+            audience,
+            issued_at: live.state.last_seen_at,
+        }
+    }
+
+    /// The id of its session's first token.
+    #[must_use]
+    pub const fn family(&self) -> &'a SessionId {
+        self.family
+    }
+
+    /// Its id, which no other token has, unless it was issued anew.
+    #[must_use]
+    pub const fn id(&self) -> &'a SessionId {
+        self.id
+    }
+
+    /// When it was issued.
+    #[must_use]
+    pub const fn issued_at(&self) -> Timestamp {
+        self.issued_at
+    }
+
+    /// The keys that end it: its owners', then its tags'; none of a guest's token.
+    #[must_use]
+    pub fn keys(&self) -> Vec<IndexKey> {
+        let owners = self.subject.into_iter().chain(self.actor);
+        let owners = owners.map(|owner| IndexKey::owner(self.audience, owner));
+        let tags = self.tags.iter().map(|tag| IndexKey::of_tag(*tag));
+        owners.chain(tags).collect()
     }
 }

@@ -6,10 +6,9 @@
 
 mod cutoff;
 mod expiry;
+mod families;
 mod list;
 mod memory;
-mod retired;
-mod retirement;
 #[cfg(test)]
 mod tests;
 
@@ -19,217 +18,254 @@ use std::{
     time::Duration,
 };
 
-use self::{cutoff::Cutoffs, retired::Retired};
+use self::{cutoff::Cutoffs, families::Families};
 pub use self::{
-    list::{IssuedToken, RevocationList},
+    list::{Ending, IssuedToken, Occupancy, Replacement, RevocationList},
     memory::MemoryRevocations,
-    retirement::Retirement,
 };
+use super::{Admitted, Cutoff, StoreError, StoreErrorKind};
 pub use crate::session::standing::Standing;
-use crate::session::{authentication::Subject, id::SessionId, time::Timestamp};
+use crate::session::{
+    id::SessionId,
+    index::IndexKey,
+    time::{CLOCK_ALLOWANCE, Timestamp},
+};
+
+/// How far ahead of the caller's clock a cut-off may lie: what is issued just after it is then still believed.
+const AHEAD: Duration = CLOCK_ALLOWANCE.saturating_sub(Duration::from_millis(1));
+
+/// How often one write clears entries away while the list is full, so that its work is bounded.
+const CLEARED_WHEN_FULL: usize = 64;
 
 /// Tokens that ended before their time.
 ///
 /// Readers share; they take no lock at all while nothing is on the list. Writers come one after the
 /// other, so each decides on the whole of what the others did. Every write drops a few entries whose
-/// tokens have expired; nothing runs in the background. A retired token costs about 200 bytes until then.
+/// tokens have expired; nothing runs in the background.
 pub(crate) struct Revocations {
-    retired: Retired,
+    families: Families,
     cutoffs: Cutoffs,
+    max_entries: usize,
     writer: Mutex<Writer>,
 }
 
 #[derive(Debug, Default)]
 struct Writer {
-    /// The latest moment at which a token was replaced or issued anew, so that one was issued then.
+    /// The latest moment at which a token was issued.
     latest: Timestamp,
 }
 
+/// The list is full. Nothing was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Full;
+
+impl From<Full> for StoreError {
+    fn from(_: Full) -> Self {
+        Self::with_source(StoreErrorKind::Full, "the list of ended tokens is full")
+    }
+}
+
 impl Revocations {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(max_entries: usize) -> Self {
         Self {
-            retired: Retired::new(),
+            families: Families::new(),
             cutoffs: Cutoffs::new(),
+            max_entries,
             writer: Mutex::default(),
         }
     }
 
-    /// What the token of this id is worth, which was issued to `subject` at `issued_at`.
-    pub(crate) fn standing(
-        &self,
-        id: &SessionId,
-        subject: Option<&Subject>,
-        issued_at: Timestamp,
-        now: Timestamp,
-    ) -> Standing {
-        if self.is_cut_off(subject, id, issued_at) {
+    /// What a token is worth.
+    pub(crate) fn standing(&self, token: IssuedToken<'_>, now: Timestamp) -> Standing {
+        if self.is_cut_off(token) {
             return Standing::Ended;
         }
-        self.retired.standing(id, now)
+        self.families.standing(token.family, token.id, now)
     }
 
-    /// Retires the token of this id, if its standing allows that, and says whether it did.
-    ///
-    /// Of calls at the same time, one is told so. A session never has two live tokens afterwards: what is
-    /// done to a token in its grace time is done to its successor too.
-    ///
-    /// `until` is when the session ends at the latest, since a token that was issued anew under the same
-    /// id may outlive this one. A successor is issued at `now`, no later.
-    pub(crate) fn retire(
-        &self,
-        id: &SessionId,
-        how: Retirement,
-        until: Timestamp,
-        now: Timestamp,
-    ) -> bool {
+    /// Whether a token may leave again under the same id, issued at `now`: only while it is
+    /// [`Current`](Standing::Current). Asked right before, so that an [`end_all`](Self::end_all) at the same time
+    /// either refuses it here or ends what leaves.
+    pub(crate) fn may_reissue(&self, token: IssuedToken<'_>, now: Timestamp) -> Result<bool, Full> {
         let mut writer = self.writing();
-        self.retire_under(&mut writer, id, how, until, now)
-    }
-
-    /// The same, unless everything that was issued to `subject` at `issued_at` has ended: then nothing
-    /// changes and nothing may be issued.
-    ///
-    /// For an elevation, a step-down and a renewal, whose successor would otherwise slip past an
-    /// [`end_subject`](Self::end_subject) at the same time. Tells when the successor is to be issued: at
-    /// `now`, or just after a cut-off that spared this token.
-    pub(crate) fn retire_of(
-        &self,
-        id: &SessionId,
-        subject: Option<&Subject>,
-        issued_at: Timestamp,
-        how: Retirement,
-        until: Timestamp,
-        now: Timestamp,
-    ) -> Option<Timestamp> {
-        let mut writer = self.writing();
-        if self.is_cut_off(subject, id, issued_at)
-            || !self.retire_under(&mut writer, id, how, until, now)
-        {
-            return None;
-        }
-        let issue = subject.map_or(now, |subject| self.not_cut_off(subject, now));
-        // A cut-off that comes next is to end the successor too.
-        writer.latest = writer.latest.max(issue);
-        Some(issue)
-    }
-
-    /// Whether the token of this id may leave again under the same id, issued at `now`: only while it is
-    /// good. Asked right before, so that an [`end_subject`](Self::end_subject) at the same time either
-    /// refuses it here or ends what leaves.
-    pub(crate) fn may_reissue(
-        &self,
-        id: &SessionId,
-        subject: Option<&Subject>,
-        issued_at: Timestamp,
-        now: Timestamp,
-    ) -> bool {
-        let mut writer = self.writing();
-        let may = self.standing(id, subject, issued_at, now) == Standing::Current;
+        self.make_room(0, false, now)?;
+        let may = self.standing(token, now) == Standing::Current;
         if may {
             writer.latest = writer.latest.max(now);
         }
-        may
+        Ok(may)
     }
 
-    fn retire_under(
+    /// Ends the session of a token, whatever its token is by now; false if it had ended.
+    pub(crate) fn end(
         &self,
-        writer: &mut Writer,
-        id: &SessionId,
-        how: Retirement,
+        family: &SessionId,
+        how: Ending,
         until: Timestamp,
         now: Timestamp,
-    ) -> bool {
-        writer.latest = writer.latest.max(now);
-        self.clear_away(now);
-        match how {
-            Retirement::Ended | Retirement::Superseded => {
-                self.retired.end_chain(id, how, until, now)
-            }
-            Retirement::Elevated { successor } => self.retired.elevate(id, successor, until, now),
-            Retirement::Renewed { successor, .. } => {
-                self.retired.renew(id, successor, how, until, now)
-            }
-        }
-    }
-
-    /// Ends the session of a token that was renewed, with every token it ever had: one of its holders
-    /// stole it. `until` is when the session ends at the latest.
-    pub(crate) fn end_family(&self, id: &SessionId, until: Timestamp, now: Timestamp) {
+    ) -> Result<bool, Full> {
         let _one_at_a_time = self.writing();
-        self.clear_away(now);
-        self.retired.end_family(id, until, now);
+        self.make_room(usize::from(!self.families.has(family)), true, now)?;
+        Ok(self.families.end(family, how, until))
     }
 
-    /// Ends every session whose token was issued to `subject` at `issued_before` or earlier, and those
-    /// whose token was issued until this call was made, should this server's clock say that it is earlier.
-    ///
-    /// `until` is when the last such token expires. What is issued to the subject from now on must be
-    /// issued at its [`issue_time`](Self::issue_time).
-    pub(crate) fn end_subject(
+    /// Puts `successor` in the place of a token, if it opens its session, and tells when the successor is to be
+    /// issued: at `now`, or just after a cut-off that spared this session.
+    pub(crate) fn replace(
         &self,
-        subject: &Subject,
-        issued_before: Timestamp,
+        token: IssuedToken<'_>,
+        successor: SessionId,
+        how: Replacement,
         until: Timestamp,
-    ) {
-        let writer = self.writing();
-        let cutoff = writer.latest.max(issued_before);
-        let until = until.after(cutoff.since(issued_before));
-        self.cutoffs.raise(subject, cutoff, None, until);
+        now: Timestamp,
+    ) -> Result<Option<Timestamp>, Full> {
+        let mut writer = self.writing();
+        self.make_room(usize::from(!self.families.has(token.family)), false, now)?;
+        let (family, id) = (token.family, token.id);
+        if self.is_cut_off(token)
+            || !self
+                .families
+                .replace(family, id, successor, how, until, now)
+        {
+            return Ok(None);
+        }
+        let issue = self.after_cutoffs(&token.keys(), now);
+        // A cut-off that comes next is to end the successor too.
+        writer.latest = writer.latest.max(issue);
+        Ok(Some(issue))
     }
 
-    /// The same, but for the session of the token of this id, which was issued at `issued_at`; false, and
-    /// nothing changes, if that token no longer holds: what ended stays ended.
+    /// Ends every session under a key whose token was issued up to the cut-off, but for one family's.
+    ///
+    /// The cut-off is moved to the newest issue time known, at most a minute ahead, should this server's clock be
+    /// behind. What is issued from now on must be issued as [`issue`](Self::issue) says.
+    pub(crate) fn end_all(
+        &self,
+        key: &IndexKey,
+        cutoff: &Cutoff,
+        spared: Option<SessionId>,
+        now: Timestamp,
+    ) -> Result<(), Full> {
+        let writer = self.writing();
+        self.raise(&writer, key, cutoff, spared, now)
+    }
+
+    /// The same, but for the session of this token; false, and nothing changes, if that token no longer opens
+    /// it: what ended stays ended.
     pub(crate) fn end_others(
         &self,
-        subject: &Subject,
-        id: &SessionId,
-        issued_at: Timestamp,
+        keep: IssuedToken<'_>,
+        key: &IndexKey,
+        cutoff: &Cutoff,
         now: Timestamp,
-        until: Timestamp,
-    ) -> bool {
+    ) -> Result<bool, Full> {
         let writer = self.writing();
-        let standing = self.standing(id, Some(subject), issued_at, now);
-        if !standing.opens() {
-            return false;
+        if !self.standing(keep, now).opens() {
+            return Ok(false);
         }
-        let spared = self.retired.last_of(id);
-        let cutoff = writer.latest.max(now);
-        let until = until.after(cutoff.since(now));
-        self.cutoffs.raise(subject, cutoff, Some(spared), until);
-        true
+        self.raise(&writer, key, cutoff, Some(*keep.family), now)?;
+        Ok(true)
     }
 
-    /// The moment up to which everything issued to `subject` has ended, if there is one.
-    pub(crate) fn cutoff(&self, subject: &Subject) -> Option<Timestamp> {
-        self.cutoffs.of(subject)
-    }
-
-    /// When a token of a new login of `subject` is to be issued: at `now`, or just after what ended. Asked
-    /// right before, so that an [`end_subject`](Self::end_subject) that comes next ends it.
-    pub(crate) fn issue_time(&self, subject: &Subject, now: Timestamp) -> Timestamp {
+    /// When a token of a new login under these keys is to be issued: at `now`, or just after what ended; `None`
+    /// if it ended while it was under way. Asked right before, so that an [`end_all`](Self::end_all) that comes
+    /// next ends it.
+    pub(crate) fn issue(
+        &self,
+        keys: &[IndexKey],
+        admitted: &Admitted,
+        now: Timestamp,
+    ) -> Result<Option<Timestamp>, Full> {
         let mut writer = self.writing();
-        let issue = self.not_cut_off(subject, now);
+        self.make_room(0, false, now)?;
+        let has_ended = |key| {
+            self.cutoffs
+                .of(key)
+                .is_some_and(|cutoff| cutoff.ends(admitted))
+        };
+        if keys.iter().any(has_ended) {
+            return Ok(None);
+        }
+        let issue = self.after_cutoffs(keys, now);
         writer.latest = writer.latest.max(issue);
-        issue
+        Ok(Some(issue))
     }
 
-    fn not_cut_off(&self, subject: &Subject, now: Timestamp) -> Timestamp {
-        let after = self.cutoff(subject);
-        let after = after.map(|cutoff| cutoff.after(Duration::from_millis(1)));
-        after.map_or(now, |after| after.max(now))
+    /// How full the list is.
+    pub(crate) fn occupancy(&self) -> Occupancy {
+        Occupancy::new(self.len(), self.max_entries)
     }
 
-    /// How many entries there are: retired tokens and subjects.
+    /// How many entries there are: sessions, owners and tags.
     pub(crate) fn len(&self) -> usize {
-        self.retired.len() + self.cutoffs.len()
+        self.families.len() + self.cutoffs.len()
     }
 
-    fn is_cut_off(&self, subject: Option<&Subject>, id: &SessionId, issued_at: Timestamp) -> bool {
-        subject.is_some_and(|subject| self.cutoffs.ends(subject, id, issued_at))
+    fn raise(
+        &self,
+        writer: &Writer,
+        key: &IndexKey,
+        cutoff: &Cutoff,
+        spared: Option<SessionId>,
+        now: Timestamp,
+    ) -> Result<(), Full> {
+        self.make_room(usize::from(self.cutoffs.of(key).is_none()), true, now)?;
+        // A clock that once ran ahead must not lock anybody out.
+        let at = cutoff.at.max(writer.latest.min(cutoff.at.after(AHEAD)));
+        let until = cutoff.until.after(at.since(cutoff.at));
+        let cutoff = Cutoff {
+            at,
+            until,
+            ..*cutoff
+        };
+        self.cutoffs.raise(key, &cutoff, spared);
+        Ok(())
+    }
+
+    /// Clears away a few entries that are over, and more of them as long as the list is full.
+    ///
+    /// Every write comes here first: a login too has to find room once what filled the list has expired, since
+    /// by then nobody may be left who could log out.
+    fn make_room(&self, more: usize, is_ending: bool, now: Timestamp) -> Result<(), Full> {
+        for _ in 0..CLEARED_WHEN_FULL {
+            let before = self.len();
+            self.clear_away(now);
+            if self.has_room(more, is_ending) {
+                return Ok(());
+            }
+            if self.len() == before {
+                break;
+            }
+        }
+        Err(Full)
+    }
+
+    /// Endings have room kept for them: a sixteenth beyond the bound of everything else.
+    fn has_room(&self, more: usize, is_ending: bool) -> bool {
+        if is_ending {
+            self.len() + more <= self.max_entries + self.max_entries / 16
+        } else {
+            self.len() + more.max(1) <= self.max_entries
+        }
+    }
+
+    fn after_cutoffs(&self, keys: &[IndexKey], now: Timestamp) -> Timestamp {
+        let cutoffs = keys.iter().filter_map(|key| self.cutoffs.of(key));
+        let after = cutoffs.map(|cutoff| cutoff.at.after(Duration::from_millis(1)));
+        after.max().map_or(now, |after| after.max(now))
+    }
+
+    fn is_cut_off(&self, token: IssuedToken<'_>) -> bool {
+        // Keys are made only where there is anything to compare them with.
+        self.cutoffs.len() > 0
+            && token
+                .keys()
+                .iter()
+                .any(|key| self.cutoffs.ends(key, token.family, token.issued_at))
     }
 
     fn clear_away(&self, now: Timestamp) {
-        self.retired.clear_away(now);
+        self.families.clear_away(now);
         self.cutoffs.clear_away(now);
     }
 
@@ -243,6 +279,7 @@ impl fmt::Debug for Revocations {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Revocations")
             .field("len", &self.len())
+            .field("max_entries", &self.max_entries)
             .finish()
     }
 }

@@ -20,7 +20,10 @@ use crate::{
         record::Record,
         time::Timestamp,
     },
-    store::{Created, Removed, Replaced, Revision, SessionStore, StoreError, Stored},
+    store::{
+        Counting, Created, IndexKey, ListedHead, Removed, Replaced, Revision, SessionStore,
+        StoreError, Stored,
+    },
     testing::{RecordBuilder, claim_for},
 };
 
@@ -109,6 +112,11 @@ impl Context {
         Ok(())
     }
 
+    /// How many sessions of one owner the suite makes.
+    pub(super) const fn volume(&self) -> usize {
+        self.under_test.volume
+    }
+
     pub(super) fn now(&self) -> Timestamp {
         self.clock.begin.after(self.clock.began.elapsed())
     }
@@ -148,12 +156,12 @@ impl Context {
         now: Timestamp,
     ) -> Result<Option<Stored>, Failure> {
         let claim = claim(id);
-        let loaded = self.store().load(&claim, now).await?;
-        if let Some(tried) = self.store().try_load(&claim, now) {
+        let loaded = self.store().load((&claim).into(), now).await?;
+        if let Some(at_hand) = self.store().try_load((&claim).into(), now) {
             // Comparable only if nobody wrote meanwhile, as other tasks of a check may do.
-            let still = self.store().load(&claim, now).await? == loaded;
+            let still = self.store().load((&claim).into(), now).await? == loaded;
             if still {
-                expect("try_load", Some(tried), loaded.clone())?;
+                expect("try_load", Some(at_hand), loaded.clone())?;
             }
         }
         Ok(loaded)
@@ -180,8 +188,11 @@ impl Context {
         id: &SessionId,
         record: &Record,
     ) -> Result<Revision, Failure> {
-        match self.store().create(id, record, self.now()).await? {
-            Created::Created(revision) => Ok(revision),
+        let create = self
+            .store()
+            .create(id, record, Counting::Counted, self.now());
+        match create.await? {
+            Created::Created { revision, .. } => Ok(revision),
             other @ Created::Occupied => broken("create of a new id", "Created", other),
         }
     }
@@ -210,7 +221,7 @@ impl Context {
     }
 
     pub(super) async fn remove(&self, id: &SessionId) -> Result<Removed, Failure> {
-        Ok(self.store().remove(id).await?)
+        Ok(self.store().remove(id, None).await?)
     }
 
     /// The ids of a subject's sessions, in order.
@@ -223,18 +234,18 @@ impl Context {
         subject: &Subject,
         now: Timestamp,
     ) -> Result<Vec<SessionId>, Failure> {
-        let sessions = self.store().sessions_of(subject, now).await?;
-        let mut ids: Vec<_> = sessions.into_iter().map(|(id, _)| id).collect();
-        ids.sort_unstable();
-        Ok(ids)
+        let key = owner(subject);
+        let heads = list(self.store(), &key, now).await?;
+        Ok(heads.into_iter().map(|listed| listed.id).collect())
     }
 
+    /// Ends a subject's sessions, page by page, and says how many.
     pub(super) async fn remove_all_of(
         &self,
         subject: &Subject,
         except: Option<&SessionId>,
     ) -> Result<usize, Failure> {
-        Ok(self.store().remove_all_of(subject, except).await?)
+        end(self.store(), &owner(subject), except).await
     }
 
     /// Runs `task` for each number below `count`, all at once, the odd ones on the second node.
@@ -261,6 +272,55 @@ impl Context {
             results.push(result.map_err(panicked)??);
         }
         Ok(results)
+    }
+}
+
+/// How many entries a page of this suite may have: few, so that there are several.
+pub(super) const PAGE: usize = 50;
+
+/// A subject's key in the audience of the suite's records, which is the empty one.
+pub(super) fn owner(subject: &Subject) -> IndexKey {
+    IndexKey::owner("", subject)
+}
+
+/// The sessions under a key, page by page, in the order of their ids.
+pub(super) async fn list(
+    store: &dyn SessionStore,
+    key: &IndexKey,
+    now: Timestamp,
+) -> Result<Vec<ListedHead>, Failure> {
+    let (mut found, mut after) = (Vec::new(), None);
+    loop {
+        let page = store.heads(key, after.as_ref(), PAGE, now).await?;
+        if page.heads.len() > PAGE {
+            return broken("a page", "at most 50 sessions", page.heads.len());
+        }
+        found.extend(page.heads);
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    found.sort_unstable_by_key(|listed| listed.id);
+    // A store may come upon an entry twice while the index grows.
+    found.dedup_by_key(|listed| listed.id);
+    Ok(found)
+}
+
+/// Ends the sessions under a key, page by page, and says how many.
+pub(super) async fn end(
+    store: &dyn SessionStore,
+    key: &IndexKey,
+    except: Option<&SessionId>,
+) -> Result<usize, Failure> {
+    let (mut ended, mut after) = (0, None);
+    loop {
+        let page = store.end_listed(key, after.as_ref(), PAGE, except).await?;
+        ended += page.ended;
+        after = page.next;
+        if after.is_none() {
+            return Ok(ended);
+        }
     }
 }
 

@@ -38,8 +38,10 @@
 
 mod context;
 mod creation;
+mod cutoffs;
 mod data;
 mod expiry;
+mod index;
 mod nodes;
 mod races;
 mod removal;
@@ -48,6 +50,7 @@ mod report;
 mod revocation;
 mod subjects;
 mod under_test;
+mod volume;
 
 use std::{fmt, pin::Pin, time::Instant};
 
@@ -121,6 +124,23 @@ const CHECKS: &[Check] = checks! {
         the_list_follows_replaced_records,
         subjects_with_odd_names_stay_apart,
         a_subject_of_many_sessions_is_listed_whole;
+    index:
+        audiences_with_the_same_subject_stay_apart,
+        a_record_is_listed_and_ended_under_each_of_its_owners,
+        a_tag_ends_the_sessions_that_named_it,
+        a_record_never_changes_its_owners_or_tags,
+        create_counts_the_owners_sessions,
+        a_removal_under_a_key_is_of_that_keys_sessions,
+        pages_of_one_entry_reach_the_end,
+        a_record_of_a_later_release_is_listed_counted_and_ended;
+    cutoffs:
+        a_cutoff_comes_back_on_every_node,
+        a_cutoff_never_falls,
+        a_cutoff_outlives_every_token,
+        none_of_16_parallel_cutoffs_is_lost;
+    volume:
+        many_sessions_of_one_owner_are_listed_and_ended_in_linear_time,
+        others_are_served_while_many_sessions_end;
     revocation:
         remove_all_of_ends_every_session_of_the_subject,
         remove_all_of_spares_its_exception,

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use super::context::{Context, Failure, broken, claim, expect, pause};
+use super::context::{Context, Failure, broken, claim, expect, list, owner, pause};
 use crate::{
     session::id::SessionId,
-    store::{Created, Removed, Replaced, Stored},
+    store::{Counting, Created, Removed, Replaced, Stored},
 };
 
 const ROUNDS: usize = 16;
@@ -17,11 +17,12 @@ pub(super) async fn two_nodes_see_each_other_at_once(c: Context) -> Result<(), F
         let id = c.id();
         let record = c.member(&alice).build();
         let first = c.create(&id, &record).await?;
-        let seen = other.load(&claim(&id), c.now()).await?;
+        let seen = other.load((&claim(&id)).into(), c.now()).await?;
         let expected = Some(Stored::new(record.clone(), first));
         expect("load on the other node", seen, expected)?;
-        let listed = other.sessions_of(&alice, c.now()).await?;
-        expect("the list on the other node", listed, vec![(id, record)])?;
+        let listed = list(other, &owner(&alice), c.now()).await?;
+        let listed: Vec<_> = listed.iter().map(|listed| listed.id).collect();
+        expect("the list on the other node", listed, vec![id])?;
         let changed = c.member(&alice).entry("changed", "1").build();
         let answer = other.replace(&id, first, &changed, c.now()).await?;
         let Replaced::Replaced(second) = answer else {
@@ -36,10 +37,10 @@ pub(super) async fn two_nodes_see_each_other_at_once(c: Context) -> Result<(), F
         )?;
         let record = c.member(&alice).entry("changed", "2").build();
         let third = c.replace_now(&id, second, &record).await?;
-        let seen = other.load(&claim(&id), c.now()).await?;
+        let seen = other.load((&claim(&id)).into(), c.now()).await?;
         let expected = Some(Stored::new(record, third));
         expect("load on the other node", seen, expected)?;
-        let removed = other.remove(&id).await?;
+        let removed = other.remove(&id, None).await?;
         expect("remove on the other node", removed, Removed::Removed)?;
         c.expect_nothing(&id).await?;
         let gone = c.replace(&id, third, &changed).await?;
@@ -56,13 +57,13 @@ pub(super) async fn a_revocation_holds_on_every_node(c: Context) -> Result<(), F
         for id in &ids {
             let _ = c.create(id, &c.member(&alice).build()).await?;
             // The other node has seen it alive, so a cache there has it.
-            let seen = other.load(&claim(id), c.now()).await?.is_some();
+            let seen = other.load((&claim(id)).into(), c.now()).await?.is_some();
             expect("seen on the other node", seen, true)?;
         }
         let revoked = c.remove_all_of(&alice, None).await?;
         expect("revoked of alice", revoked, ids.len())?;
         for id in &ids {
-            let seen = other.load(&claim(id), c.now()).await?;
+            let seen = other.load((&claim(id)).into(), c.now()).await?;
             expect("load on the other node", seen, None)?;
         }
     }
@@ -95,7 +96,7 @@ pub(super) async fn parallel_rotations_on_two_nodes_have_one_winner(
 async fn load_once_back(c: &Context, id: &SessionId) -> Result<Option<Stored>, Failure> {
     let mut error = None;
     for _ in 0..100 {
-        match c.store().load(&claim(id), c.now()).await {
+        match c.store().load((&claim(id)).into(), c.now()).await {
             Ok(stored) => return Ok(stored),
             Err(failed) => error = Some(failed),
         }
@@ -123,8 +124,11 @@ pub(super) async fn the_store_works_again_after_a_restart(c: Context) -> Result<
             )?;
         }
         let id = c.id();
-        let created = c.store().create(&id, &record, c.now()).await?;
-        let Created::Created(revision) = created else {
+        let created = c
+            .store()
+            .create(&id, &record, Counting::Counted, c.now())
+            .await?;
+        let Created::Created { revision, .. } = created else {
             return broken("create of a new id", "Created", created);
         };
         let revision = c.replace_now(&id, revision, &record).await?;

@@ -2,7 +2,7 @@
 
 use super::context::{Context, Failure, broken, expect};
 use crate::{
-    store::{Created, Removed, Replaced, Stored},
+    store::{Counting, Created, Removed, Replaced, Stored},
     testing::RecordBuilder,
 };
 
@@ -14,12 +14,15 @@ pub(super) async fn one_of_16_creations_wins(c: Context) -> Result<(), Failure> 
         let id = c.id();
         let answers = c.in_parallel(TASKS, move |c, task| async move {
             let record = c.guest().entry("task", task.to_string()).build();
-            let answer = c.store().create(&id, &record, c.now()).await?;
+            let answer = c
+                .store()
+                .create(&id, &record, Counting::Counted, c.now())
+                .await?;
             Ok((record, answer))
         });
         let mut winners = Vec::new();
         for (record, answer) in answers.await? {
-            if let Created::Created(revision) = answer {
+            if let Created::Created { revision, .. } = answer {
                 winners.push(Stored::new(record, revision));
             }
         }

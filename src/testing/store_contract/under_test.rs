@@ -13,16 +13,29 @@ pub struct StoreUnderTest {
     pub(super) store: Arc<dyn SessionStore>,
     pub(super) second_node: Option<Arc<dyn SessionStore>>,
     pub(super) restart: Option<Arc<Restart>>,
+    pub(super) volume: usize,
 }
 
 impl StoreUnderTest {
+    /// How many sessions of one owner the suite makes, lists and ends, unless
+    /// [`with_volume`](Self::with_volume) says otherwise: 20,000.
+    pub const DEFAULT_VOLUME: usize = 20_000;
+
     /// A store with one node that cannot be restarted: the checks that need more are skipped.
     pub fn new(store: impl SessionStore) -> Self {
         Self {
             store: Arc::new(store),
             second_node: None,
             restart: None,
+            volume: Self::DEFAULT_VOLUME,
         }
+    }
+
+    /// Sets how many sessions of one owner the suite makes, lists and ends, for a slow emulator. At least 1,000
+    /// tell linear work from a square.
+    pub const fn with_volume(mut self, sessions: usize) -> Self {
+        self.volume = sessions;
+        self
     }
 
     /// Adds another handle to the same sessions, as another server process would have it.
@@ -56,6 +69,7 @@ impl fmt::Debug for StoreUnderTest {
             .field("store", &self.store)
             .field("second_node", &self.second_node)
             .field("restart", &self.restart.is_some())
+            .field("volume", &self.volume)
             .finish()
     }
 }

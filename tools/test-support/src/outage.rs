@@ -12,7 +12,7 @@ use tokio::{
     task::{JoinHandle, JoinSet},
     time::sleep,
 };
-use tower_session_guard::SessionLayer;
+use tower_session_guard::{EmptyFailure, SessionLayer};
 
 use crate::{
     Client, SESSION,
@@ -39,7 +39,10 @@ pub struct Outage {
 
 impl Outage {
     /// Logs somebody in while all is well. `limit` is the store's time limit.
-    pub async fn prepare(layer: SessionLayer, limit: Duration) -> Self {
+    pub async fn prepare<K: 'static>(
+        layer: SessionLayer<EmptyFailure, K>,
+        limit: Duration,
+    ) -> Self {
         let client = Client::of(layer);
         let token = client.login("alice").await;
         let this = Self {

@@ -9,8 +9,8 @@
 //! `curl -b '__Host-Http-session=…' http://127.0.0.1:3000/`. `SESSION_KEYS` keeps logins over a restart.
 
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
-use std::time::{Duration, SystemTime};
-use std::{env, error::Error, sync::Arc};
+use std::time::SystemTime;
+use std::{env, error::Error, sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -47,16 +47,32 @@ async fn main() -> Result<(), Box<dyn Error>> {
         Some(_) => KeyRing::from_env("SESSION_KEYS")?,
         None => KeyRing::generate()?,
     };
+    let sessions = SessionLayer::new(keys).with_store(store(kind, place).await?);
     let app = Router::new()
         .route("/", get(home))
         .route("/login", post(login))
         .route("/logout", post(logout))
-        .layer(SessionLayer::new(keys).with_store(store(kind, place).await?));
+        .layer(sessions.clone());
 
     let listener = TcpListener::bind("127.0.0.1:3000").await?;
     println!("listening on http://{}", listener.local_addr()?);
-    axum::serve(listener, app).await?;
+    axum::serve(listener, app)
+        .with_graceful_shutdown(stopped())
+        .await?;
+    // A logout whose client has left goes on without its request.
+    let drained = sessions.drain(Duration::from_secs(5)).await;
+    if !drained.is_complete() {
+        eprintln!("{} settlements were left", drained.left);
+    }
     Ok(())
+}
+
+/// Done once Ctrl-C was pressed.
+async fn stopped() {
+    if tokio::signal::ctrl_c().await.is_err() {
+        // It cannot be noticed here: serve on.
+        std::future::pending::<()>().await;
+    }
 }
 
 /// Clears expired sessions away, in portions that hold nobody up.

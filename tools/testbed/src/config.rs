@@ -3,8 +3,8 @@
 use std::{env, error::Error, sync::Arc, time::Duration};
 
 use tower_session_guard::{
-    Clock, CookiePolicy, KeyRing, MemoryStore, SessionLayer, SessionPolicy, SessionStore, Sessions,
-    SystemClock,
+    AnyBackend, Clock, CookiePolicy, EmptyFailure, Endings, KeyRing, MemoryStore, SessionLayer,
+    SessionPolicy, SessionStore, Sessions, SystemClock,
     testing::{FaultyStore, ManualClock},
 };
 
@@ -13,8 +13,8 @@ use crate::{events::EventLog, gates::Gates};
 pub(crate) type Failure = Box<dyn Error + Send + Sync>;
 
 pub(crate) struct Testbed {
-    pub(crate) sessions: SessionLayer,
-    pub(crate) control: Sessions,
+    pub(crate) sessions: SessionLayer<EmptyFailure, AnyBackend>,
+    pub(crate) control: Sessions<AnyBackend>,
     pub(crate) cookies: CookiePolicy,
     pub(crate) events: EventLog,
     pub(crate) gates: Gates,
@@ -33,7 +33,13 @@ pub(crate) async fn from_env() -> Result<Testbed, Failure> {
         Err(_) => CookiePolicy::default(),
     };
     let events = EventLog::default();
-    let mut sessions = SessionLayer::new(keys)
+    let store = store(setting("TESTBED_STORE")?.as_deref().unwrap_or("memory")).await?;
+    let store = store.map(FaultyStore::new);
+    let sessions = match &store {
+        Some(store) => SessionLayer::new(keys).with_store(store.clone()).into_any(),
+        None => SessionLayer::self_contained(keys, endings().await?).into_any(),
+    };
+    let mut sessions = sessions
         .with_cookies(cookies.clone())
         .with_policy(policy()?)
         .with_observer(events.clone());
@@ -53,11 +59,6 @@ pub(crate) async fn from_env() -> Result<Testbed, Failure> {
         }
     }
 
-    let store = store(setting("TESTBED_STORE")?.as_deref().unwrap_or("memory")).await?;
-    let store = store.map(FaultyStore::new);
-    if let Some(store) = &store {
-        sessions = sessions.with_store(store.clone());
-    }
     Ok(Testbed {
         control: sessions.sessions(),
         sessions,
@@ -112,6 +113,26 @@ async fn store(name: &str) -> Result<Option<Arc<dyn SessionStore>>, Failure> {
             return Err(format!("TESTBED_STORE={other}: {hint}").into());
         }
     })
+}
+
+/// What remembers the self-contained tokens that ended: the list that `TESTBED_REVOCATIONS` names, or this
+/// process.
+async fn endings() -> Result<Endings, Failure> {
+    let Some(url) = setting("TESTBED_REVOCATIONS")? else {
+        return Ok(Endings::this_process());
+    };
+    match url {
+        #[cfg(feature = "redis")]
+        url if url.starts_with("redis://") || url.starts_with("redis-cluster://") => {
+            use tower_session_guard_redis::{RedisRevocations, RedisStore};
+            let redis = RedisStore::connect(&url).await?;
+            Ok(Endings::shared(RedisRevocations::over(redis)))
+        }
+        other => {
+            let hint = "write redis://HOST:PORT/DB, and build the testbed with --features redis";
+            Err(format!("TESTBED_REVOCATIONS={other}: {hint}").into())
+        }
+    }
 }
 
 /// A table of the emulator at `dynamodb://HOST:PORT/TABLE`, made if need be.

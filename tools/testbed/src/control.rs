@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use tower::{Layer, ServiceExt, service_fn};
 use tower_session_guard::{
     AssuranceLevel, AuthenticatedSession, CsrfRejected, RequireAuthentication, Session,
-    SessionError, SessionErrorKind, SessionId, Subject,
+    SessionError, SessionId, Subject,
 };
 
 use crate::{
@@ -28,6 +28,7 @@ pub(crate) fn router() -> Router<Arc<Testbed>> {
         .route("/sessions", get(sessions))
         .route("/revoke-others", post(revoke_others))
         .route("/revoke", post(revoke))
+        .route("/revoke-tag", post(revoke_tag))
         .route("/revoke-user", post(revoke_user))
         .route("/csrf", get(csrf))
         .route("/csrf-check", post(csrf_check))
@@ -51,28 +52,27 @@ async fn sessions(
     user: AuthenticatedSession,
     State(testbed): State<Arc<Testbed>>,
 ) -> Result<Json<Value>, StatusCode> {
-    let list = match testbed.control.list(user.subject()).await {
-        Ok(list) => list,
+    let Some(control) = testbed.control.in_store() else {
         // Nobody knows of the others.
-        Err(error) if error.kind() == SessionErrorKind::NeedsStore => {
-            let own = json!([{
-                "id": user.id().to_string(),
-                "current": true,
-                "created_at": user.created_at().as_unix_seconds(),
-                "last_seen_at": user.last_seen_at().as_unix_seconds(),
-            }]);
-            return Ok(Json(own));
-        }
-        Err(error) => return Err(error.status()),
+        let own = json!([{
+            "id": user.id().to_string(),
+            "current": true,
+            "created_at": user.created_at().as_unix_seconds(),
+            "last_seen_at": user.last_seen_at().as_unix_seconds(),
+        }]);
+        return Ok(Json(own));
     };
+    let list = control.list(user.subject()).await;
+    let list = list.map_err(|error| error.status())?;
     let list = list.into_iter().map(|session| {
+        let details = session.details.as_ref();
         json!({
             "id": session.id.to_string(),
             "current": session.id == user.id(),
-            "created_at": session.created_at.as_unix_seconds(),
-            "last_seen_at": session.last_seen_at.as_unix_seconds(),
-            "level": session.level.map_or(0, AssuranceLevel::get),
-            "label": session.label,
+            "created_at": details.map(|one| one.created_at.as_unix_seconds()),
+            "last_seen_at": details.map(|one| one.last_seen_at.as_unix_seconds()),
+            "level": details.and_then(|one| one.level).map_or(0, AssuranceLevel::get),
+            "label": details.and_then(|one| one.label.as_deref()),
         })
     });
     Ok(Json(list.collect()))
@@ -93,19 +93,30 @@ async fn revoke(
     let id: SessionId = text(&parameters, "id")?
         .parse()
         .map_err(|_| StatusCode::NOT_FOUND)?;
-    let ended = match testbed.control.end(user.subject(), &id).await {
-        Err(error) if error.kind() == SessionErrorKind::NeedsStore && id == user.id() => {
+    let ended = match testbed.control.in_store() {
+        Some(control) => {
+            let ended = control.end(user.subject(), &id).await;
+            ended.map_err(|error| error.status())?
+        }
+        None if id == user.id() => {
             user.session().logout();
             true
         }
-        Err(error) if error.kind() == SessionErrorKind::NeedsStore => false,
-        ended => ended.map_err(|error| error.status())?,
+        None => false,
     };
     if ended {
         Ok(Json(json!({ "revoked": 1 })))
     } else {
         Err(StatusCode::NOT_FOUND)
     }
+}
+
+async fn revoke_tag(
+    State(testbed): State<Arc<Testbed>>,
+    Query(parameters): Query<Parameters>,
+) -> Result<Json<Value>, StatusCode> {
+    let tag = text(&parameters, "tag")?;
+    revoked(testbed.control.end_tagged(tag).await)
 }
 
 async fn revoke_user(

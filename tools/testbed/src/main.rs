@@ -10,9 +10,9 @@ mod gates;
 mod routes;
 mod workbench;
 
-use std::{env, io::Write, process::ExitCode, sync::Arc};
+use std::{env, io::Write, process::ExitCode, sync::Arc, time::Duration};
 
-use config::{Failure, Testbed};
+use config::Failure;
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
@@ -38,7 +38,7 @@ async fn serve() -> Result<(), Failure> {
     let testbed = Arc::new(config::from_env().await?);
     let address = env::var("TESTBED_ADDR").unwrap_or_else(|_| "127.0.0.1:0".to_owned());
     let listener = TcpListener::bind(&address).await?;
-    let Testbed { sessions, .. } = &*testbed;
+    let sessions = testbed.sessions.clone();
 
     // The routes that begin with `/_` stay outside the layer. The panic catcher is outside it too: a panic
     // has to pass through the layer, so that it sees that the handler never answered.
@@ -51,7 +51,12 @@ async fn serve() -> Result<(), Failure> {
     println!("listening on http://{}", listener.local_addr()?);
     std::io::stdout().flush()?;
     tokio::select! {
-        result = axum::serve(listener, app) => Ok(result?),
-        _ = stop.recv() => Ok(()),
+        result = axum::serve(listener, app) => result?,
+        _ = stop.recv() => {}
+    }
+    // A logout whose client has left goes on without its request.
+    match sessions.drain(Duration::from_secs(5)).await {
+        drained if drained.is_complete() => Ok(()),
+        drained => Err(format!("{} settlements were left", drained.left).into()),
     }
 }

@@ -195,7 +195,17 @@ pub(crate) fn whoami(session: &Session) -> Response {
 
 fn then_login(session: &Session, parameters: &Parameters) -> Answer {
     let login = Login::new(text(parameters, "user")?);
-    session.login(login.at_level(level(parameters, AssuranceLevel::AAL1)?));
+    let mut login = login.at_level(level(parameters, AssuranceLevel::AAL1)?);
+    if let Some(seconds) = number(parameters, "idle")? {
+        login = login.idle(Duration::from_secs(seconds));
+    }
+    if let Some(seconds) = number(parameters, "absolute")? {
+        login = login.absolute(Duration::from_secs(seconds));
+    }
+    if let Some(tag) = parameters.get("tag") {
+        login = login.tagged(tag);
+    }
+    session.login(login);
     Ok(whoami(session))
 }
 

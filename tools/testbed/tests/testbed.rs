@@ -109,10 +109,15 @@ fn a_refused_setting_ends_the_start() {
         ("TESTBED_COOKIE", "a b"),
         ("TESTBED_COOKIE", "__host-session"),
         ("TESTBED_STORE", "oracle://somewhere"),
+        ("TESTBED_REVOCATIONS", "oracle://somewhere"),
         ("TESTBED_IDLE", "soon"),
         ("TESTBED_CLOCK", "fast"),
     ] {
-        let refused = process::command().env(name, value).output().unwrap();
+        let mut start = process::command();
+        if name == "TESTBED_REVOCATIONS" {
+            start.env("TESTBED_STORE", "cookie");
+        }
+        let refused = start.env(name, value).output().unwrap();
         assert!(!refused.status.success(), "{name}={value}");
         assert!(refused.stdout.is_empty(), "{name}={value}");
         assert!(!refused.stderr.is_empty(), "{name}={value}");
@@ -502,6 +507,85 @@ async fn self_contained_sessions_know_of_themselves_only() {
     let token = server.login("alice").await;
     server.post("/revoke-user?user=alice", &[]).await;
     assert_eq!(server.who(&[(SESSION, &token)]).await, Value::Null);
+}
+
+/// A tag is an outsider's name for a session, in both modes.
+#[tokio::test]
+async fn a_tag_ends_the_sessions_whose_login_named_it() {
+    for server in Server::both(&[]) {
+        let login = async |query: &str| {
+            let answer = server.post(&format!("/login?{query}"), &[]).await;
+            answer.cookie(SESSION).unwrap()
+        };
+        let tagged = login("user=alice&tag=sid-1").await;
+        let other = login("user=alice&tag=sid-2").await;
+        assert_eq!(server.post("/revoke-tag", &[]).await.status, 400);
+        for (tag, most) in [("nobodys", 0), ("sid-1", 1), ("sid-1", 0)] {
+            let answer = server.post(&format!("/revoke-tag?tag={tag}"), &[]).await;
+            assert!(answer.json()["revoked"].as_u64().unwrap() <= most, "{tag}");
+        }
+        assert_eq!(server.who(&[(SESSION, &tagged)]).await, Value::Null);
+        assert_eq!(server.who(&[(SESSION, &other)]).await, "alice");
+    }
+}
+
+#[tokio::test]
+async fn a_login_may_ask_for_shorter_limits_and_not_for_longer_ones() {
+    for server in Server::both(&[("TESTBED_CLOCK", "manual"), ("TESTBED_IDLE", "600")]) {
+        let mut tokens = Vec::new();
+        for query in ["idle=60", "absolute=60", "idle=6000", "absolute=60000000"] {
+            let path = format!("/login?user=alice&{query}");
+            tokens.push(server.post(&path, &[]).await.cookie(SESSION).unwrap());
+        }
+        server.post("/_clock?advance=61", &[]).await;
+        for (token, who) in tokens
+            .iter()
+            .zip([None, None, Some("alice"), Some("alice")])
+        {
+            assert_eq!(server.who(&[(SESSION, token)]).await, Value::from(who));
+        }
+        server.post("/_clock?advance=600", &[]).await;
+        assert_eq!(server.who(&[(SESSION, &tokens[2])]).await, Value::Null);
+    }
+}
+
+/// S06: what SECURITY.md says of older data in a token, and what a write under a new token changes.
+#[tokio::test]
+async fn older_data_comes_back_with_an_older_cookie_unless_the_write_renewed_the_token() {
+    let server = Server::start(&[("TESTBED_STORE", "cookie"), ("TESTBED_CLOCK", "manual")]);
+    let value = async |token: &str| {
+        let read = server.get("/get?k=used", &[(SESSION, token)]).await;
+        read.json()["value"].clone()
+    };
+    let marks = async |token: &str, marks: &str| {
+        let path = format!("/marks?do={marks}");
+        let answer = server.post(&path, &[(SESSION, token)]).await;
+        answer.cookie(SESSION).unwrap()
+    };
+    let before = server.login("alice").await;
+    let after = marks(&before, "put:used:yes").await;
+    assert_eq!(value(&after).await, "yes");
+    assert_eq!(value(&before).await, Value::Null, "rolled back");
+    assert_eq!(server.who(&[(SESSION, &before)]).await, "alice");
+
+    let renewed = marks(&before, "put:used:yes,renew").await;
+    assert_eq!(value(&renewed).await, "yes");
+    server.post("/_clock?advance=11", &[]).await;
+    assert_eq!(server.who(&[(SESSION, &renewed)]).await, "alice");
+    for older in [&before, &after] {
+        assert_eq!(server.who(&[(SESSION, older)]).await, Value::Null);
+    }
+}
+
+/// S07: a restart of the default logs out, and undoes no logout.
+#[tokio::test]
+async fn a_restart_knows_nobody_where_sessions_are_in_memory() {
+    let keys = "5f8c0a".repeat(4) + &"9b71d3e4".repeat(8);
+    let settings = [("SESSION_KEYS", keys.as_str())];
+    let (first, second) = (Server::start(&settings), Server::start(&settings));
+    let alice = first.login("alice").await;
+    assert_eq!(first.who(&[(SESSION, &alice)]).await, "alice");
+    assert_eq!(second.who(&[(SESSION, &alice)]).await, Value::Null);
 }
 
 /// R80, R81.

@@ -1,12 +1,7 @@
--- ARGV: id, owner, when it was issued, now, until. Ends what was issued to the owner but for this session;
--- returns 0 if the token no longer holds.
-local id, owner, issued, now = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
-if is_cut_off(owner, id, issued) then return 0 end
-local worth = status(id, now)
-if worth == GRACE then
-  id = find(id).successor
-elseif worth ~= GOOD then
-  return 0
-end
-cut_off(owner, id, now, tonumber(ARGV[5]))
-return 1
+-- ARGV: its family by name and by its bytes, its id, when it was issued, a key, `at` and `until` of the cut-off,
+-- its mark, the token's keys. Ends what was issued under the key but for the token's session; returns 0 if the
+-- token no longer opens it.
+touch()
+local worth = standing(find(ARGV[3]), ARGV[5])
+if is_cut_off(11, ARGV[4], tonumber(ARGV[6])) or worth > GRACE then return { 0, size() } end
+return { raise(ARGV[7], tonumber(ARGV[8]), tonumber(ARGV[9]), ARGV[10], ARGV[4]), size() }

@@ -1,115 +1,132 @@
 -- What the scripts of the revocation list have in common.
 -- KEYS: what the names of the list's keys begin with; all of them are in its slot.
--- An entry is "how at until grace successor": how a token was retired (E ended, S superseded, U elevated, R
--- renewed), when, when its session ends at the latest, until when it has grace, and its successor's id.
--- A cut-off is "at until spared". GETEX reads as a write command does, so a replica refuses it.
-local base = KEYS[1]
+-- ARGV: now, how many entries there may be, then the script's own.
+-- An entry of a family is E (ended) or S (superseded) and until when it is kept; or L, until when, flags (1 there
+-- is a grace time, 2 renewed, 4 one was forgotten), until when there is grace, for which id, the present id, and
+-- up to four superseded ids. A cut-off is `at`, `until`, its mark, and the family that it spares, if any. Times have
+-- 8 bytes, ids and marks 16. The sorted set `due` says when each entry goes.
+-- Every script returns its answer and the number of entries; the answer -2 says that the list is full.
+local base, now, max = KEYS[1], tonumber(ARGV[1]), tonumber(ARGV[2])
+local due = base .. ':due'
 local time = redis.call('TIME')
 local clock = time[1] * 1000 + math.floor(time[2] / 1000)
-local GOOD, GRACE, SUPERSEDED, REUSED, ENDED = 0, 1, 2, 3, 4
+local CURRENT, GRACE, SUPERSEDED, REUSED, ENDED = 0, 1, 2, 3, 4
+local FULL = -2
+local ZEROS = string.rep('\0', 16)
 
 local function text(number) return string.format('%.0f', number) end
 
--- A minute longer than either clock says.
-local function keep(key, value, til, now)
-  local drop = math.max(til, clock + math.max(0, til - now)) + 60000
-  redis.call('SET', key, value, 'PXAT', text(drop))
+-- A write that changes nothing, so a replica refuses. After it a server whose memory is full takes others.
+local function touch() redis.call('DEL', base .. ':nothing') end
+
+local function size() return redis.call('ZCOUNT', due, text(clock), '+inf') end
+
+-- Whether there is room for more entries: endings have a sixteenth more.
+local function has_room(more, is_ending)
+  if is_ending then return size() + more <= max + math.floor(max / 16) end
+  return size() + math.max(more, 1) <= max
 end
 
-local function find(id)
-  local held = redis.call('GETEX', base .. ':' .. id)
+-- Writes an entry, and drops some whose time is over. It stays a minute longer than either clock says.
+local function keep(name, value, til)
+  local drop = text(math.max(til, clock + math.max(0, til - now)) + 60000)
+  redis.call('SET', base .. ':' .. name, value, 'PXAT', drop)
+  redis.call('ZADD', due, drop, name)
+  if clock + redis.call('PTTL', due) < tonumber(drop) then redis.call('PEXPIREAT', due, drop) end
+  local over = redis.call('ZRANGE', due, '-inf', '(' .. text(clock), 'BYSCORE', 'LIMIT', 0, 8)
+  if #over > 0 then redis.call('ZREM', due, unpack(over)) end
+end
+
+local function find(family)
+  local held = redis.call('GET', base .. ':' .. family)
   if not held then return nil end
-  local how, at, til, grace, successor = string.match(held, '^([ESUR]) (%d+) (%d+) (%d+) (%S*)$')
-  if not how then error('an entry of the revocation list is damaged') end
-  return {
-    how = how, at = tonumber(at), til = tonumber(til), grace = tonumber(grace), successor = successor,
-  }
+  local kind = string.sub(held, 1, 1)
+  if kind == 'E' or kind == 'S' then
+    if #held ~= 9 then error('an entry of the revocation list is damaged') end
+    return { kind = kind, til = (struct.unpack('>I8', held, 2)) }
+  end
+  if kind ~= 'L' or #held < 50 or (#held - 50) % 16 ~= 0 then
+    error('an entry of the revocation list is damaged')
+  end
+  local til, flags, until_grace = struct.unpack('>I8BI8', held, 2)
+  local entry = { kind = kind, til = til, superseded = {} }
+  if flags % 2 == 1 then entry.grace, entry.until_grace = string.sub(held, 19, 34), until_grace end
+  entry.renewed = flags % 4 >= 2
+  entry.forgot = flags >= 4
+  entry.current = string.sub(held, 35, 50)
+  for i = 51, #held, 16 do table.insert(entry.superseded, string.sub(held, i, i + 15)) end
+  return entry
 end
 
-local function put(id, how, til, grace, successor, now)
-  local before = find(id)
-  if before then til = math.max(til, before.til) end
-  local value = table.concat({ how, text(now), text(til), text(grace), successor }, ' ')
-  keep(base .. ':' .. id, value, til, now)
+local function put(family, entry, til)
+  til = math.max(til, entry.til or 0)
+  if entry.kind ~= 'L' then return keep(family, entry.kind .. struct.pack('>I8', til), til) end
+  local flags = (entry.grace and 1 or 0) + (entry.renewed and 2 or 0) + (entry.forgot and 4 or 0)
+  local value = 'L' .. struct.pack('>I8BI8', til, flags, entry.until_grace or 0)
+  value = value .. (entry.grace or ZEROS) .. entry.current .. table.concat(entry.superseded)
+  keep(family, value, til)
 end
 
-local function status(id, now)
-  local entry = find(id)
-  if not entry then return GOOD end
-  if entry.how == 'E' then return ENDED end
-  if entry.how ~= 'R' then return SUPERSEDED end
-  local following = find(entry.successor)
-  if following and following.how == 'E' then return ENDED end
-  -- The successor's own end cut the grace time short.
-  if following and following.at < entry.grace then return SUPERSEDED end
-  if not following and now < entry.grace then return GRACE end
+-- What a token of a family is worth. The rules are those of a record's secrets.
+local function standing(entry, id)
+  if not entry then return CURRENT end
+  if entry.kind == 'E' then return ENDED end
+  if entry.kind == 'S' then return SUPERSEDED end
+  if id == entry.current then return CURRENT end
+  if id == entry.grace and now < entry.until_grace then return GRACE end
+  for _, old in ipairs(entry.superseded) do
+    if id == old then return SUPERSEDED end
+  end
+  if entry.forgot or not entry.renewed then return SUPERSEDED end
   return REUSED
 end
 
-local function cutoff(owner)
-  if owner == '' then return nil end
-  local held = redis.call('GETEX', base .. ':of:' .. owner)
+local function cutoff(digest)
+  local held = redis.call('GET', base .. ':of:' .. digest)
   if not held then return nil end
-  local at, til, spared = string.match(held, '^(%d+) (%d+) (%S*)$')
-  if not at then error('a cut-off of the revocation list is damaged') end
-  return { at = tonumber(at), til = tonumber(til), spared = spared }
+  if #held ~= 32 and #held ~= 48 then error('a cut-off of the revocation list is damaged') end
+  local at, til = struct.unpack('>I8I8', held)
+  return { at = at, til = til, mark = string.sub(held, 17, 32), spared = string.sub(held, 33) }
 end
 
-local function is_cut_off(owner, id, issued)
-  local cut = cutoff(owner)
-  return cut ~= nil and issued <= cut.at and cut.spared ~= id
+-- Whether a token ended with everything of one of its keys, whose digests begin at an argument.
+local function is_cut_off(first, id, issued)
+  for i = first, #ARGV do
+    local cut = cutoff(ARGV[i])
+    if cut and issued <= cut.at and cut.spared ~= id then return true end
+  end
+  return false
 end
 
--- When a token of this owner may be issued.
-local function issue_time(owner, now)
-  local cut = cutoff(owner)
-  if cut then return math.max(now, cut.at + 1) end
-  return now
+-- When a token under these keys may be issued.
+local function after_cutoffs(first)
+  local issue = now
+  for i = first, #ARGV do
+    local cut = cutoff(ARGV[i])
+    if cut then issue = math.max(issue, cut.at + 1) end
+  end
+  return issue
 end
 
 -- Notes that a token is issued at this time, for a cut-off by a clock that is behind.
 local function issuing(at)
   local key = base .. ':latest'
-  local latest = tonumber(redis.call('GETEX', key) or '0')
+  local latest = tonumber(redis.call('GET', key) or '0')
   if at > latest then redis.call('SET', key, text(at), 'PX', '600000') end
 end
 
--- Ends what was issued to an owner until now, or up to half a minute later by another clock.
-local function cut_off(owner, spared, now, til)
-  local latest = tonumber(redis.call('GETEX', base .. ':latest') or '0')
-  local at = math.max(now, math.min(latest, now + 30000))
-  til = til + at - now
-  local before = cutoff(owner)
+-- Ends what was issued under a key until the cut-off, or up to almost a minute later by another clock.
+local function raise(digest, at, til, mark, spared)
+  touch()
+  local before = cutoff(digest)
+  if not has_room(before and 0 or 1, true) then return FULL end
+  local latest = tonumber(redis.call('GET', base .. ':latest') or '0')
+  local moved = math.max(at, math.min(latest, at + 59999))
+  til = til + moved - at
   if before then
-    at = math.max(at, before.at)
     til = math.max(til, before.til)
+    if before.at > moved then moved, mark = before.at, before.mark end
   end
-  keep(base .. ':of:' .. owner, table.concat({ text(at), text(til), spared }, ' '), til, now)
-end
-
--- Returns whether it retired the token.
-local function retire(id, how, successor, grace, til, now)
-  issuing(now)
-  if how == 'E' or how == 'S' then
-    while true do
-      local entry = find(id)
-      if not entry then
-        put(id, how, til, 0, '', now)
-        return true
-      end
-      if entry.how == 'E' or entry.how == 'S' then return false end
-      id = entry.successor
-    end
-  end
-  local entry = find(id)
-  -- Our own entry: the answer to the first attempt was lost.
-  if entry and entry.how == how and entry.successor == successor then return true end
-  if id == successor or find(successor) then return false end
-  if entry then
-    if how == 'R' or entry.how ~= 'R' or status(id, now) ~= GRACE then return false end
-    -- First the one that a browser may hold by now: there are never two live tokens.
-    put(entry.successor, how, til, grace, successor, now)
-  end
-  put(id, how, til, grace, successor, now)
-  return true
+  keep('of:' .. digest, struct.pack('>I8I8', moved, til) .. mark .. spared, til)
+  return 1
 end

@@ -1,5 +1,10 @@
--- ARGV: id, owner, when it was issued, now. Returns 1 if it may be issued again now.
-local id, owner, issued, now = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
-if is_cut_off(owner, id, issued) or status(id, now) ~= GOOD then return 0 end
-issuing(now)
-return 1
+-- ARGV: its family by name and by its bytes, its id, when it was issued, its keys. Returns 1 if a token may be
+-- issued again now.
+local may = FULL
+if has_room(0, false) then
+  local is_current = standing(find(ARGV[3]), ARGV[5]) == CURRENT
+  may = (is_current and not is_cut_off(7, ARGV[4], tonumber(ARGV[6]))) and 1 or 0
+  if may == 1 then issuing(now) end
+end
+touch()
+return { may, size() }

@@ -1,50 +1,66 @@
 //! [`RedisRevocations`]: the list of ended self-contained tokens, shared by all who use one Redis.
 
-use std::fmt;
+mod call;
 
-use redis::FromRedisValue;
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+};
+
 use tower_session_guard::{
-    SessionId, Subject, Timestamp,
+    SessionId, Timestamp,
     store::{
-        StoreError, StoreErrorKind, StoreFuture,
-        revocation::{IssuedToken, Retirement, RevocationList, Standing},
+        Admitted, Cutoff, IndexKey, StoreError, StoreErrorKind, StoreFuture,
+        revocation::{
+            Ending, IssuedToken, MemoryRevocations, Occupancy, Replacement, RevocationList,
+            Standing,
+        },
     },
 };
 
 use crate::{
     RedisStore,
-    envelope::{Owner, moment},
     script::{Call, Script, script},
     store::parse,
 };
 
-static STATUS: Script = script!("list.lua", "status.lua");
+static STANDING: Script = script!("list.lua", "standing.lua");
 static MAY_REISSUE: Script = script!("list.lua", "may_reissue.lua");
-static RETIRE: Script = script!("list.lua", "retire.lua");
-static RETIRE_OF: Script = script!("list.lua", "retire_of.lua");
-static END_FAMILY: Script = script!("list.lua", "end_family.lua");
-static END_SUBJECT: Script = script!("list.lua", "end_subject.lua");
+static END: Script = script!("list.lua", "end.lua");
+static REPLACE: Script = script!("list.lua", "replace.lua");
+static END_ALL: Script = script!("list.lua", "end_all.lua");
 static END_OTHERS: Script = script!("list.lua", "end_others.lua");
-static ISSUE_TIME: Script = script!("list.lua", "issue_time.lua");
+static ISSUE: Script = script!("list.lua", "issue.lua");
 
 /// Which self-contained tokens no longer hold, in Redis or Valkey: for several processes, and over restarts.
 ///
 /// It is reached in the same ways as a store: make a [`RedisStore`] for that. Every request with a token
-/// costs one round trip; a token that ended costs about 150 bytes until it would have expired. Each call is
-/// one script, so on a cluster the list is in a single slot. While Redis cannot be asked, requests with a
-/// token fail with 503 before their handler: what ended stays ended. The servers that issue tokens must have
-/// clocks that differ by no more than half a minute.
+/// costs one round trip. Each call is one script, so on a cluster the list is in a single slot. While Redis cannot
+/// be asked, requests with a token fail with 503 before their handler: what ended stays ended. The servers that
+/// issue tokens must have clocks that differ by less than a minute.
+///
+/// # Room
+///
+/// An entry is a session that ended or whose token was replaced, until it would have ended by itself, or an owner
+/// or a tag whose sessions all ended. The list holds at most
+/// [`DEFAULT_MAX_ENTRIES`](Self::DEFAULT_MAX_ENTRIES), or as many as
+/// [`with_max_entries`](Self::with_max_entries) says, and a sixteenth more of endings. The
+/// [crate's page](crate) says how much memory they take. Once it is full, logins and new tokens fail with 503,
+/// while logouts and revocations are still remembered.
 ///
 /// # Examples
 ///
 /// ```no_run
-/// use tower_session_guard::{KeyRing, SessionLayer};
+/// use tower_session_guard::{Endings, KeyRing, SessionLayer};
 /// use tower_session_guard_redis::{RedisRevocations, RedisStore};
 ///
 /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
 /// let redis = RedisStore::connect("redis://127.0.0.1:6379/0").await?;
-/// let sessions = SessionLayer::new(KeyRing::from_env("SESSION_KEYS")?)
-///     .with_revocations(RedisRevocations::over(redis));
+/// let list = Endings::shared(RedisRevocations::over(redis));
+/// let sessions = SessionLayer::self_contained(KeyRing::from_env("SESSION_KEYS")?, list);
 /// # let _ = sessions;
 /// # Ok(())
 /// # }
@@ -52,83 +68,74 @@ static ISSUE_TIME: Script = script!("list.lua", "issue_time.lua");
 #[derive(Clone)]
 pub struct RedisRevocations {
     redis: RedisStore,
+    max_entries: usize,
+    /// How many entries the list had when it last answered.
+    entries: Arc<AtomicUsize>,
 }
 
 impl RedisRevocations {
+    /// How many entries a list holds unless [`with_max_entries`](Self::with_max_entries) says otherwise: a
+    /// million.
+    pub const DEFAULT_MAX_ENTRIES: usize = MemoryRevocations::DEFAULT_MAX_ENTRIES;
+
     /// The list in the server, the name space and the time limit of `redis`.
     #[must_use]
-    pub const fn over(redis: RedisStore) -> Self {
-        Self { redis }
+    pub fn over(redis: RedisStore) -> Self {
+        Self {
+            redis,
+            max_entries: Self::DEFAULT_MAX_ENTRIES,
+            entries: Arc::default(),
+        }
+    }
+
+    /// Lets the list hold at most `max` entries, and a sixteenth more of endings.
+    ///
+    /// Each process goes by its own bound, so give all of them the same.
+    #[must_use]
+    pub const fn with_max_entries(mut self, max: usize) -> Self {
+        self.max_entries = max;
+        self
     }
 
     /// A script of this list. Its keys have a tag in common, so that a cluster keeps them in one slot.
-    fn call(&self, script: &'static Script) -> Call {
-        script.on(format!("{}{{revoked}}", self.redis.namespace))
+    fn call(&self, script: &'static Script, now: Timestamp) -> Call {
+        let call = script.on(format!("{}{{revoked}}", self.redis.namespace));
+        call.moment(now).arg(self.max_entries)
     }
 
-    async fn ask<T>(&self, call: Call) -> Result<T, StoreError>
-    where
-        T: FromRedisValue,
-    {
+    /// What the list answers: a number, of which those below 0 are no time.
+    async fn ask(&self, call: Call) -> Result<i64, StoreError> {
         let asking = async { parse(call.run(&self.redis.link).await) };
-        self.redis.timed(asking).await
+        let (answer, entries): (i64, usize) = self.redis.timed(asking).await?;
+        self.entries.store(entries, Relaxed);
+        if answer == FULL {
+            let full = "the list of ended tokens is full";
+            return Err(StoreError::with_source(StoreErrorKind::Full, full));
+        }
+        Ok(answer)
+    }
+
+    async fn ask_whether(&self, call: Call) -> Result<bool, StoreError> {
+        match self.ask(call).await? {
+            0 => Ok(false),
+            1 => Ok(true),
+            _ => Err(StoreError::new(StoreErrorKind::Corrupt)),
+        }
+    }
+
+    async fn ask_when(&self, call: Call) -> Result<Option<Timestamp>, StoreError> {
+        let answer = u64::try_from(self.ask(call).await?);
+        Ok(answer.ok().map(Timestamp::from_unix_millis))
     }
 }
 
-const UNKNOWN: &str =
-    "this release of tower-session-guard-redis does not know that kind of retirement: update it";
-
-/// The name of a subject in the list; none for a guest.
-fn owner(subject: Option<&Subject>) -> String {
-    subject.map_or_else(String::new, |subject| Owner::of(subject).to_text())
-}
-
-impl Call {
-    fn token(self, token: IssuedToken<'_>) -> Self {
-        self.arg(token.id.to_string())
-            .arg(owner(token.subject))
-            .arg(moment(token.issued_at))
-    }
-
-    /// Refuses a kind of retirement that a later release of the library may add: a list that took one kind
-    /// for another would let a token live or end the wrong session.
-    fn retirement(
-        self,
-        id: &SessionId,
-        how: Retirement,
-        until: Timestamp,
-        now: Timestamp,
-    ) -> Result<Self, StoreError> {
-        let none = Timestamp::default();
-        let (letter, successor, grace) = match how {
-            Retirement::Ended => ("E", None, none),
-            Retirement::Superseded => ("S", None, none),
-            Retirement::Elevated { successor } => ("U", Some(successor), none),
-            Retirement::Renewed {
-                successor,
-                grace_until,
-            } => ("R", Some(successor), grace_until),
-            _ => {
-                return Err(StoreError::with_source(
-                    StoreErrorKind::Unsupported,
-                    UNKNOWN,
-                ));
-            }
-        };
-        Ok(self
-            .arg(id.to_string())
-            .arg(letter)
-            .arg(successor.map_or_else(String::new, |successor| successor.to_string()))
-            .arg(moment(grace))
-            .arg(moment(until))
-            .arg(moment(now)))
-    }
-}
+/// What a script answers if the list has no room.
+const FULL: i64 = -2;
 
 impl RevocationList for RedisRevocations {
     fn standing<'a>(&'a self, token: IssuedToken<'a>, now: Timestamp) -> StoreFuture<'a, Standing> {
-        let call = self.call(&STATUS).token(token).arg(moment(now));
-        Box::pin(async {
+        Box::pin(async move {
+            let call = self.call(&STANDING, now).token(token).keys(&token.keys());
             match self.ask(call).await? {
                 0 => Ok(Standing::Current),
                 1 => Ok(Standing::Grace),
@@ -141,89 +148,79 @@ impl RevocationList for RedisRevocations {
     }
 
     fn may_reissue<'a>(&'a self, token: IssuedToken<'a>, now: Timestamp) -> StoreFuture<'a, bool> {
-        let call = self.call(&MAY_REISSUE).token(token).arg(moment(now));
-        Box::pin(self.ask(call))
+        Box::pin(async move {
+            let call = self.call(&MAY_REISSUE, now).token(token);
+            self.ask_whether(call.keys(&token.keys())).await
+        })
     }
 
-    fn retire<'a>(
+    fn end<'a>(
         &'a self,
-        id: &'a SessionId,
-        how: Retirement,
+        family: &'a SessionId,
+        how: Ending,
         until: Timestamp,
         now: Timestamp,
     ) -> StoreFuture<'a, bool> {
         Box::pin(async move {
-            let call = self.call(&RETIRE).retirement(id, how, until, now)?;
-            self.ask(call).await
+            let call = self.call(&END, now).arg(family.to_string());
+            self.ask_whether(call.ending(how)?.moment(until)).await
         })
     }
 
-    fn retire_of<'a>(
+    fn replace<'a>(
         &'a self,
         token: IssuedToken<'a>,
-        how: Retirement,
+        successor: SessionId,
+        how: Replacement,
         until: Timestamp,
         now: Timestamp,
     ) -> StoreFuture<'a, Option<Timestamp>> {
         Box::pin(async move {
-            let call = self.call(&RETIRE_OF);
-            let call = call.retirement(token.id, how, until, now)?;
-            let call = call.arg(owner(token.subject)).arg(moment(token.issued_at));
-            let issue: i64 = self.ask(call).await?;
-            Ok(u64::try_from(issue).ok().map(Timestamp::from_unix_millis))
+            let call = self.call(&REPLACE, now).token(token);
+            let call = call.replacement(&successor, how)?.moment(until);
+            self.ask_when(call.keys(&token.keys())).await
         })
     }
 
-    fn end_family<'a>(
+    fn end_all<'a>(
         &'a self,
-        id: &'a SessionId,
-        until: Timestamp,
+        key: &'a IndexKey,
+        cutoff: &'a Cutoff,
         now: Timestamp,
     ) -> StoreFuture<'a, ()> {
-        let call = self.call(&END_FAMILY).arg(id.to_string());
-        self.end(call.arg(moment(until)).arg(moment(now)))
-    }
-
-    fn end_subject<'a>(
-        &'a self,
-        subject: &'a Subject,
-        now: Timestamp,
-        until: Timestamp,
-    ) -> StoreFuture<'a, ()> {
-        let call = self.call(&END_SUBJECT).arg(owner(Some(subject)));
-        self.end(call.arg(moment(now)).arg(moment(until)))
+        Box::pin(async move {
+            let call = self.call(&END_ALL, now).cutoff(key, cutoff);
+            self.ask_whether(call).await.map(|_| ())
+        })
     }
 
     fn end_others<'a>(
         &'a self,
         keep: IssuedToken<'a>,
+        key: &'a IndexKey,
+        cutoff: &'a Cutoff,
         now: Timestamp,
-        until: Timestamp,
     ) -> StoreFuture<'a, bool> {
-        if keep.subject.is_none() {
-            return Box::pin(async { Ok(false) });
-        }
-        let call = self.call(&END_OTHERS).token(keep);
-        Box::pin(self.ask(call.arg(moment(now)).arg(moment(until))))
-    }
-
-    fn issue_time<'a>(
-        &'a self,
-        subject: &'a Subject,
-        now: Timestamp,
-    ) -> StoreFuture<'a, Timestamp> {
-        let call = self.call(&ISSUE_TIME).arg(owner(Some(subject)));
-        let call = call.arg(moment(now));
-        Box::pin(async { Ok(Timestamp::from_unix_millis(self.ask(call).await?)) })
-    }
-}
-
-impl RedisRevocations {
-    fn end(&self, call: Call) -> StoreFuture<'_, ()> {
-        Box::pin(async {
-            let _done: u8 = self.ask(call).await?;
-            Ok(())
+        Box::pin(async move {
+            let call = self.call(&END_OTHERS, now).token(keep).cutoff(key, cutoff);
+            self.ask_whether(call.keys(&keep.keys())).await
         })
+    }
+
+    fn issue<'a>(
+        &'a self,
+        keys: &'a [IndexKey],
+        admitted: &'a Admitted,
+        now: Timestamp,
+    ) -> StoreFuture<'a, Option<Timestamp>> {
+        Box::pin(async move {
+            let call = self.call(&ISSUE, now).moment(admitted.at);
+            self.ask_when(call.arg(&admitted.mark).keys(keys)).await
+        })
+    }
+
+    fn occupancy(&self) -> Occupancy {
+        Occupancy::new(self.entries.load(Relaxed), self.max_entries)
     }
 }
 
@@ -231,6 +228,7 @@ impl fmt::Debug for RedisRevocations {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RedisRevocations")
             .field("redis", &self.redis)
-            .finish()
+            .field("max_entries", &self.max_entries)
+            .finish_non_exhaustive()
     }
 }

@@ -10,8 +10,8 @@ use test_support::{
 use tower_session_guard::{
     SessionId, SessionStore, Timestamp,
     store::{
-        Created, Removed, Replaced, StoreError,
-        revocation::{IssuedToken, Retirement, RevocationList},
+        Admitted, Counting, Created, Cutoff, IndexKey, Removed, Replaced, StoreError,
+        revocation::{Ending, IssuedToken, Replacement, RevocationList},
     },
     testing::{RecordBuilder, claim_for},
 };
@@ -35,11 +35,20 @@ fn id(number: u8) -> SessionId {
 /// Every script is in the server's cache, as it is after the first minute of its life.
 async fn warm(store: &RedisStore) -> Result<(), StoreError> {
     let record = RecordBuilder::new(now()).subject("warm").build();
-    if let Created::Created(revision) = store.create(&id(255), &record, now()).await? {
-        let _ = store.replace(&id(255), revision, &record, now()).await?;
+    let key = record.owner().unwrap();
+    for number in [254, 255] {
+        let created = store
+            .create(&id(number), &record, Counting::Counted, now())
+            .await;
+        if let Created::Created { revision, .. } = created? {
+            let _ = store.replace(&id(number), revision, &record, now()).await?;
+        }
     }
-    store.remove_all_of(record.subject().unwrap(), None).await?;
-    Ok(())
+    store.heads(&key, None, 10, now()).await?;
+    let _ = store.remove(&id(254), Some(&key)).await?;
+    let _ = store.end_listed(&key, None, 10, None).await?;
+    let cutoff = Cutoff::new(now(), now(), [0; 16]);
+    store.raise_cutoff(&key, &cutoff, now()).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -52,19 +61,23 @@ async fn a_load_and_a_rotation_take_one_round_trip_and_a_login_two() {
 
     let guest = RecordBuilder::new(now()).build();
     let member = RecordBuilder::new(now()).subject("alice").build();
-    let subject = member.subject().unwrap();
+    let key = member.owner().unwrap();
     let mut costs = Vec::new();
 
-    let (trips, created) = proxy.count(store.create(&id(1), &guest, now())).await;
-    assert!(matches!(created.unwrap(), Created::Created(_)));
+    let first = id(1);
+    let create = store.create(&first, &guest, Counting::Counted, now());
+    let (trips, created) = proxy.count(create).await;
+    assert!(matches!(created.unwrap(), Created::Created { .. }));
     costs.push(("create, guest", trips));
-    let (trips, created) = proxy.count(store.create(&id(2), &member, now())).await;
-    let Created::Created(revision) = created.unwrap() else {
+    let second = id(2);
+    let create = store.create(&second, &member, Counting::Counted, now());
+    let (trips, created) = proxy.count(create).await;
+    let Created::Created { revision, .. } = created.unwrap() else {
         panic!("the id was new")
     };
     costs.push(("create, login", trips));
     let claim = claim_for(&id(2), [0; 16]);
-    let (trips, loaded) = proxy.count(store.load(&claim, now())).await;
+    let (trips, loaded) = proxy.count(store.load((&claim).into(), now())).await;
     assert_eq!(loaded.unwrap().unwrap().record, member);
     costs.push(("load", trips));
     let second = id(2);
@@ -72,26 +85,33 @@ async fn a_load_and_a_rotation_take_one_round_trip_and_a_login_two() {
     let (trips, replaced) = proxy.count(replace).await;
     assert!(matches!(replaced.unwrap(), Replaced::Replaced(_)));
     costs.push(("replace", trips));
-    let (trips, removed) = proxy.count(store.remove(&id(1))).await;
+    let (trips, removed) = proxy.count(store.remove(&id(1), None)).await;
     assert_eq!(removed.unwrap(), Removed::Removed);
     costs.push(("remove, guest", trips));
-    let (trips, removed) = proxy.count(store.remove(&id(2))).await;
+    let (trips, removed) = proxy.count(store.remove(&id(2), Some(&key))).await;
     assert_eq!(removed.unwrap(), Removed::Removed);
     costs.push(("remove, login", trips));
+    let cutoff = Cutoff::new(now(), now().after(Duration::from_secs(60)), [1; 16]);
+    let (trips, raised) = proxy.count(store.raise_cutoff(&key, &cutoff, now())).await;
+    raised.unwrap();
+    costs.push(("raise_cutoff", trips));
+    let (trips, found) = proxy.count(store.cutoff(&key, now())).await;
+    assert_eq!(found.unwrap(), Some(cutoff));
+    costs.push(("cutoff", trips));
 
     for number in 10..30 {
-        assert!(matches!(
-            store.create(&id(number), &member, now()).await.unwrap(),
-            Created::Created(_)
-        ));
+        let created = store
+            .create(&id(number), &member, Counting::Counted, now())
+            .await;
+        assert!(matches!(created.unwrap(), Created::Created { .. }));
     }
-    let (trips, listed) = proxy.count(store.sessions_of(subject, now())).await;
-    assert_eq!(listed.unwrap().len(), 20);
-    println!("round trips: sessions_of 20 sessions: {trips}");
+    let (trips, listed) = proxy.count(store.heads(&key, None, 50, now())).await;
+    assert_eq!(listed.unwrap().heads.len(), 20);
+    println!("round trips: heads of 20 sessions: {trips}");
     assert!(trips <= 5, "{trips}");
-    let (trips, removed) = proxy.count(store.remove_all_of(subject, None)).await;
-    assert_eq!(removed.unwrap(), 20);
-    println!("round trips: remove_all_of 20 sessions: {trips}");
+    let (trips, ended) = proxy.count(store.end_listed(&key, None, 50, None)).await;
+    assert_eq!(ended.unwrap().ended, 20);
+    println!("round trips: end_listed of 20 sessions: {trips}");
     assert!(trips <= 6, "{trips}");
 
     println!("round trips: {costs:?}");
@@ -104,6 +124,8 @@ async fn a_load_and_a_rotation_take_one_round_trip_and_a_login_two() {
             ("replace", 1),
             ("remove, guest", 1),
             ("remove, login", 2),
+            ("raise_cutoff", 1),
+            ("cutoff", 1),
         ]
     );
 }
@@ -115,27 +137,35 @@ async fn every_question_to_the_revocation_list_takes_one_round_trip() {
     let proxy = Proxy::to(server.address()).await;
     let list = RedisRevocations::over(patient(url(&proxy)).await);
     let alice = "alice".into();
+    let key = IndexKey::owner("", &alice);
+    let keys = [key.clone()];
     let (now, until) = (now(), now().after(Duration::from_secs(3600)));
     let (first, second) = (id(1), id(2));
-    let token = IssuedToken::new(&first, Some(&alice), now);
+    let token = IssuedToken::new(&first, &first, Some(&alice), now);
+    let admitted = Admitted::new(now.after(Duration::from_secs(1)), [1; 16]);
+    let cutoff = Cutoff::new(now, until, [2; 16]);
+    let renewed = Replacement::Renewed { grace_until: until };
     for round in 0..2 {
-        let renewed = Retirement::Renewed {
-            successor: second,
-            grace_until: until,
-        };
-        let mut trips = Vec::new();
-        trips.push(proxy.count(list.issue_time(&alice, now)).await.0);
-        trips.push(
+        let trips = [
+            proxy.count(list.issue(&keys, &admitted, now)).await.0,
             proxy
-                .count(list.retire_of(token, renewed, until, now))
+                .count(list.replace(token, second, renewed, until, now))
                 .await
                 .0,
-        );
-        trips.push(proxy.count(list.standing(token, now)).await.0);
-        trips.push(proxy.count(list.may_reissue(token, now)).await.0);
-        trips.push(proxy.count(list.end_subject(&alice, now, until)).await.0);
+            proxy.count(list.standing(token, now)).await.0,
+            proxy.count(list.may_reissue(token, now)).await.0,
+            proxy
+                .count(list.end_others(token, &key, &cutoff, now))
+                .await
+                .0,
+            proxy.count(list.end_all(&key, &cutoff, now)).await.0,
+            proxy
+                .count(list.end(&first, Ending::Ended, until, now))
+                .await
+                .0,
+        ];
         if round > 0 {
-            assert_eq!(trips, [1; 5], "with the scripts in the server's cache");
+            assert_eq!(trips, [1; 7], "with the scripts in the server's cache");
         }
     }
 }

@@ -3,11 +3,14 @@
 use std::{sync::Arc, time::SystemTime};
 
 use test_support::{
-    redis::{Cluster, Server, free_port, redis},
-    scratch::Scratch,
+    redis::{Cluster, Server, redis},
     server::{PATIENCE, StoreServer},
 };
-use tower_session_guard::{SessionStore, testing::store_contract::StoreContract};
+use tower_session_guard::{
+    SessionStore,
+    store::IndexKey,
+    testing::store_contract::{StoreContract, StoreUnderTest},
+};
 use tower_session_guard_redis::{
     RedisStore,
     redis::{Client, aio::ConnectionManager, cluster::ClusterClientBuilder},
@@ -17,9 +20,11 @@ use crate::contract::namespace;
 
 /// The parts of the contract that a connection may matter for.
 async fn hold(kind: &str, connect: impl AsyncFn() -> RedisStore) {
+    // How a connection was made does not change how work grows with the number of sessions.
     let make = async || {
         let store = connect().await.with_time_limit(PATIENCE);
-        store.with_namespace(namespace())
+        let store = store.with_namespace(namespace());
+        StoreUnderTest::new(store).with_volume(2_000)
     };
     let contract = StoreContract::new(SystemTime::now().into(), make);
     let report = contract.run_where(|check| !check.contains("expir")).await;
@@ -40,17 +45,12 @@ async fn a_connection_manager_of_the_application_will_do() {
 
     // It fails one command after the connection broke; the store sends that command again.
     let store = RedisStore::from(manager);
-    let nobody = "nobody".into();
+    let nobody = IndexKey::owner("", &"nobody".into());
+    let now = SystemTime::now().into();
     server.kill();
-    store
-        .sessions_of(&nobody, SystemTime::now().into())
-        .await
-        .unwrap_err();
+    store.heads(&nobody, None, 10, now).await.unwrap_err();
     server.start_again();
-    store
-        .sessions_of(&nobody, SystemTime::now().into())
-        .await
-        .unwrap();
+    store.heads(&nobody, None, 10, now).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -85,6 +85,7 @@ async fn a_cluster_connection_of_the_application_will_do() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_server_behind_tls_holds_the_contract() {
     use std::fs;
+    use test_support::{redis::free_port, scratch::Scratch};
     use tower_session_guard_redis::redis::TlsCertificates;
 
     let Some(program) = redis() else { return };

@@ -4,12 +4,14 @@
 //! `REDIS_SERVER` and `VALKEY_SERVER` name the programs; without them `redis-server` and `valkey-server` are
 //! looked for in `PATH`. A test whose server is missing says "skipped".
 
+mod connecting;
 mod contract;
 mod costs;
 mod links;
 mod outages;
 mod revocations;
 mod upkeep;
+mod volume;
 
 use test_support::server::PATIENCE;
 use tower_session_guard_redis::RedisStore;

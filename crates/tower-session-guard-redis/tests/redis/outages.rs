@@ -12,8 +12,11 @@ use test_support::{
     server::{PATIENCE, StoreServer},
 };
 use tower_session_guard::{
-    SessionId, SessionLayer, SessionStore, Timestamp,
-    store::Created,
+    AnyBackend, EmptyFailure, Endings, SessionId, SessionLayer, SessionStore, Subject, Timestamp,
+    store::{
+        Admitted, Counting, Created, Cutoff, IndexKey,
+        revocation::{Ending, IssuedToken, Replacement, RevocationList},
+    },
     testing::{RecordBuilder, claim_for},
 };
 use tower_session_guard_redis::{RedisRevocations, RedisStore};
@@ -30,13 +33,15 @@ enum Keeping {
 const BOTH: [Keeping; 2] = [Keeping::Store, Keeping::Revocations];
 
 impl Keeping {
-    async fn layer(self, url: &str) -> SessionLayer {
+    async fn layer(self, url: &str) -> SessionLayer<EmptyFailure, AnyBackend> {
         let redis = RedisStore::connect(url).await.unwrap();
         let redis = redis.with_time_limit(LIMIT);
-        let layer = SessionLayer::new(keys());
         match self {
-            Self::Store => layer.with_store(redis),
-            Self::Revocations => layer.with_revocations(RedisRevocations::over(redis)),
+            Self::Store => SessionLayer::new(keys()).with_store(redis).into_any(),
+            Self::Revocations => {
+                let list = Endings::shared(RedisRevocations::over(redis));
+                SessionLayer::self_contained(keys(), list).into_any()
+            }
         }
     }
 
@@ -184,36 +189,76 @@ async fn a_demoted_primary_answers_nothing() {
     let now = Timestamp::from(std::time::SystemTime::now());
     let id = SessionId::from_bytes([7; 16]);
     let record = RecordBuilder::new(now).subject("alice").build();
-    let created = store.create(&id, &record, now).await.unwrap();
-    let Created::Created(revision) = created else {
+    let created = store.create(&id, &record, Counting::Counted, now).await;
+    let Created::Created { revision, .. } = created.unwrap() else {
         panic!("the id was new");
     };
+    let alice = record.owner().unwrap();
+    let cutoff = Cutoff::new(now, now.after(Duration::from_secs(60)), [1; 16]);
+    store.raise_cutoff(&alice, &cutoff, now).await.unwrap();
+    let claim = claim_for(&id, [0; 16]);
     // It keeps its data and refuses writes, as after a failover that its clients have not noticed.
     old.wait_for("CONFIG SET replica-serve-stale-data yes", "OK");
     old.wait_for(&format!("REPLICAOF 127.0.0.1 {}", new.port + 1), "OK");
-    store.load(&claim_for(&id, [0; 16]), now).await.unwrap_err();
+    store.load((&claim).into(), now).await.unwrap_err();
     store
         .replace(&id, revision, &record, now)
         .await
         .unwrap_err();
-    store.remove(&id).await.unwrap_err();
-    store
-        .sessions_of(record.subject().unwrap(), now)
-        .await
-        .unwrap_err();
-    store
-        .remove_all_of(record.subject().unwrap(), None)
-        .await
-        .unwrap_err();
+    for key in [None, Some(&alice)] {
+        store.remove(&id, key).await.unwrap_err();
+        let unknown = SessionId::from_bytes([9; 16]);
+        store.remove(&unknown, key).await.unwrap_err();
+    }
+    store.heads(&alice, None, 10, now).await.unwrap_err();
+    store.end_listed(&alice, None, 10, None).await.unwrap_err();
+    store.cutoff(&alice, now).await.unwrap_err();
+    store.raise_cutoff(&alice, &cutoff, now).await.unwrap_err();
     let other = RecordBuilder::new(now).build();
     store
-        .create(&SessionId::from_bytes([8; 16]), &other, now)
+        .create(
+            &SessionId::from_bytes([8; 16]),
+            &other,
+            Counting::Counted,
+            now,
+        )
         .await
         .unwrap_err();
 
     old.wait_for("REPLICAOF NO ONE", "OK");
-    let found = store.load(&claim_for(&id, [0; 16]), now).await.unwrap();
+    let found = store.load((&claim).into(), now).await.unwrap();
     assert_eq!(found.unwrap().record, record);
+    assert_eq!(store.cutoff(&alice, now).await.unwrap(), Some(cutoff));
+}
+
+/// A27: the same of the list of ended tokens: a replica says neither that a token holds nor that it does not.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_demoted_primary_answers_nothing_about_tokens() {
+    let Some(program) = redis() else { return };
+    let [old, new] = [Server::start(&program, &[]), Server::start(&program, &[])];
+    let store = RedisStore::connect(old.url()).await.unwrap();
+    let list = RedisRevocations::over(store.with_time_limit(LIMIT));
+    let now = Timestamp::from(std::time::SystemTime::now());
+    let until = now.after(Duration::from_secs(60));
+    let (id, alice) = (SessionId::from_bytes([7; 16]), Subject::from("alice"));
+    let token = IssuedToken::new(&id, &id, Some(&alice), now);
+    let key = IndexKey::owner("", &alice);
+    let cutoff = Cutoff::new(now, until, [1; 16]);
+    let admitted = Admitted::new(now, [2; 16]);
+    assert!(list.standing(token, now).await.unwrap().opens());
+    old.wait_for("CONFIG SET replica-serve-stale-data yes", "OK");
+    old.wait_for(&format!("REPLICAOF 127.0.0.1 {}", new.port + 1), "OK");
+    list.standing(token, now).await.unwrap_err();
+    list.may_reissue(token, now).await.unwrap_err();
+    list.end(&id, Ending::Ended, until, now).await.unwrap_err();
+    list.replace(token, id, Replacement::Elevated, until, now)
+        .await
+        .unwrap_err();
+    list.end_all(&key, &cutoff, now).await.unwrap_err();
+    list.end_others(token, &key, &cutoff, now)
+        .await
+        .unwrap_err();
+    list.issue(&[key], &admitted, now).await.unwrap_err();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -3,9 +3,17 @@
 
 #![cfg(unix)]
 
+mod common;
+mod old_layout;
 #[cfg(feature = "postgres")]
 mod postgres;
 #[cfg(feature = "postgres")]
 mod postgres_server;
+#[cfg(feature = "postgres")]
+mod postgres_upkeep;
 #[cfg(feature = "sqlite")]
 mod sqlite;
+#[cfg(feature = "sqlite")]
+mod sqlite_processes;
+#[cfg(feature = "sqlite")]
+mod sqlite_upkeep;

@@ -5,7 +5,7 @@ use std::{
         Arc,
         atomic::{AtomicU32, Ordering::Relaxed},
     },
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
@@ -16,40 +16,35 @@ use test_support::{
     server::{PATIENCE, StoreServer},
 };
 use tower_session_guard::{
-    SessionId, SessionLayer, SessionStore, Subject, Timestamp,
-    store::{Created, Removed, Replaced, Revision, StoreErrorKind},
+    SessionLayer, SessionStore,
+    store::{Cutoff, Removed, Replaced, Revision},
     testing::{
-        RecordBuilder, claim_for,
+        RecordBuilder,
         store_contract::{StoreContract, StoreUnderTest},
     },
 };
 use tower_session_guard_sqlx::PostgresStore;
 
-use super::postgres_server::Server;
+use super::{
+    common::{create, end, list, load, measure, now, numbered, owner},
+    postgres_server::Server,
+};
 
 const LIMIT: Duration = Duration::from_millis(700);
 
-fn now() -> Timestamp {
-    SystemTime::now().into()
-}
-
-fn id(number: u8) -> SessionId {
-    SessionId::from_bytes([number; SessionId::LEN])
-}
-
-fn pool(options: PgConnectOptions) -> PgPool {
+pub(crate) fn pool(options: PgConnectOptions) -> PgPool {
     PgPoolOptions::new()
         .max_connections(8)
         .connect_lazy_with(options)
 }
 
 /// A store whose time limit no busy machine reaches, for tests of anything but that limit.
-fn patient(options: PgConnectOptions) -> PostgresStore {
+pub(crate) fn patient(options: PgConnectOptions) -> PostgresStore {
     PostgresStore::new(pool(options)).with_time_limit(PATIENCE)
 }
 
 /// A store in a new schema.
-async fn fresh(server: &Server) -> (PostgresStore, PgConnectOptions) {
+pub(crate) async fn fresh(server: &Server) -> (PostgresStore, PgConnectOptions) {
     static NUMBER: AtomicU32 = AtomicU32::new(0);
     let schema = format!("s{}", NUMBER.fetch_add(1, Relaxed));
     let admin = pool(server.options());
@@ -130,9 +125,10 @@ async fn an_operation_on_postgres_is_one_statement() {
             .test_before_acquire(tests_first)
             .connect_lazy_with(options.clone());
         let store = PostgresStore::new(pool).with_time_limit(PATIENCE);
-        let alice = Subject::from("alice");
+        let (alice, id, stale) = (owner("alice"), numbered(1), Revision::new(7));
         let record = RecordBuilder::new(now()).subject("alice").build();
-        let (claim, stale) = (claim_for(&id(1), [0; 16]), Revision::new(7));
+        let guest = RecordBuilder::new(now()).build();
+        let cutoff = Cutoff::new(now(), now(), [0; 16]);
         // The first time, each statement is prepared on its connection.
         for counted in [false, true] {
             let count = async |what: &str, statements: u64| {
@@ -142,105 +138,42 @@ async fn an_operation_on_postgres_is_one_statement() {
                     assert_eq!(trips, statements * each, "{what}");
                 }
             };
-            let created = store.create(&id(1), &record, now()).await.unwrap();
-            let Created::Created(revision) = created else {
-                panic!("{created:?}");
-            };
-            count("create", 1).await;
-            assert!(store.load(&claim, now()).await.unwrap().is_some());
+            create(&store, &numbered(2), &guest, now()).await;
+            count("create of a guest's", 1).await;
+            let (revision, _) = create(&store, &id, &record, now()).await;
+            count("create of a login", 2).await;
+            assert!(load(&store, &id, now()).await.is_some());
             count("load", 1).await;
-            let replaced = store.replace(&id(1), revision, &record, now()).await;
+            let replaced = store.replace(&id, revision, &record, now()).await;
             assert_eq!(replaced.unwrap(), Replaced::Replaced(Revision::new(2)));
             count("replace", 1).await;
-            let conflict = store.replace(&id(1), stale, &record, now()).await;
+            let conflict = store.replace(&id, stale, &record, now()).await;
             assert_eq!(conflict.unwrap(), Replaced::Conflict);
             count("replace that conflicts", 2).await;
-            assert_eq!(store.sessions_of(&alice, now()).await.unwrap().len(), 1);
-            count("sessions_of", 1).await;
-            assert_eq!(store.remove_all_of(&alice, None).await.unwrap(), 1);
-            count("remove_all_of", 1).await;
-            assert_eq!(store.remove(&id(1)).await.unwrap(), Removed::Absent);
+            assert_eq!(list(&store, &alice, now()).await.len(), 1);
+            count("a page of heads", 1).await;
+            assert_eq!(end(&store, &alice).await, 1);
+            count("a page of endings", 1).await;
+            let removed = store.remove(&id, Some(&alice)).await.unwrap();
+            assert_eq!(removed, Removed::Absent);
+            count("remove under a key", 1).await;
+            store.raise_cutoff(&alice, &cutoff, now()).await.unwrap();
+            count("raise_cutoff", 1).await;
+            assert!(store.cutoff(&alice, now()).await.unwrap().is_some());
+            count("cutoff", 1).await;
+            let removed = store.remove(&numbered(2), None).await.unwrap();
+            assert_eq!(removed, Removed::Removed);
             count("remove", 1).await;
         }
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn migrating_postgres_from_many_processes_at_once_is_harmless() {
-    let Some(server) = Server::start() else {
-        return;
-    };
-    let store = patient(server.options());
-    let error = store.sweep(now(), 1).await.unwrap_err();
-    assert_eq!(
-        error.kind(),
-        StoreErrorKind::Unsupported,
-        "before: {error:?}"
-    );
-
-    let mut migrations = tokio::task::JoinSet::new();
-    for _ in 0..8 {
-        let store = patient(server.options());
-        migrations.spawn(async move { store.migrate().await });
-    }
-    while let Some(migrated) = migrations.join_next().await {
-        migrated.unwrap().unwrap();
-    }
-    store.migrate().await.unwrap();
-
-    let later = "INSERT INTO session_guard_schema VALUES (99)";
-    sqlx::raw_sql(later)
-        .execute(&pool(server.options()))
-        .await
-        .unwrap();
-    let error = store.migrate().await.unwrap_err();
-    assert_eq!(error.kind(), StoreErrorKind::Unsupported);
-}
-
+/// S01: the numbers of the README, as `--ignored --nocapture` prints them.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_sweep_of_postgres_is_bounded_and_spares_the_living() {
-    let Some(server) = Server::start() else {
-        return;
-    };
-    let (store, options) = fresh(&server).await;
-    let begin = now();
-    let soon = begin.after(Duration::from_secs(1));
-    let then = begin.after(Duration::from_secs(2));
-    for number in 0..10 {
-        let record = RecordBuilder::new(begin).expires_at(soon).build();
-        let _ = store.create(&id(number), &record, begin).await.unwrap();
+#[ignore = "a measurement"]
+async fn what_many_sessions_cost_on_postgres() {
+    if let Some(server) = Server::start() {
+        let (store, _) = fresh(&server).await;
+        measure("postgres", &store).await;
     }
-    let living = RecordBuilder::new(begin).build();
-    let _ = store.create(&id(10), &living, begin).await.unwrap();
-    assert_eq!(store.sweep(begin, 100).await.unwrap(), 0);
-
-    // What somebody is writing is passed over, and nobody waits.
-    let mut writer = pool(options).begin().await.unwrap();
-    let touch = "SELECT 1 FROM session_guard WHERE id = $1 FOR UPDATE";
-    let touch = sqlx::query(touch).bind(&id(0).as_bytes()[..]);
-    touch.execute(&mut *writer).await.unwrap();
-    assert_eq!(store.sweep(then, 4).await.unwrap(), 4);
-    assert_eq!(store.sweep(then, 100).await.unwrap(), 5);
-    writer.rollback().await.unwrap();
-    assert_eq!(store.sweep(then, 100).await.unwrap(), 1);
-    assert_eq!(store.live_records(begin).await.unwrap(), Some(1));
-}
-
-/// A29: a row that says another subject than its record is believed by nobody.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_row_of_another_subject_is_corrupt() {
-    let Some(server) = Server::start() else {
-        return;
-    };
-    let (store, options) = fresh(&server).await;
-    let record = RecordBuilder::new(now()).subject("alice").build();
-    let _ = store.create(&id(1), &record, now()).await.unwrap();
-    let edit = "UPDATE session_guard SET subject = 'mallory'::bytea";
-    sqlx::raw_sql(edit).execute(&pool(options)).await.unwrap();
-    let claim = claim_for(&id(1), [0; 16]);
-    let error = store.load(&claim, now()).await.unwrap_err();
-    assert_eq!(error.kind(), StoreErrorKind::Corrupt);
-    let mallory = Subject::from("mallory");
-    let error = store.sessions_of(&mallory, now()).await.unwrap_err();
-    assert_eq!(error.kind(), StoreErrorKind::Corrupt);
 }

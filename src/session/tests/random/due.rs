@@ -19,7 +19,8 @@ impl Case {
     /// Whether the idle timer is to be written back: a sixteenth of the idle timeout, at most a minute.
     fn touch_is_due(&self) -> bool {
         let age = self.age(|state| state.last_seen_at);
-        let idle = self.policy.idle_timeout();
+        let asked = self.live.as_ref().and_then(|live| live.state.limits().idle);
+        let idle = self.policy.idle_timeout().into_iter().chain(asked).min();
         age.zip(idle)
             .is_some_and(|(age, idle)| age >= idle / 16 || age >= Duration::from_secs(60))
     }

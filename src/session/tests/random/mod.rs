@@ -30,7 +30,7 @@ use crate::session::{
     mark::{Login, Mark},
     plan::Settled,
     policy::SessionPolicy,
-    settle::{Outcome, Settlement, settle},
+    settle::{Outcome, Realm, Settlement, settle},
     standing::Standing,
     state::State,
     time::Timestamp,
@@ -69,6 +69,7 @@ impl Case {
             outcome: self.outcome,
             now: NOW,
             policy: &self.policy,
+            realm: Realm::default(),
         })
     }
 }
@@ -110,7 +111,7 @@ fn case() -> impl Strategy<Value = Case> {
 fn outcome() -> impl Strategy<Value = Outcome> {
     prop_oneof![
         3 => Just(Outcome::Answered),
-        1 => Just(Outcome::ServerError),
+        1 => Just(Outcome::Failed),
         1 => Just(Outcome::Dropped),
     ]
 }
@@ -247,6 +248,7 @@ fn session() -> impl Strategy<Value = Live> {
                 persistent: persistent && known,
                 label: None,
                 binding: Box::default(),
+                extra: None,
                 entries,
             },
         }
@@ -274,7 +276,7 @@ fn authentication() -> impl Strategy<Value = Authentication> {
 /// The session as its admission leaves it: not idle for too long, and lowered if it is a remembered one.
 fn admitted(mut live: Live, policy: &SessionPolicy) -> Live {
     let state = &mut live.state;
-    if let Some(end) = policy.idle_expiry(state.last_seen_at, state.persistent)
+    if let Some(end) = policy.idle_end(state)
         && NOW >= end
     {
         state.last_seen_at = NOW;

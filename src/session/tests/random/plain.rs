@@ -16,7 +16,7 @@ pub(super) fn counts(mark: &Mark, outcome: Outcome) -> bool {
     let lowers = matches!(mark, Mark::Logout | Mark::StepDown);
     match outcome {
         Outcome::Answered => true,
-        Outcome::ServerError => lowers || *mark == Mark::Renew,
+        Outcome::Failed => lowers || *mark == Mark::Renew,
         Outcome::Dropped => lowers,
     }
 }

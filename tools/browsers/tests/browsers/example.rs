@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use http::Method;
-use tower_session_guard::{KeyRing, MemoryStore, SessionLayer, SystemClock};
+use tower_session_guard::{KeyRing, SessionLayer, SystemClock};
 
 use browsers::driver::Engine;
 
@@ -25,10 +25,8 @@ const BANK: Target = Target {
 };
 
 pub fn app() -> Router {
-    let sessions = SessionLayer::new(KeyRing::generate().unwrap())
-        .with_store(MemoryStore::new())
-        .with_policy(site::policy().unwrap());
-    site::router(sessions, Arc::new(SystemClock))
+    let sessions = SessionLayer::new(KeyRing::generate().unwrap());
+    site::router(site::limited(sessions).unwrap(), Arc::new(SystemClock))
 }
 
 impl Stage {

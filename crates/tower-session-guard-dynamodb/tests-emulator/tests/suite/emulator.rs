@@ -15,7 +15,7 @@ use std::{
 
 use aws_sdk_dynamodb::{
     Client, Config,
-    config::{BehaviorVersion, Credentials, Region, retry::RetryConfig},
+    config::{BehaviorVersion, Builder, Credentials, Region, retry::RetryConfig},
 };
 use test_support::{
     process,
@@ -36,6 +36,10 @@ pub(crate) fn fresh_table() -> String {
 /// A client with plain HTTP and credentials that only an emulator takes. Against a server of your own,
 /// credentials and region come from the usual variables.
 pub(crate) fn client(endpoint: &str) -> Client {
+    Client::from_conf(config(endpoint).build())
+}
+
+pub(crate) fn config(endpoint: &str) -> Builder {
     let variable = |name, otherwise: &str| env::var(name).unwrap_or(otherwise.to_owned());
     let credentials = Credentials::new(
         variable("AWS_ACCESS_KEY_ID", "test"),
@@ -44,14 +48,13 @@ pub(crate) fn client(endpoint: &str) -> Client {
         None,
         "test",
     );
-    let config = Config::builder()
+    Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new(variable("AWS_REGION", "eu-central-1")))
         .credentials_provider(credentials)
         .endpoint_url(endpoint)
         .retry_config(RetryConfig::standard())
-        .http_client(aws_smithy_http_client::Builder::new().build_http());
-    Client::from_conf(config.build())
+        .http_client(aws_smithy_http_client::Builder::new().build_http())
 }
 
 /// The server of `DYNAMODB_ENDPOINT`, or an emulator in this process.

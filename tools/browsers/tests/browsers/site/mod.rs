@@ -21,7 +21,7 @@ use axum::{
 };
 use tokio::net::TcpListener;
 use tower::ServiceExt;
-use tower_session_guard::{CookiePolicy, KeyRing, MemoryStore, SessionLayer};
+use tower_session_guard::{CookiePolicy, Endings, KeyRing, SessionLayer};
 
 pub use gate::Gate;
 pub use hostile::encode;
@@ -143,17 +143,17 @@ struct Hosts {
 impl Site {
     pub async fn start() -> Self {
         let gate = Gate::default();
-        let layer = || SessionLayer::new(KeyRing::generate().unwrap());
+        let keys = || KeyRing::generate().unwrap();
         let bare = CookiePolicy::builder().whole_name(UNPREFIXED.session);
-        let bare = layer().with_cookies(bare.build().unwrap());
-        let bare = bare.with_store(MemoryStore::new());
-        let stored = layer().with_store(MemoryStore::new());
+        let bare = SessionLayer::new(keys()).with_cookies(bare.build().unwrap());
+        let stored = SessionLayer::new(keys());
+        let sealed = SessionLayer::self_contained(keys(), Endings::this_process());
         let hosts = Hosts {
             applications: Arc::new([
                 (UNPROTECTED.host, unprotected::app(gate.clone())),
                 (UNPREFIXED.host, ours::app(bare, gate.clone())),
                 (STORED.host, ours::app(stored, gate.clone())),
-                (SEALED.host, ours::app(layer(), gate.clone())),
+                (SEALED.host, ours::app(sealed, gate.clone())),
                 (crate::example::HOST, crate::example::app()),
             ]),
             hostile: hostile::app(),

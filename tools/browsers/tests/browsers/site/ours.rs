@@ -12,7 +12,7 @@ use axum::{
 };
 use tower::ServiceBuilder;
 use tower_http::csrf::CsrfLayer;
-use tower_session_guard::{AssuranceLevel, DataKey, Session, SessionLayer};
+use tower_session_guard::{AssuranceLevel, DataKey, EmptyFailure, Session, SessionLayer};
 
 use super::{Gate, WHO};
 
@@ -20,7 +20,7 @@ const DATA: DataKey<String> = DataKey::new("data");
 
 type Parameters = Query<BTreeMap<String, String>>;
 
-pub fn app(sessions: SessionLayer, gate: Gate) -> Router {
+pub fn app<K: 'static>(sessions: SessionLayer<EmptyFailure, K>, gate: Gate) -> Router {
     // R82: only a request of the application's own pages, or of nobody's, may log in.
     let layers = ServiceBuilder::new()
         .layer(CsrfLayer::new())

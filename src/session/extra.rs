@@ -1,0 +1,269 @@
+//! [`Extra`]: what a session has beyond the basic state, and its encoding as tagged blocks.
+
+use std::time::Duration;
+
+use super::{
+    authentication::Subject,
+    codec::{Malformed, Reader, put_bytes, put_varint},
+    id::SessionId,
+    index::TagDigest,
+};
+
+/// Set in a block's tag: a release that does not know the block must not read the session without it.
+const MUST_UNDERSTAND: u8 = 1 << 7;
+
+const LIMITS: u8 = 1;
+const FAMILY: u8 = 2;
+const TAGS: u8 = 3;
+const AUDIENCE: u8 = 4 | MUST_UNDERSTAND;
+const ACTOR: u8 = 5 | MUST_UNDERSTAND;
+
+/// How many tags a session may have.
+pub(crate) const MAX_TAGS: usize = 8;
+
+/// The longest audience, in bytes.
+pub(crate) const MAX_AUDIENCE_LEN: usize = 255;
+
+/// What a session has beyond the basic state; most sessions have nothing of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Extra {
+    pub(crate) limits: Limits,
+    /// The id of the login, where the session's own id is another by now.
+    pub(crate) family: Option<SessionId>,
+    /// Sorted, without duplicates.
+    pub(crate) tags: Box<[TagDigest]>,
+    /// The application that the session is for; empty in a token, whose MAC says it.
+    pub(crate) audience: Box<str>,
+    /// Who acts as the session's subject.
+    pub(crate) actor: Option<Subject>,
+    /// Blocks of a later release that need not be understood, as they came: tags and contents, sorted.
+    pub(super) unknown: Vec<(u8, Box<[u8]>)>,
+}
+
+/// The limits that a login asked for, in place of the policy's where they are stricter.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Limits {
+    pub(crate) idle: Option<Duration>,
+    pub(crate) absolute: Option<Duration>,
+}
+
+impl Limits {
+    pub(crate) const NONE: Self = Self {
+        idle: None,
+        absolute: None,
+    };
+}
+
+impl Extra {
+    pub(crate) fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Adds a block of a later release.
+    #[cfg(any(test, feature = "testing"))]
+    pub(crate) fn add_unknown(&mut self, tag: u8, content: &[u8]) {
+        self.unknown.push((tag, content.into()));
+    }
+
+    /// Appends the blocks: how many, then each as its tag, its length and its content, by ascending tag.
+    ///
+    /// There is at least one: a session without extras has no blocks and no count of them.
+    pub(super) fn encode_into(&self, out: &mut Vec<u8>) {
+        let known = [LIMITS, FAMILY, TAGS, AUDIENCE, ACTOR].into_iter();
+        let known = known.filter_map(|tag| Some((tag, self.content(tag)?)));
+        let later = self
+            .unknown
+            .iter()
+            .map(|(tag, bytes)| (*tag, bytes.to_vec()));
+        let mut blocks: Vec<_> = known.chain(later).collect();
+        blocks.sort_by_key(|(tag, _)| order(*tag));
+        put_varint(out, blocks.len() as u64);
+        for (tag, content) in blocks {
+            out.push(tag);
+            put_bytes(out, &content);
+        }
+    }
+
+    /// What a block holds, if the session has it.
+    fn content(&self, tag: u8) -> Option<Vec<u8>> {
+        let mut out = Vec::new();
+        match tag {
+            LIMITS if self.limits != Limits::NONE => {
+                // Zero stands for none: a limit is at least a second.
+                for limit in [self.limits.idle, self.limits.absolute] {
+                    put_varint(&mut out, limit.map_or(0, |limit| limit.as_secs()));
+                }
+            }
+            FAMILY => out.extend_from_slice(self.family?.as_bytes()),
+            TAGS if !self.tags.is_empty() => {
+                for tag in &self.tags {
+                    out.extend_from_slice(&tag.0);
+                }
+            }
+            AUDIENCE if !self.audience.is_empty() => {
+                out.extend_from_slice(self.audience.as_bytes());
+            }
+            ACTOR => out.extend_from_slice(self.actor.as_ref()?.as_str().as_bytes()),
+            _ => return None,
+        }
+        Some(out)
+    }
+
+    /// The extras that the blocks say, in the one spelling that [`encode_into`](Self::encode_into) has.
+    pub(super) fn read(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
+        let mut extra = Self::default();
+        let count = reader.varint()?;
+        if count == 0 {
+            return Err(Malformed);
+        }
+        let mut last = None;
+        for _ in 0..count {
+            let tag = reader.byte()?;
+            if last.is_some_and(|last| order(tag) <= last) {
+                return Err(Malformed);
+            }
+            last = Some(order(tag));
+            extra.read_block(tag, reader.bytes()?)?;
+        }
+        Ok(extra)
+    }
+
+    fn read_block(&mut self, tag: u8, content: &[u8]) -> Result<(), Malformed> {
+        let text = || str::from_utf8(content).map_err(|_| Malformed);
+        match tag {
+            LIMITS => self.limits = Limits::read(content)?,
+            FAMILY => {
+                let id = content.try_into().map_err(|_| Malformed)?;
+                self.family = Some(SessionId::from_bytes(id));
+            }
+            TAGS => self.tags = read_tags(content)?,
+            AUDIENCE if !content.is_empty() && content.len() <= MAX_AUDIENCE_LEN => {
+                self.audience = text()?.into();
+            }
+            ACTOR => {
+                let actor = Subject::from(text()?);
+                self.actor = Some(Some(actor).filter(Subject::is_valid).ok_or(Malformed)?);
+            }
+            AUDIENCE => return Err(Malformed),
+            _ if tag & MUST_UNDERSTAND != 0 => return Err(Malformed),
+            _ => self.unknown.push((tag, content.into())),
+        }
+        Ok(())
+    }
+}
+
+impl Limits {
+    fn read(content: &[u8]) -> Result<Self, Malformed> {
+        let mut reader = Reader::new(content);
+        let mut limit = || {
+            let seconds = reader.varint()?;
+            Ok((seconds > 0).then(|| Duration::from_secs(seconds)))
+        };
+        let limits = Self {
+            idle: limit()?,
+            absolute: limit()?,
+        };
+        if limits == Self::NONE || !reader.is_empty() {
+            return Err(Malformed);
+        }
+        Ok(limits)
+    }
+}
+
+/// A block's place: its tag without the mark, so that a release may make a block one to be understood.
+const fn order(tag: u8) -> u8 {
+    tag & !MUST_UNDERSTAND
+}
+
+fn read_tags(content: &[u8]) -> Result<Box<[TagDigest]>, Malformed> {
+    let (chunks, rest) = content.as_chunks();
+    let tags: Box<[_]> = chunks.iter().map(|chunk| TagDigest(*chunk)).collect();
+    if tags.is_empty()
+        || tags.len() > MAX_TAGS
+        || !rest.is_empty()
+        || !tags.is_sorted_by(|a, b| a < b)
+    {
+        return Err(Malformed);
+    }
+    Ok(tags)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::{Extra, Limits, MUST_UNDERSTAND};
+    use crate::session::{
+        codec::{Malformed, Reader},
+        id::SessionId,
+        index::TagDigest,
+    };
+
+    pub(crate) fn full() -> Extra {
+        Extra {
+            limits: Limits {
+                idle: Some(Duration::from_secs(300)),
+                absolute: Some(Duration::from_secs(3600)),
+            },
+            family: Some(SessionId::from_bytes([3; 16])),
+            tags: [TagDigest([1; 16]), TagDigest([2; 16])].into(),
+            audience: "shop".into(),
+            actor: Some("support".into()),
+            unknown: Vec::new(),
+        }
+    }
+
+    fn read(bytes: &[u8]) -> Result<Extra, Malformed> {
+        let mut reader = Reader::new(bytes);
+        let extra = Extra::read(&mut reader)?;
+        reader.is_empty().then_some(extra).ok_or(Malformed)
+    }
+
+    fn written(extra: &Extra) -> Vec<u8> {
+        let mut out = Vec::new();
+        extra.encode_into(&mut out);
+        out
+    }
+
+    #[test]
+    fn blocks_are_read_back_and_every_cut_is_malformed() {
+        let bytes = written(&full());
+        assert_eq!(read(&bytes), Ok(full()));
+        for len in 0..bytes.len() {
+            assert_eq!(read(&bytes[..len]), Err(Malformed), "{len}");
+        }
+    }
+
+    #[test]
+    fn a_later_releases_block_is_kept_or_refused_as_it_says() {
+        let mut with = written(&full());
+        with[0] += 1;
+        with.extend_from_slice(&[9, 2, 7, 7]);
+        let kept = read(&with).unwrap();
+        assert_eq!(written(&kept), with);
+        let at = with.len() - 4;
+        with[at] |= MUST_UNDERSTAND;
+        assert_eq!(read(&with), Err(Malformed));
+    }
+
+    #[test]
+    fn blocks_have_one_spelling() {
+        for bytes in [
+            &[0][..],
+            // Empty blocks, and limits that limit nothing.
+            &[1, 1, 0],
+            &[1, 1, 2, 0, 0],
+            &[1, 3, 0],
+            &[1, 0x84, 0],
+            &[1, 0x85, 0],
+            // Out of order, and twice.
+            &[2, 9, 0, 8, 0],
+            &[2, 9, 0, 9, 0],
+            &[2, 9, 0, 9 | MUST_UNDERSTAND, 0],
+            // A known tag with another mark is another block.
+            &[1, 4, 1, b'a', 0],
+        ] {
+            assert_eq!(read(bytes), Err(Malformed), "{bytes:?}");
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! [`Gated`]: a store of which a test holds one call up.
+
+use std::sync::{Arc, Mutex};
+
+use tower_session_guard::{
+    MemoryStore, Record, SessionId, SessionStore, Timestamp, VerifiedId,
+    store::{
+        Counting, Created, Cursor, Cutoff, EndedPage, IndexKey, Page, Removed, Replaced, Revision,
+        StoreFuture, Stored,
+    },
+    testing::StoreOperation,
+};
+
+use super::Stop;
+
+/// A store in memory that stops before the next call of one operation.
+#[derive(Clone, Debug, Default)]
+pub struct Gated {
+    store: MemoryStore,
+    held: Arc<Mutex<Option<StoreOperation>>>,
+    /// Where the call stops.
+    pub stop: Stop,
+}
+
+impl Gated {
+    /// Stops the next call of `operation`, before anything of it is done.
+    pub fn hold(&self, operation: StoreOperation) {
+        *self.held.lock().unwrap() = Some(operation);
+    }
+
+    fn call<'a, T>(
+        &'a self,
+        operation: StoreOperation,
+        call: StoreFuture<'a, T>,
+    ) -> StoreFuture<'a, T>
+    where
+        T: 'a,
+    {
+        Box::pin(async move {
+            let is_held = self.held.lock().unwrap().take_if(|held| *held == operation);
+            if is_held.is_some() {
+                self.stop.here().await;
+            }
+            call.await
+        })
+    }
+}
+
+impl SessionStore for Gated {
+    fn load<'a>(&'a self, id: VerifiedId<'a>, now: Timestamp) -> StoreFuture<'a, Option<Stored>> {
+        self.call(StoreOperation::Load, self.store.load(id, now))
+    }
+
+    fn create<'a>(
+        &'a self,
+        id: &'a SessionId,
+        record: &'a Record,
+        counting: Counting,
+        now: Timestamp,
+    ) -> StoreFuture<'a, Created> {
+        let call = self.store.create(id, record, counting, now);
+        self.call(StoreOperation::Create, call)
+    }
+
+    fn replace<'a>(
+        &'a self,
+        id: &'a SessionId,
+        revision: Revision,
+        record: &'a Record,
+        now: Timestamp,
+    ) -> StoreFuture<'a, Replaced> {
+        let call = self.store.replace(id, revision, record, now);
+        self.call(StoreOperation::Replace, call)
+    }
+
+    fn remove<'a>(
+        &'a self,
+        id: &'a SessionId,
+        listed_under: Option<&'a IndexKey>,
+    ) -> StoreFuture<'a, Removed> {
+        let call = self.store.remove(id, listed_under);
+        self.call(StoreOperation::Remove, call)
+    }
+
+    fn heads<'a>(
+        &'a self,
+        key: &'a IndexKey,
+        after: Option<&'a Cursor>,
+        limit: usize,
+        now: Timestamp,
+    ) -> StoreFuture<'a, Page> {
+        let call = self.store.heads(key, after, limit, now);
+        self.call(StoreOperation::Heads, call)
+    }
+
+    fn end_listed<'a>(
+        &'a self,
+        key: &'a IndexKey,
+        after: Option<&'a Cursor>,
+        limit: usize,
+        except: Option<&'a SessionId>,
+    ) -> StoreFuture<'a, EndedPage> {
+        let call = self.store.end_listed(key, after, limit, except);
+        self.call(StoreOperation::EndListed, call)
+    }
+
+    fn raise_cutoff<'a>(
+        &'a self,
+        key: &'a IndexKey,
+        cutoff: &'a Cutoff,
+        now: Timestamp,
+    ) -> StoreFuture<'a, ()> {
+        let call = self.store.raise_cutoff(key, cutoff, now);
+        self.call(StoreOperation::RaiseCutoff, call)
+    }
+
+    fn cutoff<'a>(&'a self, key: &'a IndexKey, now: Timestamp) -> StoreFuture<'a, Option<Cutoff>> {
+        self.call(StoreOperation::Cutoff, self.store.cutoff(key, now))
+    }
+
+    fn live_records<'a>(&'a self, now: Timestamp) -> StoreFuture<'a, Option<u64>> {
+        self.store.live_records(now)
+    }
+}
