@@ -14,8 +14,8 @@ use axum::{
 use common::{Answer, Client, Events, SESSION, clock, keys};
 use tokio_stream::StreamExt;
 use tower_session_guard::{
-    AnyBackend, AuthenticatedSession, EmptyFailure, Endings, EventKind, MemoryStore, Session,
-    SessionLayer,
+    AnyBackend, AuthenticatedSession, CookiePolicy, EmptyFailure, Endings, EventKind, MemoryStore,
+    Session, SessionLayer,
 };
 
 type Layer = SessionLayer<EmptyFailure, AnyBackend>;
@@ -175,5 +175,43 @@ async fn no_number_of_junk_cookies_makes_a_user_anonymous() {
         let mut cookies: Vec<_> = forged.iter().map(|value| (SESSION, &**value)).collect();
         cookies.push((SESSION, &token));
         assert_eq!(client.whoami(&cookies).await, "alice@1");
+    }
+}
+
+/// S19: the same layer once more changes nothing, and two that would fight over a cookie are told of at once.
+#[tokio::test]
+async fn a_layer_that_is_there_twice_passes_through_and_two_of_one_cookie_are_refused() {
+    let events = Events::default();
+    for layer in layers(&events) {
+        let twice = common::app(common::Stop::default())
+            .layer(layer.clone())
+            .layer(layer.clone());
+        let client = Client::around(twice);
+        let token = client.login("alice").await;
+        assert_eq!(client.whoami(&[(SESSION, &token)]).await, "alice@1");
+        let cookies = [(SESSION, &*token)];
+        assert_eq!(client.mark("put:k:v", &cookies).await.status, 200);
+        assert_eq!(client.mark("logout", &cookies).await.status, 200);
+        assert_eq!(client.whoami(&cookies).await, "nobody");
+
+        let other = layer.clone().with_audience("other");
+        let fighting = common::app(common::Stop::default())
+            .layer(layer.clone())
+            .layer(other);
+        let client = Client::around(fighting);
+        events.take();
+        let answer = client.mark("login:alice", &[]).await;
+        assert_eq!(answer.status, StatusCode::INTERNAL_SERVER_ERROR);
+        assert!(answer.sets_nothing());
+        assert_eq!(events.take(), [EventKind::LayersShareCookie]);
+
+        let named = CookiePolicy::builder().name("admin").build().unwrap();
+        let realms = common::app(common::Stop::default())
+            .layer(layer.clone())
+            .layer(layer.with_cookies(named));
+        assert_eq!(
+            Client::around(realms).mark("login:alice", &[]).await.status,
+            200
+        );
     }
 }

@@ -174,8 +174,10 @@ impl Connection {
     }
 }
 
-/// The median time of each cause's refusal, in microseconds; and all answers are the same.
-fn medians(refusals: &Refusals) -> Vec<(&'static str, f64)> {
+/// The time that a tenth of each cause's refusals stay below, in microseconds; and all answers are the same.
+///
+/// What else runs on the machine makes some refusals slower and none faster, so the fast ones tell more than the median.
+fn fastest(refusals: &Refusals) -> Vec<(&'static str, f64)> {
     let mut connection = Connection::to(refusals.address);
     let causes = &refusals.causes;
     let mut times = vec![Vec::new(); causes.len()];
@@ -189,23 +191,23 @@ fn medians(refusals: &Refusals) -> Vec<(&'static str, f64)> {
             times[at].push(took.as_secs_f64() * 1e6);
         }
     }
-    let median = |mut times: Vec<f64>| {
+    let decile = |mut times: Vec<f64>| {
         times.sort_by(f64::total_cmp);
-        times[times.len() / 2]
+        times[times.len() / 10]
     };
     let names = causes.iter().map(|(name, _)| *name);
-    names.zip(times.into_iter().map(median)).collect()
+    names.zip(times.into_iter().map(decile)).collect()
 }
 
-/// By how much the slowest refusal exceeds the fastest, as a part of it, at the best of three measurements.
+/// By how much the slowest refusal exceeds the fastest, as a part of it, at the best of five measurements.
 fn spread(what: &str, refusals: &Refusals) -> f64 {
     let mut least = f64::INFINITY;
-    for _ in 0..3 {
-        let medians = medians(refusals);
-        let times = medians.iter().map(|(_, time)| *time);
+    for _ in 0..5 {
+        let measured = fastest(refusals);
+        let times = measured.iter().map(|(_, time)| *time);
         let (slowest, fastest) = (times.clone().fold(0.0, f64::max), times.fold(1e9, f64::min));
         let spread = slowest / fastest - 1.0;
-        println!("{what}: {:.1} %: {medians:.1?}", spread * 100.0);
+        println!("{what}: {:.1} %: {measured:.1?}", spread * 100.0);
         least = spread.min(least);
         if least <= LIMIT {
             break;
@@ -214,7 +216,7 @@ fn spread(what: &str, refusals: &Refusals) -> f64 {
     least
 }
 
-/// R27: forged, expired, unknown and retired, in both modes.
+/// R27, S29: forged, expired, unknown and retired, in both modes.
 #[tokio::test]
 async fn every_refusal_takes_about_as_long_as_any_other() {
     let _alone = ALONE.lock().await;
@@ -232,7 +234,7 @@ async fn a_refusal_that_takes_twice_as_long_would_be_noticed() {
     let busy = Busy::default();
     let layer = SessionLayer::new(keys()).with_observer(busy.clone());
     let refusals = Refusals::of(layer.into_any()).await;
-    let (_, microseconds) = medians(&refusals)[0];
+    let (_, microseconds) = fastest(&refusals)[0];
     busy.0.store((microseconds * 1000.0) as u64, SeqCst);
     let spread = spread("one cause is slow", &refusals);
     assert!(spread > LIMIT, "{spread}");

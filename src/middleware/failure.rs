@@ -35,6 +35,8 @@ pub enum SessionErrorKind {
     TooLarge,
     /// What was asked for needs a store.
     NeedsStore,
+    /// Two session layers around the same service use one cookie.
+    LayersShareCookie,
 }
 
 impl SessionError {
@@ -54,7 +56,8 @@ impl SessionError {
             SessionErrorKind::TooManySessions => StatusCode::CONFLICT,
             SessionErrorKind::InvalidSubject
             | SessionErrorKind::TooLarge
-            | SessionErrorKind::NeedsStore => StatusCode::INTERNAL_SERVER_ERROR,
+            | SessionErrorKind::NeedsStore
+            | SessionErrorKind::LayersShareCookie => StatusCode::INTERNAL_SERVER_ERROR,
             SessionErrorKind::Store
             | SessionErrorKind::Contention
             | SessionErrorKind::Randomness => StatusCode::SERVICE_UNAVAILABLE,
@@ -93,6 +96,9 @@ impl fmt::Display for SessionError {
             SessionErrorKind::TooManySessions => "the subject has as many sessions as allowed",
             SessionErrorKind::TooLarge => "the session does not fit a self-contained token",
             SessionErrorKind::NeedsStore => "self-contained tokens cannot do this: use a store",
+            SessionErrorKind::LayersShareCookie => {
+                "two session layers use one cookie: clone one layer, or name their cookies apart"
+            }
         })
     }
 }

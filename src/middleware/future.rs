@@ -13,7 +13,7 @@ use tower_service::Service;
 
 use super::{
     admission::BoxLoad,
-    failure::{FailureResponse, reply},
+    failure::{FailureResponse, SessionError, reply},
     request::RequestContext,
     settings::Shared,
     settlement::{Commit, PendingCommit, done::Committed, set_cookies::SetCookies},
@@ -53,6 +53,9 @@ pin_project! {
             #[pin]
             handler: Fut,
         },
+        Fail {
+            error: SessionError,
+        },
         Settle {
             commit: PendingCommit,
             // None once it was returned.
@@ -82,6 +85,16 @@ where
                 shared,
             },
             context: None,
+            failure,
+        }
+    }
+
+    /// For a request that does not reach the inner service.
+    #[cold]
+    pub(crate) const fn failed(error: SessionError, context: RequestContext, failure: F) -> Self {
+        Self {
+            state: State::Fail { error },
+            context: Some(context),
             failure,
         }
     }
@@ -118,12 +131,17 @@ where
                         polled_after_completion()
                     };
                     match admitted {
-                        Ok(context) => {
-                            context.enter(request.extensions_mut());
-                            let handler = service.call(request);
-                            this.state.set(State::Run { handler });
-                            *this.context = Some(context);
-                        }
+                        Ok(mut context) => match context.enter(request.extensions_mut()) {
+                            Ok(()) => {
+                                let handler = service.call(request);
+                                this.state.set(State::Run { handler });
+                                *this.context = Some(context);
+                            }
+                            Err(error) => {
+                                this.state.set(State::Fail { error });
+                                *this.context = Some(context);
+                            }
+                        },
                         Err(error) => {
                             let mut response = reply(this.failure, &error);
                             shared.writer.finish(response.headers_mut(), &[], false);
@@ -131,6 +149,16 @@ where
                             return Poll::Ready(Ok(response));
                         }
                     }
+                }
+                StateProj::Fail { error } => {
+                    let Some(context) = this.context else {
+                        polled_after_completion()
+                    };
+                    let mut response = reply(this.failure, error);
+                    let writer = &context.shared().writer;
+                    writer.finish(response.headers_mut(), &[], false);
+                    this.state.set(State::Done);
+                    return Poll::Ready(Ok(response));
                 }
                 StateProj::Run { handler } => {
                     let mut answer = ready!(handler.poll(cx));

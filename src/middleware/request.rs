@@ -7,13 +7,15 @@ use http::{Extensions, HeaderMap, StatusCode};
 use super::{
     answer,
     backend::Loaded,
+    failure::{SessionError, SessionErrorKind},
     settings::Shared,
     settlement::{self, Commit, done::HandlerDone, set_cookies::SetCookies},
 };
 use crate::session::{
     authenticated::AuthenticatedSession,
     came::Came,
-    handle::Session,
+    event::{EventKind, SessionEvent},
+    handle::{Met, Session},
     settle::{self, Outcome},
 };
 
@@ -47,8 +49,25 @@ impl RequestContext {
     }
 
     /// Puts the session where the inner service finds it.
-    pub(crate) fn enter(&self, extensions: &mut Extensions) {
-        match AuthenticatedSession::of(&self.session) {
+    ///
+    /// The same layer once more passes the request through: the marks go to the session that is there. Another layer
+    /// with the same cookie is a mistake that would lose logins, so the request fails.
+    pub(crate) fn enter(&mut self, extensions: &mut Extensions) -> Result<(), SessionError> {
+        let outer = extensions.insert(self.session.clone());
+        let met = outer.as_ref().map(|outer| self.session.met(outer));
+        let session = match (outer, met) {
+            (Some(outer), Some(Met::SameLayer)) => {
+                self.loaded = None;
+                extensions.insert(outer.clone());
+                outer
+            }
+            (_, Some(Met::SameCookie)) => {
+                self.loaded = None;
+                return Err(self.shares_cookie());
+            }
+            _ => self.session.clone(),
+        };
+        match AuthenticatedSession::of(&session) {
             Some(authenticated) => {
                 extensions.insert(authenticated);
             }
@@ -57,7 +76,21 @@ impl RequestContext {
                 extensions.remove::<AuthenticatedSession>();
             }
         }
-        extensions.insert(self.session.clone());
+        Ok(())
+    }
+
+    #[cold]
+    fn shares_cookie(&self) -> SessionError {
+        let error = SessionError::new(SessionErrorKind::LayersShareCookie);
+        let now = self.session.admitted_at();
+        self.shared
+            .tell(&SessionEvent::new(EventKind::LayersShareCookie, now));
+        tracing::error!(
+            target: "tower_session_guard",
+            cookie = self.shared.settings.cookies.session_name().as_str(),
+            "{error}"
+        );
+        error
     }
 
     pub(crate) const fn shared(&self) -> &Arc<Shared> {

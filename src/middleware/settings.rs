@@ -184,6 +184,10 @@ impl Environment for Shared {
         self.tell(event);
     }
 
+    fn cookie_name(&self) -> &str {
+        self.settings.cookies.session_name().as_str()
+    }
+
     fn data_budget(&self) -> usize {
         self.data_budget
     }

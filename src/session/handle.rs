@@ -52,6 +52,17 @@ use super::{
 #[derive(Clone)]
 pub struct Session(Arc<Inner<[Live]>>);
 
+/// What a layer finds where another one has been.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Met {
+    /// The session of the same layer, which is there twice.
+    SameLayer,
+    /// That of another layer that reads and writes the same cookie.
+    SameCookie,
+    /// That of another layer.
+    Another,
+}
+
 impl Session {
     /// The session of a token that is admitted now.
     pub(crate) fn admitted(session: Unadmitted) -> Self {
@@ -313,6 +324,18 @@ impl Session {
         self.0.read.store(true, Ordering::Relaxed);
     }
 
+    /// How the session of a layer further out relates to this one.
+    pub(crate) fn met(&self, outer: &Self) -> Met {
+        let (own, other) = (&self.0.environment, &outer.0.environment);
+        if Arc::ptr_eq(own, other) {
+            Met::SameLayer
+        } else if own.cookie_name() == other.cookie_name() {
+            Met::SameCookie
+        } else {
+            Met::Another
+        }
+    }
+
     /// Whether anyone but the layer holds a handle.
     pub(crate) fn is_held_elsewhere(&self) -> bool {
         Arc::strong_count(&self.0) > 1
@@ -321,7 +344,7 @@ impl Session {
     /// Whether the request came with a logged-in session that is its client's.
     pub(crate) fn is_authenticated_at_arrival(&self) -> bool {
         self.live()
-            .is_some_and(|live| live.state.authentication.is_some() && !live.suspended)
+            .is_some_and(|live| live.authentication().is_some())
     }
 
     pub(crate) fn was_read(&self) -> bool {

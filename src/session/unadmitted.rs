@@ -24,6 +24,8 @@ use super::{
 pub(crate) trait Environment: Send + Sync {
     fn now(&self) -> Timestamp;
     fn observe(&self, event: &SessionEvent);
+    /// The name of the session's cookie.
+    fn cookie_name(&self) -> &str;
     /// How many bytes of entries a session may hold.
     fn data_budget(&self) -> usize;
     /// How many cut-offs this process has written by now.

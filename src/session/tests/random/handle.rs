@@ -35,6 +35,10 @@ impl Environment for Layer {
         Timestamp::from_unix_millis(self.0.load(SeqCst))
     }
     fn observe(&self, _: &SessionEvent) {}
+    fn cookie_name(&self) -> &'static str {
+        "session"
+    }
+
     fn endings_seen(&self) -> u64 {
         0
     }
