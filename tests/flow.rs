@@ -331,6 +331,25 @@ async fn two_valid_tokens_are_anonymous_and_nothing_is_removed() {
     }
 }
 
+/// R52: a guest's token beside two of members counts for nothing, as those do.
+#[tokio::test]
+async fn a_guest_is_not_admitted_beside_two_session_tokens() {
+    for layer in layers(&Events::default()) {
+        let client = Client::of(layer);
+        let answer = client.mark("put:k:guest", &[]).await;
+        let guest = answer.cookie(GUEST).unwrap();
+        let (alice, mallory) = (client.login("alice").await, client.login("mallory").await);
+        let get = async |cookies: &[(&str, &str)]| client.get("/get?k=k", cookies).await.body;
+        assert_eq!(get(&[(GUEST, &guest)]).await, "guest");
+        for cookies in [
+            [(SESSION, &*alice), (SESSION, &*mallory), (GUEST, &*guest)],
+            [(GUEST, &*guest), (SESSION, &*mallory), (SESSION, &*alice)],
+        ] {
+            assert_eq!(get(&cookies).await, "");
+        }
+    }
+}
+
 /// Design 5: marks apply in order.
 #[tokio::test]
 async fn several_marks_apply_in_order() {

@@ -4,8 +4,13 @@
 
 mod common;
 
-use common::{Answer, Client, Events, GUEST, SESSION, Stop, both_modes, clock};
-use tower_session_guard::EventKind;
+use std::time::Duration;
+
+use axum::routing::post;
+use common::{Answer, Client, Events, GUEST, SESSION, Stop, app, both_modes, clock, keys};
+use tower_session_guard::{
+    AssuranceLevel, EventKind, Login, MemoryStore, Session, SessionLayer, SessionPolicy,
+};
 
 /// A client, and the stop at which its `stop=…` requests wait.
 fn clients(events: &Events) -> [(Client, Stop); 2] {
@@ -233,4 +238,44 @@ async fn beside_a_retired_token_a_guest_session_is_only_read_or_ended() {
             assert_eq!(ended.body, "", "{marks}");
         }
     }
+}
+
+/// R64: a write that comes first must not bring back the level of a remembered session that lapsed.
+#[tokio::test]
+async fn a_lapsed_session_stays_lowered_though_an_older_request_writes_first() {
+    let (clock, stop) = (clock(), Stop::default());
+    let policy = SessionPolicy::aal2().remember_for(Duration::from_secs(30 * 86_400));
+    let layer = SessionLayer::new(keys())
+        .with_store(MemoryStore::new())
+        .with_clock(clock.clone())
+        .with_policy(policy.unwrap());
+    let remember = post(async |session: Session| {
+        let login = Login::new("alice").at_level(AssuranceLevel::AAL2);
+        session.login(login.remembered());
+    });
+    let app = app(stop.clone()).route("/remember", remember);
+    let client = Client::around(app.layer(layer));
+    let token = client.post("/remember", &[]).await.cookie(SESSION).unwrap();
+    let cookies = [(SESSION, &*token)];
+    clock.advance(Duration::from_secs(3500));
+    // Admitted before the idle timeout; the use that it notes counts from then.
+    let older = async {
+        let answer = client.post("/do?stop=before&marks=", &cookies).await;
+        assert_eq!(answer.body, "alice@2");
+        stop.go_on.notify_one();
+    };
+    let newer = async {
+        stop.reached.notified().await;
+        clock.advance(Duration::from_secs(3600));
+        let release = async {
+            stop.reached.notified().await;
+            stop.go_on.notify_one();
+        };
+        let write = client.post("/do?stop=before&marks=put:k:v", &cookies);
+        let (answer, ()) = tokio::join!(write, release);
+        assert_eq!(answer.body, "alice@1");
+    };
+    tokio::join!(older, newer);
+    assert_eq!(client.get("/get?k=k", &cookies).await.body, "v");
+    assert_eq!(client.whoami(&cookies).await, "alice@1");
 }

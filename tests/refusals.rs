@@ -4,15 +4,15 @@
 //! # The measure and its threshold
 //!
 //! One client sends requests with refused tokens over one connection on loopback, the causes in turns, and takes
-//! the time from the first byte sent to the last byte received. For each cause it takes the median, so that what else
-//! the machine does disturbs all causes alike, and compares the slowest cause with the fastest.
+//! the time from the first byte sent to the last byte received. For each cause it takes the time that a tenth
+//! stay below, which what else the machine does hardly moves, and compares the slowest cause with the fastest.
 //!
 //! By design (R72) a forged token is refused without a look into the store, and so is one whose own limit has passed;
 //! an unknown or a replaced one takes a look, and all leave an event. With a store in this process, or with
 //! self-contained tokens, that is less than a microsecond of a request of seven in a release build, a tenth, and up to a
 //! third in a build without optimisation. A refusal that takes half as long again as another is too much: that lies
 //! above what is there on any build, and far below a second request's worth of work, a look into a file, or a sleep. A
-//! machine can be paused in the middle of a measurement: the test measures up to three times, and a difference that is
+//! machine can be paused in the middle of a measurement: the test measures up to five times, and a difference that is
 //! there is there each time.
 //!
 //! With a store on a network a look into it is a round trip, which an attacker can see. What he learns is that the MAC

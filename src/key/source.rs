@@ -148,7 +148,7 @@ fn others_can_read(_: &Metadata) -> bool {
 }
 
 /// The bytes that `digits` spell; the buffer never grows, so no copy stays behind.
-fn hexadecimal(digits: &str) -> Option<Zeroizing<Vec<u8>>> {
+pub(super) fn hexadecimal(digits: &str) -> Option<Zeroizing<Vec<u8>>> {
     let mut bytes = Zeroizing::new(Vec::with_capacity(digits.len() / 2));
     let (pairs, []) = digits.as_bytes().as_chunks::<2>() else {
         return None;

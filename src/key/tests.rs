@@ -5,6 +5,10 @@ use std::{
     process::Command,
 };
 
+use hmac::Hmac;
+use sha2::Sha256;
+use zeroize::{ZeroizeOnDrop, Zeroizing};
+
 use super::{KeyRing, LABEL, Mac};
 use crate::error::ConfigError;
 
@@ -336,6 +340,54 @@ fn a_key_never_prints() {
         let printed = format!("{refused:?} {refused}");
         assert!(!printed.contains("4142"), "{printed}");
     }
+}
+
+/// R26: whoever sees that the ring was replaced sees the new keys, or a key that was taken out goes on verifying.
+#[test]
+fn a_new_generation_is_seen_with_its_keys() {
+    const REPLACEMENTS: u64 = 20_000;
+    let numbered = |number: u64| {
+        let mut key = key(7);
+        key[..8].copy_from_slice(&number.to_be_bytes());
+        KeyRing::of_tests([key])
+    };
+    let rings: Vec<_> = (0..=REPLACEMENTS).map(numbered).collect();
+    let ids: Vec<_> = rings.iter().map(|ring| ring.key_ids()[0]).collect();
+    let ring = numbered(0);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for with in &rings[1..] {
+                ring.replace(with);
+            }
+        });
+        loop {
+            let generation = ring.generation();
+            let keys = ring.keys();
+            let seen = keys[0].id;
+            // Ids are three bytes, so a later ring may bear the same: any from this generation on will do.
+            let from = usize::try_from(generation).unwrap();
+            let window = &ids[from..ids.len().min(from + 2_000)];
+            assert!(
+                window.contains(&seen) || ids[from..].contains(&seen),
+                "generation {generation} with keys of an older one"
+            );
+            if generation == REPLACEMENTS {
+                break;
+            }
+        }
+    });
+}
+
+/// R29: what holds a secret forgets it when it is dropped, and so do the states of the hash functions.
+#[test]
+fn whatever_holds_a_secret_is_zeroized() {
+    const fn forgets<T: ZeroizeOnDrop>() {}
+    forgets::<Hmac<Sha256>>();
+    forgets::<Sha256>();
+    forgets::<crate::session::id::Secret>();
+    forgets::<crate::session::csrf::CsrfToken>();
+    forgets::<crate::cookie::token::Token>();
+    let _: Option<Zeroizing<Vec<u8>>> = super::source::hexadecimal("00");
 }
 
 /// S26: a key that documentation or an example prints is no secret.

@@ -134,6 +134,9 @@ fn run(
     let first = prepare(&world);
     if let Some(store) = &world.store {
         store.begin(true, &[]);
+        if !acts.iter().any(|act| matches!(act, Act::Revoke)) {
+            store.read_cutoffs_at_once();
+        }
     }
     let mut flights: Vec<Option<Flight>> = acts
         .iter()

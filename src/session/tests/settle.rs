@@ -186,7 +186,7 @@ fn only_who_is_logged_in_is_bound_to_a_client() {
     };
     let shown = |part: u8, digest: u8| {
         let parts = [0, 1, 2].map(|own| (own == part).then_some([digest; 16]));
-        binding::encode([2; 3], parts)
+        crate::session::binding::encode([2; 3], parts)
     };
     assert_eq!(saved("alice@1", &shown(1, 7), &shown(1, 1)), shown(1, 7));
     assert_eq!(saved("alice@1", &[], &shown(1, 1)), shown(1, 1));
