@@ -4,7 +4,7 @@
 //! tonic or a bare service. It reads an HMAC-signed session cookie, hands the inner service a [`Session`]
 //! (and, if a user is logged in, an [`AuthenticatedSession`]) in the request's extensions, and issues a
 //! fresh token whenever the handler marks a login, an elevation or a logout. The old token is
-//! dead at once: on every node with a store or a shared list of ended tokens, in this process without.
+//! dead at once, on every node that shares the store.
 //!
 //! # Example
 //!
@@ -33,6 +33,9 @@
 //! # Ok::<(), tower_session_guard::ConfigError>(())
 //! ```
 //!
+//! Sessions are in this process's memory here: a restart logs everybody out. [`SessionLayer::with_store`] keeps them
+//! elsewhere. At a graceful shutdown, await [`SessionLayer::drain`].
+//!
 //! Without axum, a handler takes the session from the extensions:
 //! `request.extensions().get::<Session>()`.
 //!
@@ -50,16 +53,19 @@
 //! It verifies no passwords, keeps no accounts, and does not stop a script that runs inside the
 //! application's own page, nor malware on the user's machine. `SECURITY.md` states the threat model.
 //!
-//! # Tokens or a store
+//! # A store or tokens
 //!
-//! | | self-contained tokens | a [`store`] |
+//! | | a [`store`] | self-contained tokens |
 //! |---|---|---|
-//! | to run | nothing | memory, Redis, PostgreSQL, SQLite, DynamoDB, Firestore |
-//! | a request costs | two SHA-256 compressions | the same and one read |
-//! | data | about 2 KiB, which the holder can read | 64 KiB, on the server |
-//! | logout and rotation hold | in this process, or with a shared list | on every node |
-//! | parallel writes of one session | the last one wins | none is lost |
-//! | listing the sessions of a subject | no | yes |
+//! | set-up | [`SessionLayer::new`] for memory, [`with_store`](SessionLayer::with_store) for another | [`SessionLayer::self_contained`] |
+//! | to run | memory: nothing; Redis, PostgreSQL, SQLite, DynamoDB or Firestore | nothing, or a list of ended tokens that processes share |
+//! | a request costs | two SHA-256 compressions, one digest and one read | two SHA-256 compressions; with a shared list, one read |
+//! | logout and rotation hold | on every node that shares the store | as the [`Endings`] say: on every node that shares the list, or in this process |
+//! | a restart | memory: logs everybody out | [`Endings::ThisProcess`]: tokens that ended work again until they expire |
+//! | data | 64 KiB, on the server | about 2 KiB, which the holder can read |
+//! | older data | is gone | the holder can present an older cookie, with what it held |
+//! | parallel writes of one session | writes of different keys are all kept | the last one wins |
+//! | listing and limiting the sessions of a subject | yes, 100 unless set | no |
 //!
 //! # Stores
 //!

@@ -204,6 +204,40 @@ async fn what_one_node_ended_is_dead_on_the_other_at_once() {
     assert_eq!(here.sessions.end_all(&alice()).await.unwrap(), Some(0));
 }
 
+/// S28: for a connection that outlives its request, which looks now and then.
+#[tokio::test]
+async fn whether_a_session_is_alive_is_asked_without_using_it() {
+    let clock = clock();
+    let store = Arc::new(MemoryStore::new());
+    let layer = layer(&clock).with_shared_store(store);
+    let strict = SessionPolicy::aal2().idle(Duration::from_secs(60)).unwrap();
+    let strict = layer.clone().with_policy(strict).sessions();
+    let node = node(layer);
+    let token = node.client.login("alice").await;
+    let id = node.stored().list(&alice()).await.unwrap()[0].id;
+    let is_live = async |subject: &str| {
+        let subject = Subject::from(subject);
+        node.stored().is_live(&subject, &id).await.unwrap()
+    };
+    assert!(is_live("alice").await);
+    assert!(!is_live("bob").await, "an id alone says nothing");
+    clock.advance(Duration::from_secs(3599));
+    assert!(is_live("alice").await);
+    assert!(
+        !strict.is_live(&alice(), &id).await.unwrap(),
+        "by its policy"
+    );
+    clock.advance(Duration::from_secs(1));
+    assert!(!is_live("alice").await, "no question is a use");
+    assert_eq!(node.whoami(&token).await, "nobody");
+
+    let token = node.client.login("alice").await;
+    let id = node.stored().list(&alice()).await.unwrap()[0].id;
+    assert!(node.stored().is_live(&alice(), &id).await.unwrap());
+    node.client.mark("logout", &[(SESSION, &token)]).await;
+    assert!(!node.stored().is_live(&alice(), &id).await.unwrap());
+}
+
 /// R67: an id is not secret, so it must not be enough.
 #[tokio::test]
 async fn an_id_of_another_subjects_session_ends_nothing() {

@@ -30,8 +30,15 @@ pub(crate) const LABEL: &[u8] = b"tower-session-guard";
 /// The keys that sign and verify tokens: the first signs, all verify.
 ///
 /// A clone is the same ring: [`replace`](Self::replace) on one is seen by all, and by every layer that
-/// was built from one of them. To roll over, put the new key first and keep the old one behind it for as
-/// long as tokens under it may live; they are signed anew when they are used.
+/// was built from one of them.
+///
+/// *Routine roll-over:* put the new key first and keep the old one behind it for as long as tokens under it may live;
+/// they are signed anew when they are used. Nobody is logged out. On several servers, put the new key second
+/// everywhere before it comes first anywhere, so that each server knows what another one signs.
+///
+/// *After a leak:* leave the leaked key out at once, on every server. Every token under it is dead, and its users log in
+/// again. While it stayed in the ring, whoever has it could forge self-contained tokens, and each would be signed
+/// anew under the new key, to live for as long as the policy allows from the creation time that stands in it.
 ///
 /// Every key has at least 32 bytes. Each use of a key (a cookie name, a token version, an audience)
 /// gets a key of its own, derived with HMAC-SHA-256, so one ring may serve several layers. Keys are kept

@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     session::{
+        admit::admit,
         authenticated::AuthenticatedSession,
         authentication::{AssuranceLevel, Subject},
         event::{EventKind, SessionEvent},
@@ -17,6 +18,7 @@ use crate::{
         head::RecordHead,
         id::{SessionId, VerifiedId},
         index::IndexKey,
+        standing::Standing,
         time::Timestamp,
     },
     store::{Cutoff, ListedHead, Removed, SessionStore, StoreError, revocation::IssuedToken},
@@ -144,10 +146,15 @@ impl Sessions<InStore> {
     ///
     /// If the store fails.
     pub async fn is_live(&self, subject: &Subject, id: &SessionId) -> Result<bool, SessionError> {
-        let loaded = self.store()?.load(VerifiedId::of(id), self.now()).await;
-        let loaded = self.told(loaded)?;
-        let owner = self.owner(subject);
-        Ok(loaded.is_some_and(|stored| stored.record.owner() == Some(owner)))
+        let now = self.now();
+        let loaded = self.store()?.load(VerifiedId::of(id), now).await;
+        let Some(stored) = self.told(loaded)? else {
+            return Ok(false);
+        };
+        let state = &stored.record.fields.state;
+        // What the present policy no longer admits is not alive.
+        let admitted = admit(state, Standing::Current, true, now, self.shared.policy());
+        Ok(admitted.is_ok() && stored.record.owner() == Some(self.owner(subject)))
     }
 }
 

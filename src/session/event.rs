@@ -117,9 +117,9 @@ kinds! {
     SuspendedSessionDataDropped = "suspended_session_data_dropped" at Warning,
     /// A login was refused because everything of its subject, or of its tag, ended while it was under way.
     LoginEndedUnderWay = "login_ended_under_way" at Warning,
-    /// A login was refused because its subject has as many sessions as the policy allows.
+    /// A login was refused because its subject has as many sessions as the layer allows.
     LoginOverLimit = "login_over_limit" at Warning,
-    /// A session was ended because its subject logged in once more than the policy allows at a time.
+    /// A session was ended because its subject logged in once more than the layer allows at a time.
     SessionEvicted = "session_evicted" at Info,
 
     /// A session came from a client with another user agent.

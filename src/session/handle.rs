@@ -76,10 +76,13 @@ impl Session {
 
     /// Says that a user proved who they are.
     ///
-    /// A new session with a new token begins and the one that the request came with ends at once: on every
-    /// node with a store or a shared list, in this process without. Both timers restart. A guest's data is
-    /// dropped unless its key is [carried](DataKey::carried); the same subject's data is kept; another
-    /// subject's never is.
+    /// A new session with a new token begins and the one that the request came with ends at once, on every
+    /// node that shares the store; with self-contained tokens, as far as their [`Endings`](crate::Endings) reach. Both
+    /// timers restart. A guest's data is dropped unless its key is [carried](DataKey::carried); the same subject's data
+    /// is kept; another subject's never is.
+    ///
+    /// If everything of the subject, or of a tag of the login, is ended while the handler runs, the response becomes
+    /// 401 and nobody is logged in.
     pub fn login(&self, login: impl Into<Login>) {
         self.mark(Mark::Login(login.into()));
     }
@@ -127,6 +130,12 @@ impl Session {
     }
 
     /// Puts a value under `key`; a guest session begins if there is none.
+    ///
+    /// With self-contained tokens the value is in the cookie, and the write leaves the token's id as it is. So the
+    /// holder can put an older cookie back and be believed, with what it held: a counter, or a note that a code was
+    /// used, is worth nothing against them. If the same request also marks [`renew`](Self::renew), the new data comes
+    /// under a new token: older ones are dead after the policy's [grace time](crate::SessionPolicy::grace). Whatever must
+    /// not be rolled back at all belongs into a store.
     ///
     /// # Errors
     ///

@@ -2,6 +2,7 @@
 
 use super::notation::{NOW, came, live, marks, show};
 use crate::session::{
+    binding,
     event::EventKind::{self, ElevationRefused, ResurrectionBlocked},
     mark::{Login, Mark},
     plan::{Plan, Settled, Verdict},

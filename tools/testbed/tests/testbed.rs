@@ -577,7 +577,7 @@ async fn older_data_comes_back_with_an_older_cookie_unless_the_write_renewed_the
     }
 }
 
-/// S07: a restart of the default logs out, and undoes no logout.
+/// S07: another process, as after a restart, knows no session of the default, ended or not.
 #[tokio::test]
 async fn a_restart_knows_nobody_where_sessions_are_in_memory() {
     let keys = "5f8c0a".repeat(4) + &"9b71d3e4".repeat(8);
