@@ -47,6 +47,18 @@ pub enum ConfigError {
         /// Which key of the ring, counted from 1, repeats an earlier one.
         position: usize,
     },
+    /// More than one key of the ring signs.
+    SeveralSigningKeys,
+    /// The key to be retired is not in the ring.
+    KeyNotInRing {
+        /// The id that no key has.
+        id: String,
+    },
+    /// The key to be retired is the one that signs.
+    SigningKeyRetired {
+        /// Its id.
+        id: String,
+    },
     /// The environment variable that should hold the keys is not set or is not text.
     KeyVariable {
         /// The variable's name.
@@ -127,6 +139,17 @@ impl fmt::Display for ConfigError {
             Self::DuplicateKey { position } => write!(
                 f,
                 "key {position} is in the ring already (or its key id collides): remove it or generate another"
+            ),
+            Self::SeveralSigningKeys => f.write_str(
+                "more than one key of the ring signs: name one of them, and the others `next`, `older` or `expiring`",
+            ),
+            Self::KeyNotInRing { id } => write!(
+                f,
+                "no key of the ring has the id {id}: KeyRing::key_ids lists those that are there"
+            ),
+            Self::SigningKeyRetired { id } => write!(
+                f,
+                "the key {id} signs: replace the ring with one that another key signs (KeyRing::replace)"
             ),
             Self::KeyVariable { name } => write!(
                 f,

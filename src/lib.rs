@@ -137,7 +137,7 @@ pub use guard::{
     return_path::ReturnPath,
     service::RequireAuthenticationService,
 };
-pub use key::{KeyId, KeyRing};
+pub use key::{KeyId, KeyRing, KeyRingBuilder};
 pub use middleware::{
     backend::{AnyBackend, InStore, SelfContained},
     background::Drained,

@@ -493,6 +493,10 @@ async fn a_token_that_a_change_of_privilege_replaced_never_ends_the_session() {
             "renew", "renew", "renew", "renew", "renew", "renew", "renew",
         ],
     ]);
+    // More than are remembered, before and after a renewal.
+    let elevations = ["elevate"; 6];
+    pasts.push([&elevations[..], &["renew", "renew"]].concat());
+    pasts.push([&["renew"], &elevations[..], &["renew"]].concat());
     for marks in &pasts {
         for (position, mark) in marks.iter().enumerate() {
             let case = format!("{marks:?} {position}");

@@ -57,6 +57,12 @@ fn every_claim_of_the_threat_model_leads_to_its_evidence() {
             continue;
         };
         let path = rest.split(')').next().unwrap();
+        if let Some(section) = path.strip_prefix('#') {
+            let mut headings = text.lines().filter(|line| line.starts_with('#'));
+            let is_meant = |heading: &str| anchor(heading) == section;
+            assert!(headings.any(is_meant), "no section is called {section}");
+            continue;
+        }
         let file = fs::read_to_string(root.join(path));
         let file = file.unwrap_or_else(|error| panic!("{path}: {error}"));
         if let Some(test) = name.strip_prefix('`') {
@@ -64,4 +70,13 @@ fn every_claim_of_the_threat_model_leads_to_its_evidence() {
             assert!(file.contains(&test), "{path} has no {test}");
         }
     }
+}
+
+/// What a link to this heading of the same page says after the `#`.
+fn anchor(heading: &str) -> String {
+    let text = heading.trim_start_matches('#').trim().to_lowercase();
+    let kept = text
+        .chars()
+        .filter(|c| c.is_alphanumeric() || " -_".contains(*c));
+    kept.map(|c| if c == ' ' { '-' } else { c }).collect()
 }

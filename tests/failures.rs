@@ -26,6 +26,13 @@ use tower_session_guard::{
 
 type Store = FaultyStore<MemoryStore>;
 
+/// Lets what was handed to the runtime come to its end.
+async fn let_others_go() {
+    for _ in 0..64 {
+        tokio::task::yield_now().await;
+    }
+}
+
 /// The future of a service that returns none.
 type Never = Ready<Result<Response<Body>, Infallible>>;
 
@@ -202,7 +209,7 @@ async fn a_panic_logs_out_but_never_in() {
             let response = app.clone().oneshot(request).await.unwrap();
             assert_eq!(response.status(), 500);
             assert!(!response.headers().contains_key("set-cookie"));
-            tokio::task::yield_now().await;
+            let_others_go().await;
             assert_eq!(client.whoami(&[(SESSION, &token)]).await, who, "{marks}");
         }
     }
@@ -240,7 +247,7 @@ async fn an_observer_that_panics_fails_alone() {
             let request = request("POST", &path, &cookies);
             let response = app.clone().oneshot(request).await.unwrap();
             assert_eq!(response.status(), 500);
-            tokio::task::yield_now().await;
+            let_others_go().await;
             assert_eq!(client.whoami(&cookies).await, who, "{marks}");
             assert!(observer.0.take().contains(&told), "{marks}");
         }
@@ -271,7 +278,7 @@ async fn a_panic_before_the_future_logs_out_but_never_in() {
             let request = request("POST", "/", &[(SESSION, &token)]);
             let panicked = tokio::spawn(service.oneshot(request)).await.unwrap_err();
             assert!(panicked.is_panic());
-            tokio::task::yield_now().await;
+            let_others_go().await;
             let cookies = [(SESSION, &*token)];
             assert_eq!(client.whoami(&cookies).await, who, "{marks}");
             assert_eq!(client.get("/get?k=k", &cookies).await.body, "");
@@ -300,7 +307,7 @@ async fn a_client_that_leaves_the_handler_loses_no_logout_and_gains_no_login() {
                 _ = client.post(&path, &cookies) => unreachable!("nobody lets it go on"),
                 () = stop.reached.notified() => {}
             }
-            tokio::task::yield_now().await;
+            let_others_go().await;
             assert_eq!(client.whoami(&cookies).await, who, "{marks}");
             assert_eq!(client.get("/get?k=k", &cookies).await.body, "");
         }
@@ -332,7 +339,7 @@ async fn a_logout_in_a_destructor_of_the_handler_counts() {
             let response = service.oneshot(request("POST", "/", &cookies));
             let given_up = tokio::time::timeout(Duration::ZERO, response).await;
             assert!(given_up.is_err(), "the handler waits for ever");
-            tokio::task::yield_now().await;
+            let_others_go().await;
             assert_eq!(client.whoami(&cookies).await, who, "{marks}");
         }
     }
@@ -351,7 +358,7 @@ async fn a_step_down_without_a_reader_lowers_the_level() {
             _ = client.post("/do?stop=after&marks=step-down", &cookies) => unreachable!(),
             () = stop.reached.notified() => {}
         }
-        tokio::task::yield_now().await;
+        let_others_go().await;
         assert_eq!(client.whoami(&cookies).await, who);
     }
 }

@@ -53,7 +53,7 @@ pub fn cookie_fields(input: &[u8]) {
 struct Plain {
     /// Whether anything came under the name.
     came: bool,
-    /// The different valid values among the first 8 different plausible ones.
+    /// The different valid values.
     valid: Vec<Vec<u8>>,
 }
 
@@ -78,12 +78,11 @@ fn plainly(fields: &[&[u8]], name: &[u8]) -> Plain {
             came = true;
             let value = trimmed_at_the_end(&piece[equals + 1..]);
             let plausible = (1..=40).contains(&value.len());
-            if plausible && different.len() < 8 && !different.contains(&value) {
+            if plausible && value.starts_with(b"v") && !different.contains(&value) {
                 different.push(value);
             }
         }
     }
-    different.retain(|value| value.starts_with(b"v"));
     Plain {
         came,
         valid: different.into_iter().map(<[u8]>::to_vec).collect(),

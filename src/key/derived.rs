@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc};
 
 use arc_swap::{ArcSwap, Guard};
 
-use super::{KeyId, KeyRing, LABEL, Mac};
+use super::{KeyId, KeyRing, KeyUse, LABEL, Mac};
 
 /// What was computed from every key of a ring; computed again once the ring was replaced.
 ///
@@ -67,7 +67,7 @@ impl<T> fmt::Debug for Derived<T> {
 /// What was computed from the keys of a ring at one moment, in the ring's order.
 pub(crate) struct DerivedSet<T> {
     generation: u64,
-    keys: Box<[(KeyId, T)]>,
+    keys: Box<[(KeyId, KeyUse, T)]>,
 }
 
 impl<T> DerivedSet<T> {
@@ -77,25 +77,28 @@ impl<T> DerivedSet<T> {
         let keys = ring.keys();
         Self {
             generation,
-            keys: keys.iter().map(|key| (key.id, from(&key.mac))).collect(),
+            keys: keys
+                .iter()
+                .map(|key| (key.id, key.role, from(&key.mac)))
+                .collect(),
         }
     }
 
     /// What belongs to the key that signs.
     pub(crate) fn first(&self) -> (KeyId, &T) {
         // A ring is never empty.
-        let (id, value) = &self.keys[0];
+        let (id, _, value) = &self.keys[0];
         (*id, value)
     }
 
     /// What belongs to each key, the signing one first.
     pub(crate) fn all(&self) -> impl Iterator<Item = (KeyId, &T)> {
-        self.keys.iter().map(|(id, value)| (*id, value))
+        self.keys.iter().map(|(id, _, value)| (*id, value))
     }
 
-    /// What belongs to the key with this id, and whether that key is no longer the one that signs.
-    pub(crate) fn find(&self, id: KeyId) -> Option<(&T, bool)> {
-        let position = self.keys.iter().position(|(own, _)| *own == id)?;
-        Some((&self.keys[position].1, position > 0))
+    /// What belongs to the key with this id, and what that key is for.
+    pub(crate) fn find(&self, id: KeyId) -> Option<(&T, KeyUse)> {
+        let (_, role, value) = self.keys.iter().find(|(own, ..)| *own == id)?;
+        Some((value, *role))
     }
 }

@@ -1,5 +1,6 @@
 //! [`KeyRing`]: the keys that sign and verify tokens.
 
+mod builder;
 mod derived;
 mod mac;
 mod source;
@@ -17,6 +18,7 @@ use std::{
 
 use arc_swap::ArcSwap;
 
+pub use self::builder::KeyRingBuilder;
 use self::weak::refuse_weak;
 pub(crate) use self::{
     derived::Derived,
@@ -32,13 +34,15 @@ pub(crate) const LABEL: &[u8] = b"tower-session-guard";
 /// A clone is the same ring: [`replace`](Self::replace) on one is seen by all, and by every layer that
 /// was built from one of them.
 ///
-/// *Routine roll-over:* put the new key first and keep the old one behind it for as long as tokens under it may live;
-/// they are signed anew when they are used. Nobody is logged out. On several servers, put the new key second
-/// everywhere before it comes first anywhere, so that each server knows what another one signs.
+/// *Routine roll-over:* on one server, put the new key first and keep the old one behind it for as long as tokens under
+/// it may live; they are signed again when they are used. Nobody is logged out. On several servers that takes two
+/// steps, so that each server knows what another one signs: see [`builder`](Self::builder).
 ///
-/// *After a leak:* leave the leaked key out at once, on every server. Every token under it is dead, and its users log in
-/// again. While it stayed in the ring, whoever has it could forge self-contained tokens, and each would be signed
-/// anew under the new key, to live for as long as the policy allows from the creation time that stands in it.
+/// *After a leak:* take the leaked key out at once, on every server: with [`retire_now`](Self::retire_now), or with
+/// [`replace`](Self::replace) if it signs. Every token under it is dead, and its users log in again. While it stays
+/// in the ring, whoever has it forges self-contained tokens. As an [`expiring`](KeyRingBuilder::expiring) key it lets
+/// none of them be signed again; as an older one each is, to live for as long as the policy allows from the creation time
+/// that stands in it.
 ///
 /// Every key has at least 32 bytes. Each use of a key (a cookie name, a token version, an audience)
 /// gets a key of its own, derived with HMAC-SHA-256, so one ring may serve several layers. Keys are kept
@@ -62,9 +66,20 @@ struct Keys {
     keys: ArcSwap<Box<[RingKey]>>,
 }
 
+#[derive(Clone, Debug)]
 struct RingKey {
     id: KeyId,
+    role: KeyUse,
     mac: Mac,
+}
+
+/// What a key of a ring is for, see [`KeyRing::builder`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum KeyUse {
+    Signs,
+    Next,
+    Older,
+    Expiring,
 }
 
 impl KeyRing {
@@ -85,7 +100,7 @@ impl KeyRing {
     }
 
     /// Keys of tests, which may be patterned: frozen vectors are made with such.
-    #[cfg(any(test, fuzzing))]
+    #[cfg(test)]
     pub(crate) fn of_tests(keys: impl IntoIterator<Item = impl AsRef<[u8]>>) -> Self {
         match Self::checked(keys, |_, _| Ok(())) {
             Ok(ring) => ring,
@@ -97,28 +112,30 @@ impl KeyRing {
         keys: impl IntoIterator<Item = impl AsRef<[u8]>>,
         refuse: fn(&[u8], usize) -> Result<(), ConfigError>,
     ) -> Result<Self, ConfigError> {
-        let mut ring: Vec<RingKey> = Vec::new();
-        for (index, bytes) in keys.into_iter().enumerate() {
-            let (bytes, position) = (bytes.as_ref(), index + 1);
-            if bytes.len() < Self::MIN_KEY_LEN {
-                return Err(ConfigError::WeakKey {
-                    position,
-                    bytes: bytes.len(),
-                });
-            }
-            refuse(bytes, position)?;
-            let key = RingKey::new(bytes);
-            if ring.iter().any(|other| other.id == key.id) {
-                return Err(ConfigError::DuplicateKey { position });
-            }
-            ring.push(key);
-        }
-        if ring.is_empty() {
-            return Err(ConfigError::NoKeys);
+        let builder = keys.into_iter().enumerate();
+        let builder = builder.fold(Self::builder(), |builder, (index, key)| {
+            let role = if index == 0 {
+                KeyUse::Signs
+            } else {
+                KeyUse::Older
+            };
+            builder.checked(key.as_ref(), role, refuse)
+        });
+        builder.build()
+    }
+
+    /// The ring of these keys, of which exactly one signs.
+    fn of(mut keys: Vec<RingKey>) -> Result<Self, ConfigError> {
+        // The signing one first; the others stay in their order.
+        keys.sort_by_key(|key| key.role != KeyUse::Signs);
+        match keys.iter().filter(|key| key.role == KeyUse::Signs).count() {
+            1 => {}
+            0 => return Err(ConfigError::NoKeys),
+            _ => return Err(ConfigError::SeveralSigningKeys),
         }
         Ok(Self(Arc::new(Keys {
             generation: AtomicU64::new(0),
-            keys: ArcSwap::from_pointee(ring.into()),
+            keys: ArcSwap::from_pointee(keys.into()),
         })))
     }
 
@@ -130,6 +147,44 @@ impl KeyRing {
         self.0.keys.store(with.0.keys.load_full());
         // After the keys, so that whoever sees the new generation sees them too.
         self.0.generation.fetch_add(1, Ordering::Release);
+    }
+
+    /// Takes a key out of the ring, while the server runs: no token under it opens from now on.
+    ///
+    /// Every layer that was built from this ring follows at its next request. Each server has a ring of its own: call it on
+    /// all of them, and leave the key out of what they read at their next start.
+    ///
+    /// # Errors
+    ///
+    /// If the ring has no such key, or it is the one that signs: [`replace`](Self::replace) the ring then. Nothing is
+    /// changed.
+    pub fn retire_now(&self, id: KeyId) -> Result<(), ConfigError> {
+        let mut refused = None;
+        self.0.keys.rcu(|keys| {
+            refused = match keys.iter().find(|key| key.id == id) {
+                Some(key) if key.role == KeyUse::Signs => {
+                    let id = id.to_string();
+                    Some(ConfigError::SigningKeyRetired { id })
+                }
+                Some(_) => None,
+                None => {
+                    let id = id.to_string();
+                    Some(ConfigError::KeyNotInRing { id })
+                }
+            };
+            if refused.is_some() {
+                return Arc::clone(keys);
+            }
+            let left = keys.iter().filter(|key| key.id != id).cloned();
+            Arc::new(left.collect())
+        });
+        match refused {
+            Some(refused) => Err(refused),
+            None => {
+                self.0.generation.fetch_add(1, Ordering::Release);
+                Ok(())
+            }
+        }
     }
 
     /// The ids of the keys in the ring, the signing one first: for an operator who compares servers.
@@ -157,11 +212,12 @@ impl fmt::Debug for KeyRing {
 }
 
 impl RingKey {
-    fn new(bytes: &[u8]) -> Self {
+    fn new(bytes: &[u8], role: KeyUse) -> Self {
         let mac = Mac::new(bytes);
         let [a, b, c, ..] = mac.tag_parts(&[LABEL, KeyId::PURPOSE]);
         Self {
             id: KeyId([a, b, c]),
+            role,
             mac,
         }
     }

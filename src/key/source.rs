@@ -11,7 +11,7 @@ use std::{
 use rand::{TryRng, rngs::SysRng};
 use zeroize::{Zeroize, Zeroizing};
 
-use super::KeyRing;
+use super::{KeyRing, KeyUse};
 use crate::error::ConfigError;
 
 impl KeyRing {
@@ -82,6 +82,9 @@ impl KeyRing {
     /// The keys written in a text: hexadecimal, at least 64 digits each, separated by commas or line
     /// ends, spaces around them allowed.
     ///
+    /// The first signs, and those after it are older ones. `next:` before the digits makes a key one that will sign,
+    /// `expiring:` one under which nothing is signed again: see [`builder`](Self::builder).
+    ///
     /// Blank lines are passed over, and so is the rest of a line after `#`. An empty place between
     /// commas is not: a key that went missing there should not go unnoticed.
     ///
@@ -106,16 +109,23 @@ impl KeyRing {
             .lines()
             .map(|line| line.split_once('#').map_or(line, |(keys, _)| keys).trim())
             .filter(|line| !line.is_empty());
-        let keys = lines
-            .flat_map(|line| line.split(','))
-            .enumerate()
-            .map(|(index, digits)| {
-                hexadecimal(digits.trim()).ok_or(ConfigError::KeyNotHex {
-                    position: index + 1,
-                })
-            })
-            .collect::<Result<Vec<_>, _>>()?;
-        Self::from_bytes(keys.iter().map(|key| &**key))
+        let words = lines.flat_map(|line| line.split(','));
+        let (mut builder, mut signs) = (Self::builder(), false);
+        for (index, word) in words.enumerate() {
+            let word = word.trim();
+            let (role, digits) = match word.split_once(':') {
+                Some(("next", digits)) => (KeyUse::Next, digits),
+                Some(("expiring", digits)) => (KeyUse::Expiring, digits),
+                _ if signs => (KeyUse::Older, word),
+                _ => (KeyUse::Signs, word),
+            };
+            signs |= role == KeyUse::Signs;
+            let key = hexadecimal(digits.trim()).ok_or(ConfigError::KeyNotHex {
+                position: index + 1,
+            })?;
+            builder = builder.with(&key, role);
+        }
+        builder.build()
     }
 
     /// One fresh key from the operating system's random source.

@@ -5,11 +5,10 @@ use std::{
     process::Command,
 };
 
-use hmac::Hmac;
 use sha2::Sha256;
 use zeroize::{ZeroizeOnDrop, Zeroizing};
 
-use super::{KeyRing, LABEL, Mac};
+use super::{KeyRing, KeyUse, LABEL, Mac};
 use crate::error::ConfigError;
 
 fn rising(seed: u8) -> [u8; 32] {
@@ -284,9 +283,8 @@ fn what_was_derived_follows_every_clone_of_the_ring() {
     assert_eq!(mac.tag(b"message"), tag(1));
     assert_eq!(id, next.key_ids()[0]);
     let (old, stale) = current.find(next.key_ids()[1]).unwrap();
-    assert_eq!((old.tag(b"message"), stale), (tag(0), true));
-    let (_, stale) = current.find(id).unwrap();
-    assert!(!stale);
+    assert_eq!((old.tag(b"message"), stale), (tag(0), KeyUse::Older));
+    assert_eq!(current.find(id).unwrap().1, KeyUse::Signs);
 
     // The other ring is not followed later.
     next.replace(&super::tests::ring(&[2]));
@@ -342,6 +340,62 @@ fn a_key_never_prints() {
     }
 }
 
+/// S03, R26: each use of a key, written either way.
+#[test]
+fn keys_have_one_use_each_and_one_of_them_signs() {
+    let [new, coming, old, leaked] = [1, 2, 3, 4].map(key);
+    let built = KeyRing::builder()
+        .next(coming)
+        .signing(new)
+        .older(old)
+        .expiring(leaked)
+        .build()
+        .unwrap();
+    let [a, b, c, d] = [coming, new, old, leaked].map(|key| hex(&key));
+    let parsed = KeyRing::parse(&format!("next:{a}\n{b}, {c}\nexpiring: {d} # leaked")).unwrap();
+    for ring in [built, parsed] {
+        let uses: Vec<_> = ring.keys().iter().map(|key| key.role).collect();
+        let expected = [KeyUse::Signs, KeyUse::Next, KeyUse::Older, KeyUse::Expiring];
+        assert_eq!(uses, expected);
+        assert_eq!(ring.key_ids()[0], super::tests::ring(&[1]).key_ids()[0]);
+    }
+    let without = KeyRing::builder().older(old).build().unwrap_err();
+    assert!(matches!(without, ConfigError::NoKeys), "{without}");
+    let two = KeyRing::builder().signing(old).signing(new).build();
+    assert!(two.unwrap_err().to_string().contains("more than one key"));
+    let again = KeyRing::builder().signing(old).expiring(old).build();
+    assert!(matches!(
+        again,
+        Err(ConfigError::DuplicateKey { position: 2 })
+    ));
+    let short = KeyRing::builder().signing(&old[1..]).build();
+    assert!(matches!(
+        short,
+        Err(ConfigError::WeakKey {
+            position: 1,
+            bytes: 31
+        })
+    ));
+}
+
+/// S03: a leaked key goes at once, for every layer of the process, and never the last that signs.
+#[test]
+fn a_key_can_be_retired_while_the_server_runs() {
+    let ring = ring(&[1, 2]);
+    let derived = ring.clone().derive("test", &[]);
+    let [signs, leaked] = ring.key_ids()[..] else {
+        panic!()
+    };
+    assert!(derived.current().find(leaked).is_some());
+    ring.retire_now(leaked).unwrap();
+    assert!(derived.current().find(leaked).is_none());
+    let told = ring.retire_now(leaked).unwrap_err().to_string();
+    assert!(told.contains(&leaked.to_string()), "{told}");
+    let told = ring.retire_now(signs).unwrap_err().to_string();
+    assert!(told.contains("KeyRing::replace"), "{told}");
+    assert_eq!(ring.key_ids(), [signs]);
+}
+
 /// R26: whoever sees that the ring was replaced sees the new keys, or a key that was taken out goes on verifying.
 #[test]
 fn a_new_generation_is_seen_with_its_keys() {
@@ -382,7 +436,6 @@ fn a_new_generation_is_seen_with_its_keys() {
 #[test]
 fn whatever_holds_a_secret_is_zeroized() {
     const fn forgets<T: ZeroizeOnDrop>() {}
-    forgets::<Hmac<Sha256>>();
     forgets::<Sha256>();
     forgets::<crate::session::id::Secret>();
     forgets::<crate::session::csrf::CsrfToken>();

@@ -51,9 +51,9 @@ impl Arrival<Unadmitted> {
             shared
                 .tokens
                 .read_self_contained(kind, value, now, |token| {
-                    let (id, stale_key) = (token.id, token.stale_key);
+                    let (id, signature) = (token.id, token.signature);
                     let mut session =
-                        Unadmitted::new(id, id.lineage(), stale_key, Arc::clone(shared) as _, now);
+                        Unadmitted::new(id, id.lineage(), signature, Arc::clone(shared) as _, now);
                     token.read(&mut session.live_mut().state)?;
                     Ok(session)
                 })

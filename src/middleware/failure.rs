@@ -76,6 +76,16 @@ impl SessionError {
     }
 }
 
+/// A request met two layers that use one cookie.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LayersShareCookie;
+
+impl From<LayersShareCookie> for SessionError {
+    fn from(_: LayersShareCookie) -> Self {
+        Self::new(SessionErrorKind::LayersShareCookie)
+    }
+}
+
 impl From<StoreError> for SessionError {
     fn from(source: StoreError) -> Self {
         Self {

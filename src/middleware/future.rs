@@ -13,7 +13,7 @@ use tower_service::Service;
 
 use super::{
     admission::BoxLoad,
-    failure::{FailureResponse, SessionError, reply},
+    failure::{FailureResponse, LayersShareCookie, reply},
     request::RequestContext,
     settings::Shared,
     settlement::{Commit, PendingCommit, done::Committed, set_cookies::SetCookies},
@@ -54,7 +54,7 @@ pin_project! {
             handler: Fut,
         },
         Fail {
-            error: SessionError,
+            error: LayersShareCookie,
         },
         Settle {
             commit: PendingCommit,
@@ -91,7 +91,11 @@ where
 
     /// For a request that does not reach the inner service.
     #[cold]
-    pub(crate) const fn failed(error: SessionError, context: RequestContext, failure: F) -> Self {
+    pub(crate) const fn failed(
+        error: LayersShareCookie,
+        context: RequestContext,
+        failure: F,
+    ) -> Self {
         Self {
             state: State::Fail { error },
             context: Some(context),
@@ -154,7 +158,7 @@ where
                     let Some(context) = this.context else {
                         polled_after_completion()
                     };
-                    let mut response = reply(this.failure, error);
+                    let mut response = reply(this.failure, &(*error).into());
                     let writer = &context.shared().writer;
                     writer.finish(response.headers_mut(), &[], false);
                     this.state.set(State::Done);

@@ -7,7 +7,7 @@ use http::{Extensions, HeaderMap, StatusCode};
 use super::{
     answer,
     backend::Loaded,
-    failure::{SessionError, SessionErrorKind},
+    failure::{LayersShareCookie, SessionError},
     settings::Shared,
     settlement::{self, Commit, done::HandlerDone, set_cookies::SetCookies},
 };
@@ -52,45 +52,48 @@ impl RequestContext {
     ///
     /// The same layer once more passes the request through: the marks go to the session that is there. Another layer
     /// with the same cookie is a mistake that would lose logins, so the request fails.
-    pub(crate) fn enter(&mut self, extensions: &mut Extensions) -> Result<(), SessionError> {
-        let outer = extensions.insert(self.session.clone());
-        let met = outer.as_ref().map(|outer| self.session.met(outer));
-        let session = match (outer, met) {
-            (Some(outer), Some(Met::SameLayer)) => {
-                self.loaded = None;
-                extensions.insert(outer.clone());
-                outer
-            }
-            (_, Some(Met::SameCookie)) => {
-                self.loaded = None;
-                return Err(self.shares_cookie());
-            }
-            _ => self.session.clone(),
-        };
-        match AuthenticatedSession::of(&session) {
-            Some(authenticated) => {
-                extensions.insert(authenticated);
-            }
-            // One of a layer further out must not pass for one of this layer.
-            None => {
-                extensions.remove::<AuthenticatedSession>();
-            }
+    pub(crate) fn enter(&mut self, extensions: &mut Extensions) -> Result<(), LayersShareCookie> {
+        match extensions.insert(self.session.clone()) {
+            None => replace_authenticated(extensions, &self.session),
+            Some(outer) => self.meet(outer, extensions)?,
         }
         Ok(())
     }
 
+    /// Another layer has been here.
     #[cold]
-    fn shares_cookie(&self) -> SessionError {
-        let error = SessionError::new(SessionErrorKind::LayersShareCookie);
+    fn meet(
+        &mut self,
+        outer: Session,
+        extensions: &mut Extensions,
+    ) -> Result<(), LayersShareCookie> {
+        let session = match self.session.met(&outer) {
+            Met::SameLayer => {
+                self.loaded = None;
+                extensions.insert(outer.clone());
+                outer
+            }
+            Met::SameCookie => {
+                self.loaded = None;
+                self.tell_shared_cookie();
+                return Err(LayersShareCookie);
+            }
+            Met::Another => self.session.clone(),
+        };
+        replace_authenticated(extensions, &session);
+        Ok(())
+    }
+
+    fn tell_shared_cookie(&self) {
         let now = self.session.admitted_at();
         self.shared
             .tell(&SessionEvent::new(EventKind::LayersShareCookie, now));
+        let error = SessionError::from(LayersShareCookie);
         tracing::error!(
             target: "tower_session_guard",
             cookie = self.shared.settings.cookies.session_name().as_str(),
             "{error}"
         );
-        error
     }
 
     pub(crate) const fn shared(&self) -> &Arc<Shared> {
@@ -143,6 +146,19 @@ impl RequestContext {
             came: mem::take(&mut self.came),
         };
         settlement::commit(&self.shared, live, loaded, done)
+    }
+}
+
+/// Shows who is logged in, if anybody is.
+fn replace_authenticated(extensions: &mut Extensions, session: &Session) {
+    match AuthenticatedSession::of(session) {
+        Some(authenticated) => {
+            extensions.insert(authenticated);
+        }
+        // One of a layer further out must not pass for one of this layer.
+        None => {
+            extensions.remove::<AuthenticatedSession>();
+        }
     }
 }
 

@@ -149,6 +149,8 @@ kinds! {
     OtherSessionsRevoked = "other_sessions_revoked" at Info,
     /// All sessions whose login named a tag were ended.
     TagRevoked = "tag_revoked" at Info,
+    /// What was written into a self-contained session was dropped: the key of its token is expiring.
+    ExpiringKeyDataDropped = "expiring_key_data_dropped" at Warning,
     /// Two session layers around the same service use one cookie; the request was refused.
     LayersShareCookie = "layers_share_cookie" at Alert,
     /// The list of ended tokens is half full: it should hold more, or sessions should be shorter.

@@ -29,7 +29,6 @@ impl RecordHead {
         read(bytes, |reader, schema| {
             let (mut fields, last_seen_at) = Fields::read_before_state(reader, schema)?;
             fields.state.read_head(reader, schema, last_seen_at)?;
-            let fields = Box::new(fields);
             Ok(Self { fields })
         })
     }

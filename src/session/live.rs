@@ -15,6 +15,17 @@ use super::{
 /// For how long an ended guest's token is remembered.
 pub(crate) const GUEST_REMEMBERED: Duration = Duration::from_secs(600);
 
+/// What may become of the signature of a session's token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Signature {
+    /// It stays as it is.
+    Current,
+    /// An older key made it: it is made again with the one that signs.
+    Older,
+    /// It must never be made again.
+    Final,
+}
+
 /// A session that a request holds.
 #[derive(Clone, Debug)]
 pub(crate) struct Live {
@@ -22,8 +33,8 @@ pub(crate) struct Live {
     pub(crate) state: State,
     /// What its token is worth; `None` until the token is admitted.
     pub(crate) standing: Option<Standing>,
-    /// Whether its token was signed under an older key.
-    pub(crate) stale_key: bool,
+    /// What may become of its token's signature.
+    pub(crate) signature: Signature,
     /// What its CSRF tokens are bound to.
     pub(crate) lineage: Lineage,
     /// Whether it is suspended: the request counts as anonymous, since another client sent it.

@@ -291,7 +291,11 @@ impl SessionPolicy {
 
 /// The shorter of two limits, of which either may be missing.
 fn shorter(one: Option<Duration>, other: Option<Duration>) -> Option<Duration> {
-    one.into_iter().chain(other).min()
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, None) => one,
+        (None, other) => other,
+    }
 }
 
 /// A sixteenth of an idle limit, at most a minute.

@@ -109,7 +109,7 @@ impl Record {
         read(bytes, |reader, schema| {
             let (mut fields, last_seen_at) = Fields::read_before_state(reader, schema)?;
             fields.state.read(reader.rest(), schema, last_seen_at)?;
-            Ok(Self::from(fields))
+            Ok(Self { fields })
         })
     }
 }
@@ -172,10 +172,12 @@ impl Fields {
     }
 
     /// Everything but the state, and when the session was last seen, which the state is relative to.
+    ///
+    /// Boxed here, since each hand that it went through unboxed would copy it.
     pub(super) fn read_before_state(
         reader: &mut Reader<'_>,
         schema: Schema,
-    ) -> Result<(Self, Timestamp), Malformed> {
+    ) -> Result<(Box<Self>, Timestamp), Malformed> {
         let time = |reader: &mut Reader<'_>| {
             Ok(Timestamp::from_unix_millis(u64::from_be_bytes(
                 reader.array()?,
@@ -205,7 +207,7 @@ impl Fields {
         for _ in 0..count {
             superseded.push(SecretDigest(reader.array()?));
         }
-        let fields = Self {
+        let fields = Box::new(Self {
             state: State::default(),
             secrets: Secrets {
                 current,
@@ -216,7 +218,7 @@ impl Fields {
             },
             lineage,
             expires_at,
-        };
+        });
         Ok((fields, last_seen_at))
     }
 }

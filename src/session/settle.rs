@@ -6,7 +6,7 @@ use super::{
     event::EventKind,
     extra::Extra,
     index::TagDigest,
-    live::Live,
+    live::{Live, Signature},
     mark::{Effect, Mark},
     plan::{Plan, Save, Settled, Verdict},
     policy::SessionPolicy,
@@ -47,7 +47,7 @@ pub(crate) struct Realm<'a> {
 
 /// Whether a session without marks is to be written all the same. If not, [`settle`] keeps it as it is.
 pub(crate) fn is_due(live: &Live, now: Timestamp, policy: &SessionPolicy) -> bool {
-    live.stale_key
+    live.signature == Signature::Older
         || live.rebind
         || renewal_is_due(live, now, policy)
         || touch_is_due(live, now, policy)
@@ -67,7 +67,9 @@ fn touch_is_due(live: &Live, now: Timestamp, policy: &SessionPolicy) -> bool {
 
 /// Decides what becomes of the session after the handler.
 pub(crate) fn settle(input: &Settlement<'_>) -> Settled {
-    let lost = input.live.is_some_and(|live| !live.opens());
+    let lost = input
+        .live
+        .is_some_and(|live| !live.opens() || is_final(input, live));
     let mut events = Vec::new();
     let mut draft = Draft::of(input.live);
     for (at, mark) in input.marks {
@@ -92,6 +94,12 @@ pub(crate) fn settle(input: &Settlement<'_>) -> Settled {
         events,
         verdict: Verdict::Stands,
     }
+}
+
+/// Whether the session's token must never be signed again, and nothing of it be written with it (S03): the key that it
+/// was signed under is expiring, and may be a thief's. In a store the key alone opens no session.
+fn is_final(input: &Settlement<'_>, live: &Live) -> bool {
+    live.signature == Signature::Final && !input.realm.is_stored
 }
 
 /// Whether a mark takes effect after such an outcome.
@@ -174,7 +182,7 @@ fn plan(input: &Settlement<'_>, draft: Draft, events: &mut Vec<EventKind>) -> Pl
     if let Some(how) = privilege {
         // Without a reader of the response, or with the token already replaced, a new token would reach
         // no client: the level falls and the token stays.
-        if input.outcome == Outcome::Dropped || !live.opens() {
+        if input.outcome == Outcome::Dropped || !live.opens() || is_final(input, live) {
             return if lowered || entries_changed {
                 Plan::Save {
                     state,
@@ -189,6 +197,15 @@ fn plan(input: &Settlement<'_>, draft: Draft, events: &mut Vec<EventKind>) -> Pl
         return Plan::Rotate { state, how };
     }
     if input.outcome == Outcome::Dropped {
+        return Plan::Nothing;
+    }
+    if is_final(input, live) {
+        if draft.rotation.is_some() {
+            events.push(EventKind::RenewalSkipped);
+        }
+        if entries_changed {
+            events.push(EventKind::ExpiringKeyDataDropped);
+        }
         return Plan::Nothing;
     }
     let asked = draft.rotation.is_some();
@@ -208,7 +225,7 @@ fn plan(input: &Settlement<'_>, draft: Draft, events: &mut Vec<EventKind>) -> Pl
     if asked {
         events.push(EventKind::RenewalSkipped);
     }
-    let re_sign = live.stale_key && live.is_current();
+    let re_sign = live.signature == Signature::Older && live.is_current();
     let touch_due = touch_is_due(live, input.now, policy);
     let touch = (touch_due || re_sign || live.rebind) && live.opens();
     if !entries_changed && !touch {

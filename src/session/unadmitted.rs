@@ -14,7 +14,7 @@ use super::{
     draft::Draft,
     event::SessionEvent,
     id::{Lineage, SessionId},
-    live::Live,
+    live::{Live, Signature},
     mark::Mark,
     state::State,
     time::Timestamp,
@@ -83,7 +83,7 @@ impl Unadmitted {
     pub(crate) fn new(
         id: SessionId,
         lineage: Lineage,
-        stale_key: bool,
+        signature: Signature,
         environment: Arc<dyn Environment>,
         admitted_at: Timestamp,
     ) -> Self {
@@ -91,7 +91,7 @@ impl Unadmitted {
             id,
             state: State::default(),
             standing: None,
-            stale_key,
+            signature,
             lineage,
             suspended: false,
             rebind: false,

@@ -31,7 +31,7 @@ fn under_test(flaw: Flaw) -> StoreUnderTest {
     let store = Flawed::new(flaw);
     let engine = store.clone();
     let volume = match flaw {
-        Flaw::EndingWalksTheIndex => 4_000,
+        Flaw::EndingWalksTheIndex => 8_000,
         Flaw::EndingHoldsTheEngine => 100,
         _ => 1_000,
     };

@@ -171,7 +171,8 @@ impl Town {
             let _ = (self.stack)(request(READ, jar.header()));
             let ids = self.store.take();
             // The store goes by the id alone.
-            self.claims.extend(ids.iter().map(|id| claim_for(id, [0; 16])));
+            self.claims
+                .extend(ids.iter().map(|id| claim_for(id, [0; 16])));
         }
         self.claims.shuffle(&mut rand::rng());
     }

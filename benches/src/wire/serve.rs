@@ -64,10 +64,7 @@ pub fn serve(front: &str, stack: &str) -> io::Result<()> {
             super::REDIS => {
                 let url = std::env::var("REDIS_URL").map_err(io::Error::other)?;
                 let store = RedisStore::connect(url).await.map_err(io::Error::other)?;
-                stack!(
-                    guard::stored_layer(store),
-                    guard::handle
-                )
+                stack!(guard::stored_layer(store), guard::handle)
             }
             "floor" => stack!(FloorLayer::new([7; 32], true), floor::handle),
             "tower-sessions, signed" => {

@@ -18,7 +18,7 @@ use std::{
 
 use tower_session_guard::{
     Record,
-    store::{Counting, Revision},
+    store::{Counting, IndexKey, Revision},
 };
 
 /// Half a SHA-256 digest of a key: a key is up to 500 bytes long, and a file's name is not.
@@ -87,5 +87,5 @@ impl SessionFile {
 /// The digests of all keys that a record is listed under, its owner's first.
 pub(crate) fn keys_of(record: &Record) -> Vec<KeyDigest> {
     let keys = record.index_keys();
-    keys.iter().map(|key| key.digest()).collect()
+    keys.iter().map(IndexKey::digest).collect()
 }

@@ -16,13 +16,13 @@ use std::fmt;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
-#[cfg(any(test, fuzzing, bench))]
+#[cfg(any(test, bench))]
 pub(crate) use self::self_contained::SelfContained;
 pub(super) use self::size::MAX_NAME_LEN;
 use super::{ByKind, CookieKind, CookiePolicy, MAX_NAME_AND_VALUE};
 use crate::{
-    key::{Derived, KeyId, KeyRing, LABEL, Mac},
-    session::codec::Malformed,
+    key::{Derived, KeyId, KeyRing, KeyUse, LABEL, Mac},
+    session::{codec::Malformed, live::Signature},
 };
 
 const REFERENCE: u8 = 1;
@@ -55,8 +55,8 @@ impl fmt::Debug for Token {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Opened<T> {
     pub(crate) value: T,
-    /// Whether it was signed with a key that no longer signs.
-    pub(crate) stale_key: bool,
+    /// What may become of its signature.
+    pub(crate) signature: Signature,
 }
 
 /// Why a value is not a valid token, the less telling causes first; a client never learns which.
@@ -120,7 +120,7 @@ impl TokenKeys {
         }
     }
 
-    /// What stands between head and MAC, and whether the key no longer signs.
+    /// What stands between head and MAC, and what may become of the signature.
     ///
     /// Nothing but the version and the key id is looked at before the MAC held.
     fn authentic<'a>(
@@ -128,7 +128,7 @@ impl TokenKeys {
         version: u8,
         bytes: &'a [u8],
         mac: impl FnOnce(&ByKind<Macs>) -> &Mac,
-    ) -> Result<(&'a [u8], bool), Rejected> {
+    ) -> Result<(&'a [u8], Signature), Rejected> {
         let (signed, tag) = bytes.split_last_chunk().ok_or(Rejected::Malformed)?;
         let (&[own_version, a, b, c], body) =
             signed.split_first_chunk().ok_or(Rejected::Malformed)?;
@@ -136,13 +136,18 @@ impl TokenKeys {
             return Err(Rejected::Malformed);
         }
         let keys = self.keys.current();
-        let (macs, stale_key) = keys
+        let (macs, role) = keys
             .find(KeyId::from_bytes([a, b, c]))
             .ok_or(Rejected::UnknownKey)?;
         if !mac(macs).verify(signed, tag) {
             return Err(Rejected::Forged);
         }
-        Ok((body, stale_key))
+        let signature = match role {
+            KeyUse::Signs | KeyUse::Next => Signature::Current,
+            KeyUse::Older => Signature::Older,
+            KeyUse::Expiring => Signature::Final,
+        };
+        Ok((body, signature))
     }
 }
 

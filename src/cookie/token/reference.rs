@@ -82,7 +82,7 @@ impl TokenKeys {
         }
         let mut bytes = [0; BYTES];
         decode(value, &mut bytes)?;
-        let (body, stale_key) =
+        let (body, signature) =
             self.authentic(REFERENCE, &bytes, |macs| &macs.of(kind).reference)?;
         let mut fields = Reader::new(body);
         let id = SessionId::from_bytes(fields.array()?);
@@ -93,7 +93,7 @@ impl TokenKeys {
         }
         Ok(Opened {
             value: Claim::new(id, secret),
-            stale_key,
+            signature,
         })
     }
 }

@@ -25,6 +25,7 @@ use crate::{
     session::{
         codec::Reader,
         id::SessionId,
+        live::Signature,
         state::{Schema, State},
         time::{CLOCK_ALLOWANCE, Timestamp},
     },
@@ -39,8 +40,8 @@ const MIN_BYTES: usize = BEFORE + 4 + TAG_LEN;
 #[derive(Debug)]
 pub(crate) struct Authentic<'a> {
     pub(crate) id: SessionId,
-    /// Whether it was signed with a key that no longer signs.
-    pub(crate) stale_key: bool,
+    /// What may become of its signature.
+    pub(crate) signature: Signature,
     issued_at: Timestamp,
     kind: CookieKind,
     now: Timestamp,
@@ -138,15 +139,15 @@ impl TokenKeys {
         buffer: &'a mut [u8],
     ) -> Result<Authentic<'a>, Rejected> {
         let bytes = decode(value, buffer)?;
-        let (schema, body, stale_key) = if bytes.first() == Some(&SELF_CONTAINED_V1) {
-            let (body, stale_key) = self.authentic(SELF_CONTAINED_V1, bytes, |macs| {
+        let (schema, body, signature) = if bytes.first() == Some(&SELF_CONTAINED_V1) {
+            let (body, signature) = self.authentic(SELF_CONTAINED_V1, bytes, |macs| {
                 &macs.of(kind).self_contained_v1
             })?;
-            (Schema::V1, body, stale_key)
+            (Schema::V1, body, signature)
         } else {
-            let (body, stale_key) =
+            let (body, signature) =
                 self.authentic(SELF_CONTAINED, bytes, |macs| &macs.of(kind).self_contained)?;
-            (Schema::V2, body, stale_key)
+            (Schema::V2, body, signature)
         };
         let mut fields = Reader::new(body);
         let id = SessionId::from_bytes(fields.array()?);
@@ -157,7 +158,7 @@ impl TokenKeys {
         }
         Ok(Authentic {
             id,
-            stale_key,
+            signature,
             issued_at,
             kind,
             now,
@@ -185,11 +186,11 @@ impl TokenKeys {
         now: Timestamp,
     ) -> Result<Opened<SelfContained>, Rejected> {
         self.read_self_contained(kind, value, now, |token| {
-            let (id, stale_key) = (token.id, token.stale_key);
+            let (id, signature) = (token.id, token.signature);
             let mut state = State::default();
             token.read(&mut state)?;
             let value = SelfContained { id, state };
-            Ok(Opened { value, stale_key })
+            Ok(Opened { value, signature })
         })
     }
 }

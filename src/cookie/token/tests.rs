@@ -18,6 +18,7 @@ use crate::{
         extra::{Extra, Limits, MAX_TAGS},
         id::{Claim, Secret, SessionId},
         index::TagDigest,
+        live::Signature,
         mark::Login,
         policy::SessionPolicy,
         state::{EVERY, State},
@@ -350,20 +351,20 @@ fn tokens_follow_the_ring_as_it_rolls_over() {
     let open = |(a, b): &(Token, Token)| {
         let a = keys.open_reference(Session, a.as_str().as_bytes(), NOW);
         let b = keys.open_self_contained(Session, b.as_str().as_bytes(), NOW);
-        let (a, b) = (a.map(|it| it.stale_key), b.map(|it| it.stale_key));
+        let (a, b) = (a.map(|it| it.signature), b.map(|it| it.signature));
         assert_eq!(a, b);
         a
     };
-    assert_eq!(open(&old), Ok(false));
+    assert_eq!(open(&old), Ok(Signature::Current));
 
     ring.replace(&KeyRing::from_bytes([&second, &first]).unwrap());
-    assert_eq!(open(&old), Ok(true));
+    assert_eq!(open(&old), Ok(Signature::Older));
     let new = (reference(&keys, Session), self_contained(&keys, Session));
-    assert_eq!(open(&new), Ok(false));
+    assert_eq!(open(&new), Ok(Signature::Current));
 
     ring.replace(&KeyRing::from_bytes([&second]).unwrap());
     assert_eq!(open(&old), Err(Rejected::UnknownKey));
-    assert_eq!(open(&new), Ok(false));
+    assert_eq!(open(&new), Ok(Signature::Current));
 }
 
 // R28, A40
@@ -445,7 +446,7 @@ fn data_within_the_budget_always_fits() {
             keys.open_self_contained(Session, token.as_str().as_bytes(), state.last_seen_at);
         let expected = Opened {
             value: SelfContained { id: ID, state },
-            stale_key: false,
+            signature: Signature::Current,
         };
         assert_eq!(opened, Ok(expected));
         let guest = with_entries(budget, guest());

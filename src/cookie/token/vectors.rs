@@ -8,6 +8,7 @@ use crate::{
     key::{KeyRing, LABEL, Mac},
     session::{
         id::{Secret, SessionId},
+        live::Signature,
         tests::vectors::{StateCase, array, bytes},
         time::Timestamp,
     },
@@ -114,7 +115,7 @@ fn frozen_reference_tokens_open_and_are_issued_again() {
             .unwrap();
         assert_eq!(opened.value.id(), &id);
         assert_eq!(opened.value.secret().as_bytes(), secret.as_bytes());
-        assert!(!opened.stale_key);
+        assert!(opened.signature == Signature::Current);
     }
 }
 
@@ -139,7 +140,7 @@ fn frozen_self_contained_tokens_open_and_are_issued_again() {
         let opened = keys.open_self_contained(kind, case.token.as_bytes(), now);
         let expected = Opened {
             value: SelfContained { id, state },
-            stale_key: false,
+            signature: Signature::Current,
         };
         assert_eq!(opened, Ok(expected));
     }

@@ -82,7 +82,7 @@ fn open(
     let mut session = Unadmitted::new(
         *claim.id(),
         record.fields.lineage,
-        token.stale_key,
+        token.signature,
         Arc::clone(shared) as _,
         candidates.now,
     );

@@ -10,7 +10,7 @@ use crate::session::{
     came::Came,
     entries::{Entries, Entry},
     id::SessionId,
-    live::Live,
+    live::{Live, Signature},
     mark::{Login, Mark},
     plan::{Plan, Settled, Verdict},
     standing::Standing,
@@ -63,7 +63,13 @@ pub(super) fn live(text: &str) -> Option<Live> {
             () if has("unadmitted") => None,
             () => Some(Standing::Current),
         },
-        stale_key: has("stale"),
+        signature: if has("stale") {
+            Signature::Older
+        } else if has("expiring") {
+            Signature::Final
+        } else {
+            Signature::Current
+        },
     })
 }
 

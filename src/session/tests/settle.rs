@@ -164,6 +164,19 @@ fn unasked_a_session_is_touched_or_signed_again_at_most() {
     check("alice@1 stale lost", "put:x:1", Answered, "save data alice@1 c*=2 k=1 x=1");
 }
 
+/// S03: what is under an expiring key may be forged, so a self-contained token of it is never signed again.
+#[test]
+fn nothing_is_signed_again_under_an_expiring_key_but_a_login() {
+    check("alice@1 expiring", "", Answered, "keep");
+    check("alice@1 expiring idle", "", Answered, "keep");
+    check("alice@1 expiring", "renew", Answered, "keep; renewal_skipped");
+    check("alice@1 expiring", "put:x:1", Answered, "keep; expiring_key_data_dropped");
+    check("alice@1 expiring", "elevate:2", Answered, "keep; elevation_refused; refused");
+    check("alice@2 expiring", "step-down", Answered, "save lower alice@1 c*=2 k=1; stepped_down");
+    check("alice@1 expiring", "logout", Answered, "end; logged_out");
+    check("alice@1 expiring", "login:alice", Answered, "start alice@1 c*=2 k=1; reauthenticated");
+}
+
 /// R93, S20: only a logged-in session remembers its client, a layer without a binding forgets none, and nobody claims
 /// what was not shown at the login.
 #[test]
@@ -187,7 +200,7 @@ fn only_who_is_logged_in_is_bound_to_a_client() {
     };
     let shown = |part: u8, digest: u8| {
         let parts = [0, 1, 2].map(|own| (own == part).then_some([digest; 16]));
-        crate::session::binding::encode([2; 3], parts)
+        binding::encode([2; 3], parts)
     };
     assert_eq!(saved("alice@1", &shown(1, 7), &shown(1, 1)), shown(1, 7));
     assert_eq!(saved("alice@1", &[], &shown(1, 1)), shown(1, 1));

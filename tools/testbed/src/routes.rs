@@ -3,8 +3,8 @@
 use std::{collections::HashMap, str::FromStr, sync::Arc, time::Duration};
 
 use axum::{
-    Json, Router,
-    extract::{Query, State},
+    Json, RequestExt, Router,
+    extract::{Query, Request, State},
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{AppendHeaders, IntoResponse, Response},
     routing::{get, post},
@@ -88,19 +88,26 @@ async fn read(session: Session, Query(parameters): Query<Parameters>) -> Answer 
 }
 
 async fn slow(
-    session: Session,
     State(testbed): State<Arc<Testbed>>,
     Query(parameters): Query<Parameters>,
+    mut request: Request,
 ) -> Answer {
-    testbed.gates.wait(text(&parameters, "gate")?).await;
-    match text(&parameters, "then")? {
+    let (gate, then) = (text(&parameters, "gate")?, text(&parameters, "then")?);
+    if then == "none" {
+        testbed.gates.wait(gate).await;
+        return Ok("public".into_response());
+    }
+    // A look at the session on arrival.
+    let session: Result<Session, _> = request.extract_parts().await;
+    let session = session.map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;
+    testbed.gates.wait(gate).await;
+    match then {
         "read" => then_read(&session, &parameters),
         "put" => then_put(&session, &parameters),
         "login" => then_login(&session, &parameters),
         "elevate" => then_elevate(&session, &parameters),
         "renew" => Ok(renew(session).await.into_response()),
         "logout" => Ok(logout(session).await.into_response()),
-        "none" => Ok("public".into_response()),
         _ => Err(StatusCode::BAD_REQUEST),
     }
 }

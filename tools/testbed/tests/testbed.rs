@@ -588,6 +588,34 @@ async fn a_restart_knows_nobody_where_sessions_are_in_memory() {
     assert_eq!(second.who(&[(SESSION, &alice)]).await, Value::Null);
 }
 
+/// R66, R67: what one node ended is dead on the other, with self-contained tokens too.
+#[cfg(feature = "redis")]
+#[tokio::test]
+async fn nodes_that_share_a_list_agree_about_what_ended() {
+    use test_support::redis;
+    let Some(program) = redis::redis() else {
+        return;
+    };
+    let server = redis::Server::start(&program, &[]);
+    let (url, keys) = (
+        server.url(),
+        "5f8c0a9b71d3e4c2".repeat(3) + &"e1f7".repeat(4),
+    );
+    let settings = [
+        ("TESTBED_STORE", "cookie"),
+        ("TESTBED_REVOCATIONS", url.as_str()),
+        ("SESSION_KEYS", keys.as_str()),
+    ];
+    let [one, other] = [Server::start(&settings), Server::start(&settings)];
+    for ending in ["/logout", "/revoke-user?user=alice", "/elevate"] {
+        let token = one.login("alice").await;
+        let session = [(SESSION, token.as_str())];
+        assert_eq!(other.who(&session).await, "alice", "{ending}");
+        assert_eq!(one.post(ending, &session).await.status, 200, "{ending}");
+        assert_eq!(other.who(&session).await, Value::Null, "{ending}");
+    }
+}
+
 /// R80, R81.
 #[tokio::test]
 async fn a_csrf_token_is_checked_against_its_session() {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use proptest::{prop_assert, prop_assert_eq, proptest};
 
 use super::{Case, NOW, case, cases};
+use crate::session::live::Signature;
 use crate::session::plan::{Plan, Save, Verdict};
 use crate::session::settle::{Outcome, is_due};
 
@@ -33,7 +34,7 @@ impl Case {
 
     fn is_due_in_words(&self) -> bool {
         let asks = self.live.as_ref();
-        let asks = asks.is_some_and(|live| live.stale_key || live.rebind);
+        let asks = asks.is_some_and(|live| live.signature == Signature::Older || live.rebind);
         asks || self.renewal_is_due() || self.touch_is_due()
     }
 }
@@ -72,13 +73,13 @@ proptest! {
         match settled.plan {
             Plan::Nothing => {
                 prop_assert!(!case.touch_is_due() && !live.rebind);
-                prop_assert!(!current || !case.renewal_is_due() && !live.stale_key);
+                prop_assert!(!current || !case.renewal_is_due() && live.signature != Signature::Older);
             }
             Plan::Rotate { .. } => prop_assert!(current && case.renewal_is_due()),
             Plan::Save { why, re_sign, state } => {
                 prop_assert_eq!(why, Save::Touch);
                 prop_assert!(case.touch_is_due() || live.rebind || re_sign);
-                prop_assert_eq!(re_sign, current && live.stale_key);
+                prop_assert_eq!(re_sign, current && live.signature == Signature::Older);
                 prop_assert_eq!(state.entries, live.state.entries.clone());
             }
             other => prop_assert!(false, "{:?}", other),

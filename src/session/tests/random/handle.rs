@@ -61,7 +61,7 @@ fn perform(case: &Case) -> Session {
     let session = match &case.live {
         Some(live) => {
             let mut session =
-                Unadmitted::new(live.id, live.lineage, live.stale_key, environment, NOW);
+                Unadmitted::new(live.id, live.lineage, live.signature, environment, NOW);
             *session.live_mut() = live.clone();
             Session::admitted(session)
         }

@@ -26,7 +26,7 @@ use crate::session::{
     authentication::{AssuranceLevel, Authentication, Elevation, Subject},
     entries::{Entries, Entry},
     id::{Lineage, SessionId},
-    live::Live,
+    live::{Live, Signature},
     mark::{Login, Mark},
     plan::Settled,
     policy::SessionPolicy,
@@ -228,13 +228,17 @@ fn session() -> impl Strategy<Value = Live> {
     let live = (who, entries, ages, standing, flags);
     live.prop_map(|(authentication, entries, ages, standing, flags)| {
         let (created, seen, left) = ages;
-        let (stale_key, rebind, suspended, persistent) = flags;
+        let (is_older, rebind, suspended, persistent) = flags;
         let known = authentication.is_some();
         Live {
             id: SessionId::from_bytes([1; SessionId::LEN]),
             lineage: Lineage([2; Lineage::LEN]),
             standing: Some(standing),
-            stale_key,
+            signature: if is_older {
+                Signature::Older
+            } else {
+                Signature::Current
+            },
             // Only a user's session remembers a client.
             suspended: suspended && known,
             rebind: rebind && known && !suspended,

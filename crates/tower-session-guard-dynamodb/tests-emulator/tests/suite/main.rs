@@ -38,7 +38,6 @@ use reads::Requests;
 
 const LIMIT: Duration = Duration::from_millis(700);
 
-
 fn now() -> Timestamp {
     SystemTime::now().into()
 }
