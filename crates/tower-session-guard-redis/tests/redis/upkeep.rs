@@ -387,3 +387,31 @@ async fn no_key_shows_who_has_a_session() {
     assert_eq!(keys.len(), 2, "{keys:?}");
     assert!(keys.iter().all(|key| !key.contains("alice")), "{keys:?}");
 }
+
+/// S01: a creation that was held up until its entries may have been cleared away writes nothing, so that no record is
+/// there without them.
+#[tokio::test]
+async fn no_record_is_created_long_after_its_entries() {
+    let Some(mut bench) = Bench::new().await else {
+        return;
+    };
+    let script = redis::Script::new(include_str!("../../src/scripts/create.lua"));
+    let now = real_now().as_unix_millis();
+    let expires = now + 3_600_000;
+    let listed_until = expires + 700_000;
+    for (listed_at, listed_until, outcome) in [
+        (now, listed_until, 1),
+        (now - 280_000, listed_until, 1),
+        (now - 320_000, listed_until, -1),
+        (now, expires + 600_000, -1),
+    ] {
+        let key = format!("late:{listed_at}:{listed_until}");
+        let mut call = script.key(&key);
+        call.arg("a value").arg(now).arg(expires);
+        call.arg(listed_at).arg(listed_until);
+        let answer: i64 = call.invoke_async(&mut bench.raw).await.unwrap();
+        assert_eq!(answer, outcome, "{key}");
+        let exists: bool = bench.raw.exists(&key).await.unwrap();
+        assert_eq!(exists, outcome == 1, "{key}");
+    }
+}
