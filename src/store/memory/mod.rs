@@ -12,8 +12,8 @@ use std::{fmt, sync::Arc};
 
 use self::{
     capacity::Capacity,
-    index::Index,
-    part::{Departed, digests},
+    index::{Index, KeyDigest},
+    part::{Departed, Slot},
     table::Table,
 };
 use super::{
@@ -134,12 +134,10 @@ impl Inner {
         if self.table.holds(id) {
             return Ok(Created::Occupied);
         }
-        let len = record.encode().len();
-        self.make_room(record.subject().is_some(), now, |capacity| {
-            capacity.take(len)
-        })?;
-        let keys = digests(record);
-        let insert = || self.table.insert(id, record);
+        let slot = Slot::of(record);
+        let (len, keys) = (slot.bytes.len(), slot.keys.clone());
+        self.make_room(slot.is_member, now, |capacity| capacity.take(len))?;
+        let insert = || self.table.insert(id, slot);
         let created = self.index.insert_with(&keys, id, counting, insert);
         if created == Created::Occupied {
             self.capacity.release(len);
@@ -173,10 +171,10 @@ impl Inner {
         record: &Record,
         now: Timestamp,
     ) -> Result<Replaced, StoreError> {
-        let len = record.encode().len();
-        let member = record.subject().is_some();
-        self.make_room(member, now, |capacity| capacity.take_bytes(len))?;
-        let replaced = self.table.replace(id, revision, record, now);
+        let slot = Slot::of(record);
+        let len = slot.bytes.len();
+        self.make_room(slot.is_member, now, |capacity| capacity.take_bytes(len))?;
+        let replaced = self.table.replace(id, revision, slot, now);
         let unused = match &replaced {
             Ok((Replaced::Replaced(_), before)) => *before,
             _ => len,
@@ -186,9 +184,8 @@ impl Inner {
         replaced.map(|(replaced, _)| replaced)
     }
 
-    fn remove(&self, id: &SessionId, listed_under: Option<&IndexKey>) -> Removed {
-        let key = listed_under.map(IndexKey::digest);
-        match self.table.remove(id, key.as_ref()) {
+    fn remove(&self, id: &SessionId, listed_under: Option<&KeyDigest>) -> Removed {
+        match self.table.remove(id, listed_under) {
             Some(departed) => {
                 self.forget(&departed);
                 Removed::Removed
@@ -221,10 +218,11 @@ impl Inner {
         limit: usize,
         except: Option<&SessionId>,
     ) -> Result<EndedPage, StoreError> {
-        let entries = self.index.page(&key.digest(), place(after)?, limit.max(1));
+        let key = key.digest();
+        let entries = self.index.page(&key, place(after)?, limit.max(1));
         let next = next(&entries, limit);
         let listed = entries.iter().filter(|(id, _)| Some(id) != except);
-        let ended = listed.filter(|(id, _)| self.remove(id, Some(key)) == Removed::Removed);
+        let ended = listed.filter(|(id, _)| self.remove(id, Some(&key)) == Removed::Removed);
         Ok(EndedPage::new(ended.count(), next))
     }
 
@@ -295,7 +293,10 @@ impl SessionStore for MemoryStore {
         id: &'a SessionId,
         listed_under: Option<&'a IndexKey>,
     ) -> StoreFuture<'a, Removed> {
-        Box::pin(async move { Ok(self.0.remove(id, listed_under)) })
+        Box::pin(async move {
+            let key = listed_under.map(IndexKey::digest);
+            Ok(self.0.remove(id, key.as_ref()))
+        })
     }
 
     fn heads<'a>(

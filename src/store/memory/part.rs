@@ -45,19 +45,14 @@ pub(super) struct Slot {
     pub(super) expires_at: Timestamp,
     /// What it is listed under: known also where the bytes are a later release's.
     pub(super) keys: Box<[KeyDigest]>,
-    is_member: bool,
+    pub(super) is_member: bool,
 }
 
 impl Part {
-    pub(super) fn put(&mut self, id: &SessionId, record: &Record) -> Revision {
+    /// Puts a record there, under a revision of its own.
+    pub(super) fn put(&mut self, id: &SessionId, mut slot: Slot) -> Revision {
         self.revision += 1;
-        let slot = Slot {
-            bytes: record.encode().into(),
-            revision: Revision::new(self.revision),
-            expires_at: record.expires_at().min(LAST_MOMENT),
-            keys: digests(record),
-            is_member: record.subject().is_some(),
-        };
+        slot.revision = Revision::new(self.revision);
         self.order(slot.is_member).insert((slot.expires_at, *id));
         self.by_id.insert(*id, slot);
         Revision::new(self.revision)
@@ -92,12 +87,19 @@ impl Part {
 }
 
 impl Slot {
+    /// A record as it is kept. It is encoded and its keys are hashed here, once and before any lock is held.
+    pub(super) fn of(record: &Record) -> Self {
+        Self {
+            bytes: record.encode().into(),
+            // The part gives it one.
+            revision: Revision::new(0),
+            expires_at: record.expires_at().min(LAST_MOMENT),
+            keys: record.index_keys().iter().map(IndexKey::digest).collect(),
+            is_member: record.subject().is_some(),
+        }
+    }
+
     pub(super) fn head(&self) -> Result<RecordHead, RecordError> {
         RecordHead::decode(&self.bytes)
     }
-}
-
-/// What a record is listed under.
-pub(super) fn digests(record: &Record) -> Box<[KeyDigest]> {
-    record.index_keys().iter().map(IndexKey::digest).collect()
 }

@@ -8,7 +8,7 @@ use super::{
         shards::{self, Shards, hash_of},
     },
     index::KeyDigest,
-    part::{Departed, LAST_MOMENT, Order, Part, digests},
+    part::{Departed, LAST_MOMENT, Order, Part, Slot},
 };
 use crate::session::{
     head::RecordHead,
@@ -99,10 +99,10 @@ impl Table {
     }
 
     /// Writes the record unless there is one under `id`.
-    pub(super) fn insert(&self, id: &SessionId, record: &Record) -> Option<Revision> {
+    pub(super) fn insert(&self, id: &SessionId, slot: Slot) -> Option<Revision> {
         self.change(id, |part| {
             let is_free = !part.by_id.contains_key(id);
-            is_free.then(|| part.put(id, record))
+            is_free.then(|| part.put(id, slot))
         })
     }
 
@@ -111,7 +111,7 @@ impl Table {
         &self,
         id: &SessionId,
         revision: Revision,
-        record: &Record,
+        with: Slot,
         now: Timestamp,
     ) -> Result<(Replaced, usize), StoreError> {
         self.change(id, |part| {
@@ -122,14 +122,14 @@ impl Table {
                 return Ok((Replaced::Conflict, 0));
             }
             // The index would no longer lead to the record, so it could outlive a revocation.
-            if slot.keys != digests(record) {
+            if slot.keys != with.keys {
                 return Err(StoreError::with_source(
                     StoreErrorKind::Unsupported,
                     "a record keeps its owners and tags: a login makes a new session",
                 ));
             }
             let before = part.take(id).map_or(0, |departed| departed.len);
-            Ok((Replaced::Replaced(part.put(id, record)), before))
+            Ok((Replaced::Replaced(part.put(id, with)), before))
         })
     }
 
