@@ -6,6 +6,7 @@ use super::{
     backend::{AnyBackend, Backend, EndedTokens, InStore},
     endings::Lasting,
     failure::{SessionError, SessionErrorKind},
+    listing::{PAGE, each_head},
     settings::Shared,
 };
 use crate::{
@@ -23,9 +24,6 @@ use crate::{
     },
     store::{Cutoff, ListedHead, Removed, SessionStore, StoreError, revocation::IssuedToken},
 };
-
-/// How many sessions are asked for, or ended, at a time.
-const PAGE: usize = 256;
 
 /// Lists and ends sessions: for account pages, administrators and background jobs.
 ///
@@ -101,16 +99,12 @@ impl Sessions<InStore> {
     pub async fn list(&self, subject: &Subject) -> Result<Vec<SessionInfo>, SessionError> {
         let (now, owner) = (self.now(), self.owner(subject));
         let store = self.store()?;
-        let (mut found, mut after) = (Vec::new(), None);
-        loop {
-            let page = store.heads(&owner, after.as_ref(), PAGE, now).await;
-            let page = self.told(page)?;
-            found.extend(page.heads.iter().map(|listed| SessionInfo::of(listed, now)));
-            after = page.next;
-            if after.is_none() {
-                break;
-            }
-        }
+        let mut found = Vec::new();
+        let listed = each_head(store, &owner, now, |listed| {
+            found.push(SessionInfo::of(&listed, now));
+        });
+        let listed = listed.await;
+        self.told(listed)?;
         let last_seen = |info: &SessionInfo| info.details.as_ref().map(|one| one.last_seen_at);
         found.sort_by_key(|info| (last_seen(info), info.id));
         found.dedup_by_key(|info| info.id);

@@ -13,6 +13,7 @@ mod endings;
 pub(crate) mod failure;
 pub(crate) mod future;
 pub(crate) mod layer;
+mod listing;
 pub(crate) mod observe;
 mod random;
 mod request;

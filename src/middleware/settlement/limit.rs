@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::{
     middleware::{
         failure::{SessionError, SessionErrorKind},
+        listing::each_head,
         settings::{SessionLimit, Shared},
     },
     session::{
@@ -17,9 +18,6 @@ use crate::{
     },
     store::{ListedHead, RecordHead, Removed, SessionStore, StoreError},
 };
-
-/// How many sessions are asked for at a time.
-const PAGE: usize = 256;
 
 /// The limit on the sessions of an owner who logs in.
 pub(super) struct Limit {
@@ -92,20 +90,13 @@ impl Limit {
 
     /// The owner's sessions that count, but for the new one and the one that it takes the place of.
     async fn others(&self, fresh: &SessionId) -> Result<Vec<ListedHead>, StoreError> {
-        let (mut others, mut after) = (Vec::new(), None);
-        loop {
-            let page = self
-                .store
-                .heads(&self.owner, after.as_ref(), PAGE, self.now);
-            let page = page.await?;
-            others.extend(page.heads.into_iter().filter(|listed| {
-                listed.counted && listed.id != *fresh && Some(listed.id) != self.replaced
-            }));
-            after = page.next;
-            if after.is_none() {
-                break;
+        let mut others = Vec::new();
+        let listed = each_head(&*self.store, &self.owner, self.now, |listed| {
+            if listed.counted && listed.id != *fresh && Some(listed.id) != self.replaced {
+                others.push(listed);
             }
-        }
+        });
+        listed.await?;
         others.sort_unstable_by_key(|listed| listed.id);
         others.dedup_by_key(|listed| listed.id);
         Ok(others)
