@@ -124,7 +124,8 @@ pub mod store;
 pub mod testing;
 
 pub use cookie::{
-    CookieName, CookiePolicy, CookiePolicyBuilder, CookiePrefix, SameSite, TransactionCookie,
+    CookieName, CookiePolicy, CookiePolicyBuilder, CookiePrefix, CookieScope, SameSite,
+    TransactionCookie,
 };
 pub use error::ConfigError;
 #[cfg(feature = "axum")]

@@ -230,10 +230,13 @@ async fn beside_a_retired_token_a_guest_session_is_only_read_or_ended() {
             assert_eq!(kept.body, "planted", "{marks}");
         }
         for marks in ["logout", "logout,put:k:afterwards"] {
+            let retired = client.login("alice").await;
+            client.mark("elevate", &[(SESSION, &retired)]).await;
             let guest = client.guest().await;
             let both = [(SESSION, &*retired), (GUEST, &*guest)];
             let answer = client.mark(marks, &both).await;
             assert_eq!(answer.cookie(GUEST).as_deref(), Some(""), "{marks}");
+            assert_eq!(answer.cookie(SESSION).as_deref(), Some(""), "{marks}");
             let ended = client.get("/get?k=k", &[(GUEST, &guest)]).await;
             assert_eq!(ended.body, "", "{marks}");
         }

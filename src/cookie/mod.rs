@@ -5,6 +5,7 @@ mod name;
 mod policy;
 pub(crate) mod request;
 pub(crate) mod response;
+mod scope;
 pub(crate) mod token;
 mod transaction;
 
@@ -12,6 +13,7 @@ pub use self::{
     attributes::SameSite,
     name::{CookieName, CookiePrefix},
     policy::{CookiePolicy, CookiePolicyBuilder},
+    scope::CookieScope,
     transaction::TransactionCookie,
 };
 
@@ -27,6 +29,9 @@ pub(crate) enum CookieKind {
 }
 
 impl CookieKind {
+    /// Both, as their tokens count: those of logged-in sessions first.
+    pub(crate) const IN_ORDER: [Self; 2] = [Self::Session, Self::Guest];
+
     /// The cookie that holds a session of somebody logged in, or a guest's.
     pub(crate) const fn of_session(authenticated: bool) -> Self {
         if authenticated {

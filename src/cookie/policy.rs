@@ -4,6 +4,7 @@ use super::{
     CookieKind,
     attributes::{Attributes, SameSite},
     name::{CookieName, CookiePrefix},
+    scope::CookieScope,
     token::MAX_NAME_LEN,
 };
 use crate::error::ConfigError;
@@ -36,6 +37,8 @@ pub struct CookiePolicy {
     session: CookieName,
     guest: CookieName,
     attributes: Attributes,
+    /// Where cookies of these names were kept before.
+    former: Vec<Attributes>,
     clears_site_data: bool,
 }
 
@@ -48,6 +51,7 @@ impl CookiePolicy {
         CookiePolicyBuilder {
             name: Name::Base("session".to_owned()),
             attributes: Attributes::default(),
+            former: Vec::new(),
             clears_site_data: false,
         }
     }
@@ -91,6 +95,10 @@ impl CookiePolicy {
         &self.attributes
     }
 
+    pub(super) fn former(&self) -> &[Attributes] {
+        &self.former
+    }
+
     fn new(session: String, attributes: Attributes) -> Result<Self, ConfigError> {
         let session = CookieName::parse(session)?;
         if session.as_str().ends_with(Self::GUEST) {
@@ -117,6 +125,7 @@ impl CookiePolicy {
             session,
             guest,
             attributes,
+            former: Vec::new(),
             clears_site_data: false,
         })
     }
@@ -145,6 +154,7 @@ impl Default for CookiePolicy {
 pub struct CookiePolicyBuilder {
     name: Name,
     attributes: Attributes,
+    former: Vec<CookieScope>,
     clears_site_data: bool,
 }
 
@@ -178,7 +188,8 @@ impl CookiePolicyBuilder {
 
     /// Gives each site that embeds this one cookies of its own (`Partitioned`, the CHIPS explainer).
     ///
-    /// An embedded page needs [`SameSite::None`] besides.
+    /// An embedded page needs [`SameSite::None`] besides. A change of this setting is a change of scope: see
+    /// [`formerly`](Self::formerly).
     pub fn partitioned(mut self) -> Self {
         self.attributes.partitioned = true;
         self
@@ -186,7 +197,8 @@ impl CookiePolicyBuilder {
 
     /// Sends the cookies to this domain and all hosts below it, each of which can then read and set them.
     ///
-    /// Needs a [whole name](Self::whole_name) whose prefix is not bound to one host.
+    /// Needs a [whole name](Self::whole_name) whose prefix is not bound to one host. A change of this setting is a
+    /// change of scope: see [`formerly`](Self::formerly).
     pub fn domain(mut self, domain: impl Into<String>) -> Self {
         self.attributes.domain = Some(domain.into());
         self
@@ -194,9 +206,39 @@ impl CookiePolicyBuilder {
 
     /// Sends the cookies only with requests below this path; `/` if not called.
     ///
-    /// A path keeps nothing apart: scripts on other paths of the host can reach into it.
+    /// A path keeps nothing apart: scripts on other paths of the host can reach into it. A change of this setting is
+    /// a change of scope: see [`formerly`](Self::formerly).
     pub fn path(mut self, path: impl Into<String>) -> Self {
         self.attributes.path = path.into();
+        self
+    }
+
+    /// Names a scope that cookies of this name had before, so that browsers remove those that they still have there.
+    ///
+    /// A browser tells cookies apart by name, domain, path and partition. After a change of one of these it keeps the
+    /// old cookie beside the new one and sends both, until the old one's time is over or the browser closes. The layer
+    /// goes by the sessions that are alive, so users stay logged in as they were, and a login or a logout ends every
+    /// session that came. With a former scope named, every response that sets or removes a cookie also removes the
+    /// one at that scope. Keep the setting for as long as sessions last; each scope adds one `Set-Cookie` field.
+    ///
+    /// A change of the name, or of the keys, needs no such care: the old cookie is then another one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_session_guard::{CookiePolicy, CookieScope};
+    ///
+    /// // It was host-only before.
+    /// let policy = CookiePolicy::builder()
+    ///     .whole_name("__Http-shop")
+    ///     .domain("example.com")
+    ///     .formerly(CookieScope::host_only())
+    ///     .build()?;
+    /// # let _ = policy;
+    /// # Ok::<(), tower_session_guard::ConfigError>(())
+    /// ```
+    pub fn formerly(mut self, scope: CookieScope) -> Self {
+        self.former.push(scope);
         self
     }
 
@@ -215,7 +257,8 @@ impl CookiePolicyBuilder {
     ///
     /// # Errors
     ///
-    /// If a browser would refuse the cookies or change them, or if no session would fit into one.
+    /// If a browser would refuse the cookies or change them, or if no session would fit into one. If a former scope is
+    /// the present one, or one that cookies of this name never had.
     pub fn build(self) -> Result<CookiePolicy, ConfigError> {
         let name = match self.name {
             Name::Whole(name) => name,
@@ -228,7 +271,10 @@ impl CookiePolicyBuilder {
             Name::Base(base) => format!("{}{base}", CookiePrefix::HostHttp.as_str()),
         };
         let policy = CookiePolicy::new(name, self.attributes)?;
+        let former = self.former.into_iter();
+        let former = former.map(|scope| scope.before(&policy.session, &policy.attributes));
         Ok(CookiePolicy {
+            former: former.collect::<Result<_, _>>()?,
             clears_site_data: self.clears_site_data,
             ..policy
         })

@@ -13,6 +13,7 @@ use crate::{
     },
     session::{
         binding::Client,
+        came::Came,
         event::{EventKind, SessionEvent},
         id::Claim,
         time::Timestamp,
@@ -20,12 +21,15 @@ use crate::{
     },
 };
 
-/// The valid tokens that came with a request, at most one of each kind, and its client.
+/// The valid tokens that came with a request, and its client.
 #[derive(Debug)]
 pub(crate) struct Arrival<T> {
+    /// The first of each kind.
     pub(crate) session: Option<T>,
     pub(crate) guest: Option<T>,
-    pub(crate) client: Client,
+    /// The others, of which hardly any request has one.
+    pub(crate) more: Vec<(CookieKind, T)>,
+    pub(crate) came: Came,
     pub(crate) now: Timestamp,
 }
 
@@ -63,9 +67,6 @@ impl Arrival<Unadmitted> {
 
 impl<T> Arrival<T> {
     /// Reads the cookies and tells of what is wrong with them.
-    ///
-    /// Where two valid session tokens came, nothing else counts either; two valid guest tokens count as
-    /// none.
     #[inline(always)]
     fn read<B>(
         shared: &Shared,
@@ -76,19 +77,43 @@ impl<T> Arrival<T> {
         let (headers, extensions) = (request.headers(), request.extensions());
         let found = shared.reader.read(headers, open);
         let client = shared.client.as_ref();
-        tell_unless_one(shared, &found.session, now);
-        tell_unless_one(shared, &found.guest, now);
-        let has_several = matches!(found.session, Presented::Several);
-        Self {
-            session: found.session.one(),
-            guest: found.guest.one().filter(|_| !has_several),
+        tell_unless_valid(shared, &found.session, now);
+        tell_unless_valid(shared, &found.guest, now);
+        let came = Came {
+            barred: None,
+            guest_token: found.guest.is_signed(),
+            session_token: found.session.is_signed(),
             client: client.map_or_else(Client::default, |reader| reader.read(headers, extensions)),
+        };
+        let mut more = Vec::new();
+        Self {
+            session: first_of(found.session, CookieKind::Session, &mut more),
+            guest: first_of(found.guest, CookieKind::Guest, &mut more),
+            more,
+            came,
             now,
         }
     }
 }
 
-fn tell_unless_one<T>(shared: &Shared, presented: &Presented<T>, now: Timestamp) {
+fn first_of<T>(
+    presented: Presented<T>,
+    kind: CookieKind,
+    more: &mut Vec<(CookieKind, T)>,
+) -> Option<T> {
+    match presented {
+        Presented::Nothing { .. } => None,
+        Presented::One(token) => Some(token),
+        Presented::Several(several) => {
+            let mut tokens = several.tokens.into_iter();
+            let first = tokens.next();
+            more.extend(tokens.map(|token| (kind, token)));
+            first
+        }
+    }
+}
+
+fn tell_unless_valid<T>(shared: &Shared, presented: &Presented<T>, now: Timestamp) {
     let kind = match presented {
         Presented::One(_) | Presented::Nothing { rejected: None } => return,
         Presented::Nothing {
@@ -100,7 +125,8 @@ fn tell_unless_one<T>(shared: &Shared, presented: &Presented<T>, now: Timestamp)
             Rejected::Expired => EventKind::TokenExpired,
             Rejected::FromTheFuture => EventKind::TokenFromTheFuture,
         },
-        Presented::Several => EventKind::DuplicateTokens,
+        Presented::Several(several) if several.are_more => EventKind::TooManyTokens,
+        Presented::Several(_) => return,
     };
     shared.tell(&SessionEvent::new(kind, now));
 }

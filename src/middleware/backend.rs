@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::{
-    session::{id::Claim, record::Record, unadmitted::Unadmitted},
+    session::{handle::Session, id::Claim, record::Record},
     store::{
         Revision, SessionStore,
         revocation::{RevocationList, Revocations},
@@ -45,16 +45,25 @@ pub(crate) enum EndedTokens {
 pub(crate) enum Loaded {
     SelfContained {
         ended: EndedTokens,
-        /// The guest's session whose token came with a logged-in session's.
-        guest_beside: Option<Unadmitted>,
+        /// The sessions whose tokens came besides the one that opened: a login and a logout end them.
+        beside: Vec<Session>,
     },
     Stored {
         store: Arc<dyn SessionStore>,
         /// None if the request has no session.
         record: Option<LoadedRecord>,
-        /// The guest token that came with a logged-in session's. Boxed, since hardly any request has one.
-        guest_beside: Option<Box<Claim>>,
+        /// Boxed, since hardly any request has it.
+        beside: Option<Box<Beside>>,
     },
+}
+
+/// The sessions in a store whose tokens came besides the one that opened: a login and a logout end them.
+#[derive(Debug)]
+pub(crate) struct Beside {
+    /// Those that were looked up.
+    pub(crate) found: Vec<Session>,
+    /// The guests' tokens that came with a logged-in session's, which were not.
+    pub(crate) unread: Vec<Claim>,
 }
 
 impl Loaded {
@@ -64,12 +73,12 @@ impl Loaded {
         match backend {
             Backend::SelfContained(ended) => Self::SelfContained {
                 ended: ended.clone(),
-                guest_beside: None,
+                beside: Vec::new(),
             },
             Backend::Stored(store) => Self::Stored {
                 store: Arc::clone(store),
                 record: None,
-                guest_beside: None,
+                beside: None,
             },
         }
     }

@@ -20,3 +20,4 @@ mod request;
 pub(crate) mod service;
 pub(crate) mod settings;
 mod settlement;
+mod side_by_side;

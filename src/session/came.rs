@@ -1,13 +1,34 @@
 //! [`Came`]: what came with a request, besides its session.
 
-use super::binding::Client;
+use super::{binding::Client, event::EventKind};
 
 /// What came with a request, besides its session.
 #[derive(Debug, Default)]
 pub(crate) struct Came {
-    /// Whether a retired token came, so that the request may write nothing but a login.
-    pub(crate) retired_token: bool,
-    /// Whether a valid guest token came, whatever it is worth.
+    /// Why the request may write nothing but a login, if it may not.
+    pub(crate) barred: Option<Barred>,
+    /// Whether a token that this server signed came in the guest cookie, whatever it is worth.
     pub(crate) guest_token: bool,
+    /// Whether one came in the cookie of logged-in sessions.
+    pub(crate) session_token: bool,
     pub(crate) client: Client,
+}
+
+/// Why a request may write nothing but a login.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Barred {
+    /// Its token is retired, and no live one of the same cookie came.
+    RetiredToken,
+    /// Tokens of several live sessions came, so that it is anonymous (R52).
+    SeveralSessions,
+}
+
+impl Barred {
+    /// What to tell where it put data.
+    pub(crate) const fn dropped(self) -> EventKind {
+        match self {
+            Self::RetiredToken => EventKind::RetiredTokenDataDropped,
+            Self::SeveralSessions => EventKind::DuplicateTokensDataDropped,
+        }
+    }
 }

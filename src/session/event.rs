@@ -71,10 +71,13 @@ kinds! {
     TokenExpired = "token_expired" at Info,
     /// A token was issued later than now, beyond what clocks may differ.
     TokenFromTheFuture = "token_from_the_future" at Warning,
-    /// Two different valid tokens came under one name, which means that cookies are planted.
+    /// Tokens of several live sessions came under one name: the request counts as anonymous. A browser sends them
+    /// after a change of the cookie's scope, or where somebody plants.
     DuplicateTokens = "duplicate_tokens" at Warning,
-    /// A well-signed token names a session that is not there.
-    UnknownSession = "unknown_session" at Warning,
+    /// More than eight different valid tokens came under one name; the others were passed over.
+    TooManyTokens = "too_many_tokens" at Warning,
+    /// A well-signed token names a session that is not there: it expired, or it was ended. A store cannot tell which.
+    UnknownSession = "unknown_session" at Info,
     /// A token came that a login, an elevation or a step-down had replaced.
     SupersededToken = "superseded_token" at Warning,
     /// A token came whose session was ended: logged out or revoked.
@@ -110,6 +113,10 @@ kinds! {
     ResurrectionBlocked = "resurrection_blocked" at Warning,
     /// Data was dropped because its request came with a replaced token.
     RetiredTokenDataDropped = "retired_token_data_dropped" at Info,
+    /// Data was dropped because its request came with tokens of several live sessions.
+    DuplicateTokensDataDropped = "duplicate_tokens_data_dropped" at Warning,
+    /// A login or a logout ended a session that was not the request's own, but whose token came with it too.
+    PresentedSessionEnded = "presented_session_ended" at Info,
     /// Something was marked after the response's head had left; it changed nothing.
     LateMark = "late_mark" at Warning,
 

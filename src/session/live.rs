@@ -111,6 +111,19 @@ impl Dead {
         matches!(self, Self::Superseded | Self::Reused)
     }
 
+    /// Whether a login or a logout of whoever holds the token ends the session, if it goes on: the token was the
+    /// session's, and says so for both.
+    pub(crate) const fn was_of_a_session(self) -> bool {
+        match self {
+            Self::ExpiredIdle
+            | Self::ExpiredAbsolute
+            | Self::Superseded
+            | Self::Reused
+            | Self::OtherClient => true,
+            Self::FromTheFuture | Self::Revoked | Self::Unknown | Self::Mismatch => false,
+        }
+    }
+
     pub(crate) const fn event(self) -> EventKind {
         match self {
             Self::ExpiredIdle => EventKind::ExpiredIdle,

@@ -16,6 +16,11 @@ impl Secrets {
     pub(crate) fn standing(&self, secret: &Secret, now: Timestamp) -> Standing {
         self.standing_of(&secret.digest(), now)
     }
+
+    /// Whether `secret` opens the session, or is remembered as one that did.
+    pub(crate) fn knows(&self, secret: &Secret) -> bool {
+        self.remembers(&secret.digest())
+    }
 }
 
 #[cfg(test)]

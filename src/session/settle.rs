@@ -1,7 +1,7 @@
 //! [`settle`]: what becomes of a session after the handler. Pure.
 
 use super::{
-    came::Came,
+    came::{Barred, Came},
     draft::{Draft, Rotation},
     event::EventKind,
     extra::Extra,
@@ -152,16 +152,14 @@ fn plan(input: &Settlement<'_>, draft: Draft, events: &mut Vec<EventKind>) -> Pl
         return begin_or_end(input, draft, events);
     };
     // A session that is not this client's, or a guest session whose request brought a retired token as well.
-    if live.suspended || input.came.retired_token {
+    let suspended = live.suspended;
+    let suspended = suspended.then_some(EventKind::SuspendedSessionDataDropped);
+    if let Some(dropped) = suspended.or(input.came.barred.map(Barred::dropped)) {
         if draft.rotation.is_some() {
             events.push(EventKind::RenewalSkipped);
         }
         if draft.entries != live.entries().cloned().unwrap_or_default() {
-            events.push(if live.suspended {
-                EventKind::SuspendedSessionDataDropped
-            } else {
-                EventKind::RetiredTokenDataDropped
-            });
+            events.push(dropped);
         }
         return Plan::Nothing;
     }
@@ -258,8 +256,8 @@ fn begin_or_end(input: &Settlement<'_>, draft: Draft, events: &mut Vec<EventKind
         return nothing_begins;
     }
     if draft.authentication.is_none() {
-        if input.came.retired_token {
-            events.push(EventKind::RetiredTokenDataDropped);
+        if let Some(barred) = input.came.barred {
+            events.push(barred.dropped());
             return nothing_begins;
         }
         events.push(EventKind::Created);

@@ -29,4 +29,16 @@ impl Standing {
             Self::Superseded | Self::Reused | Self::Ended => false,
         }
     }
+
+    /// Which of several tokens of one session counts: one that opens it, the newest first; else the one that says
+    /// most of a theft.
+    pub(crate) const fn rank(self) -> u8 {
+        match self {
+            Self::Current => 4,
+            Self::Grace => 3,
+            Self::Reused => 2,
+            Self::Superseded => 1,
+            Self::Ended => 0,
+        }
+    }
 }

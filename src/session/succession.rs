@@ -50,6 +50,13 @@ where
         }
     }
 
+    /// Whether a credential is the present one, or one that is remembered.
+    pub(crate) fn remembers(&self, presented: &T) -> bool {
+        *presented == self.current
+            || matches!(&self.grace, Some((old, _)) if old == presented)
+            || self.superseded.contains(presented)
+    }
+
     /// A new one after a change of privilege: nothing older works, without grace.
     pub(crate) fn supersede(&mut self, new: T, now: Timestamp) {
         if let Some((old, until)) = self.grace.take()

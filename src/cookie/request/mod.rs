@@ -13,6 +13,9 @@ use super::{CookieKind, CookiePolicy, token::Rejected};
 /// How many bytes of `Cookie` fields are looked at.
 const MAX_BYTES: usize = 256 * 1024;
 
+/// How many different valid tokens of one name count.
+pub(crate) const MAX_TOKENS: usize = 8;
+
 /// What the `Cookie` fields of a request hold of our two cookies.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Found<T> {
@@ -30,15 +33,26 @@ pub(crate) enum Presented<T> {
     },
     /// One valid token, however much junk stood beside it.
     One(T),
-    /// Different valid tokens: somebody is planting.
-    Several,
+    /// Different valid tokens, in the order in which they came.
+    Several(Several<T>),
+}
+
+/// Different valid tokens of one name, of which a browser sends more than one after a change of the cookie's scope, or
+/// where somebody plants.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Several<T> {
+    /// From 2 to [`MAX_TOKENS`] of them.
+    pub(crate) tokens: Vec<T>,
+    /// Whether more came, which are left out.
+    pub(crate) are_more: bool,
 }
 
 impl<T> Presented<T> {
-    pub(crate) fn one(self) -> Option<T> {
+    /// Whether a token came that this server signed, whether or not it is still valid.
+    pub(crate) fn is_signed(&self) -> bool {
         match self {
-            Self::One(token) => Some(token),
-            Self::Nothing { .. } | Self::Several => None,
+            Self::Nothing { rejected } => rejected.is_some_and(Rejected::is_ours),
+            Self::One(_) | Self::Several(_) => true,
         }
     }
 }
@@ -74,7 +88,7 @@ impl CookieReader {
     ///
     /// Values of an implausible length are passed over. All others within 256 KiB are verified: whoever can set
     /// cookies for the host cannot hide a good one behind junk (S10). A good value that comes again counts as the
-    /// same. Nothing is allocated.
+    /// same. Nothing is allocated unless several good ones come.
     pub(crate) fn read<T>(
         &self,
         headers: &HeaderMap,
@@ -147,36 +161,67 @@ impl CookieReader {
 
 /// The values that came under one name.
 struct Candidates<'a, 'p, T> {
-    /// The value that opened, if one did.
-    opened: &'a [u8],
+    /// The value that opened first, if one did.
+    first: &'a [u8],
+    /// The others that opened.
+    others: Vec<&'a [u8]>,
     presented: &'p mut Presented<T>,
 }
 
 impl<'a, 'p, T> Candidates<'a, 'p, T> {
     fn new(presented: &'p mut Presented<T>) -> Self {
         Self {
-            opened: &[],
+            first: &[],
+            others: Vec::new(),
             presented,
         }
     }
 
-    /// Opens a value, unless it is the one that opened before or enough is known.
+    /// Opens a value, unless it opened before or enough is known.
     fn consider(&mut self, value: &'a [u8], open: impl FnOnce(&[u8]) -> Result<T, Rejected>) {
         match self.presented {
-            Presented::Several => return,
-            Presented::One(_) if value == self.opened => return,
-            Presented::One(_) | Presented::Nothing { .. } => {}
+            Presented::Several(Several { are_more: true, .. }) => return,
+            Presented::One(_) | Presented::Several(_)
+                if value == self.first || self.others.contains(&value) =>
+            {
+                return;
+            }
+            Presented::One(_) | Presented::Several(_) | Presented::Nothing { .. } => {}
         }
         match open(value) {
-            Ok(opened) => {
-                self.opened = value;
-                *self.presented = match self.presented {
-                    Presented::Nothing { .. } => Presented::One(opened),
-                    Presented::One(_) | Presented::Several => Presented::Several,
-                }
-            }
+            Ok(opened) => self.add(value, opened),
             Err(cause) => self.reject(cause),
         }
+    }
+
+    fn add(&mut self, value: &'a [u8], opened: T) {
+        if let Presented::Nothing { .. } = self.presented {
+            self.first = value;
+            *self.presented = Presented::One(opened);
+        } else {
+            self.add_to_others(value, opened);
+        }
+    }
+
+    #[cold]
+    fn add_to_others(&mut self, value: &'a [u8], opened: T) {
+        self.others.push(value);
+        let before = std::mem::take(self.presented);
+        *self.presented = match before {
+            Presented::Nothing { .. } => Presented::One(opened),
+            Presented::One(first) => Presented::Several(Several {
+                tokens: vec![first, opened],
+                are_more: false,
+            }),
+            Presented::Several(mut several) => {
+                if several.tokens.len() < MAX_TOKENS {
+                    several.tokens.push(opened);
+                } else {
+                    several.are_more = true;
+                }
+                Presented::Several(several)
+            }
+        };
     }
 
     fn reject(&mut self, cause: Rejected) {

@@ -27,6 +27,8 @@ pub(crate) struct CookieWriter {
     /// All attributes but the lifetime.
     suffix: Box<str>,
     removal: ByKind<HeaderValue>,
+    /// What removes the cookies at the scopes that they had before.
+    former_removals: ByKind<Vec<HeaderValue>>,
     clears_site_data: bool,
 }
 
@@ -34,7 +36,15 @@ impl CookieWriter {
     pub(crate) fn new(policy: &CookiePolicy) -> Self {
         let prefix = |kind| format!("{}=", policy.name(kind)).into_boxed_str();
         let suffix = policy.attributes().suffix();
-        let removal = |kind| header_value(format!("{}{suffix}; Max-Age=0", prefix(kind)).into());
+        let removal_at = |kind, suffix: &str| {
+            header_value(format!("{}{suffix}; Max-Age=0", prefix(kind)).into())
+        };
+        let removal = |kind| removal_at(kind, &suffix);
+        let former = |kind| {
+            let scopes = policy.former().iter();
+            let removals = scopes.map(|scope| removal_at(kind, &scope.suffix()));
+            removals.collect()
+        };
         Self {
             prefix: ByKind {
                 guest: prefix(CookieKind::Guest),
@@ -43,6 +53,10 @@ impl CookieWriter {
             removal: ByKind {
                 guest: removal(CookieKind::Guest),
                 session: removal(CookieKind::Session),
+            },
+            former_removals: ByKind {
+                guest: former(CookieKind::Guest),
+                session: former(CookieKind::Session),
             },
             suffix: suffix.into(),
             clears_site_data: policy.clears_site_data(),
@@ -97,7 +111,11 @@ impl CookieWriter {
         read: bool,
     ) {
         self.strip(headers);
-        for (_, value) in writes {
+        for (kind, value) in writes {
+            // Before the cookie itself, for clients that know cookies by their names alone.
+            for removal in self.former_removals.of(*kind) {
+                headers.append(SET_COOKIE, removal.clone());
+            }
             headers.append(SET_COOKIE, value.clone());
         }
         if !writes.is_empty() {

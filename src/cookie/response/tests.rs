@@ -9,7 +9,7 @@ use super::CookieWriter;
 use crate::{
     cookie::{
         CookieKind::{self, Guest, Session},
-        CookiePolicy, SameSite,
+        CookiePolicy, CookieScope, SameSite,
         token::{Token, TokenKeys},
     },
     key::KeyRing,
@@ -48,6 +48,40 @@ fn values(headers: &HeaderMap, name: impl http::header::AsHeaderName) -> Vec<&st
 
 fn removal(writer: &CookieWriter, kind: CookieKind) -> [(CookieKind, HeaderValue); 1] {
     [(kind, writer.removal(kind))]
+}
+
+/// R46, R76: a browser keeps a cookie of another scope beside the present one.
+#[test]
+fn what_writes_a_cookie_removes_the_one_at_its_former_scope() {
+    let policy = CookiePolicy::builder()
+        .whole_name("__Http-sid")
+        .domain("example.com")
+        .formerly(CookieScope::host_only())
+        .formerly(CookieScope::of_domain("example.com").path("/app"));
+    let writer = CookieWriter::new(&policy.build().unwrap());
+    let mut headers = HeaderMap::new();
+    let set = writer.set(Session, &token(), None);
+    writer.finish(&mut headers, &[(Session, set.clone())], false);
+    assert_eq!(
+        values(&headers, SET_COOKIE),
+        [
+            "__Http-sid=; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=0",
+            "__Http-sid=; Path=/app; Domain=example.com; Secure; HttpOnly; SameSite=Lax; Max-Age=0",
+            set.to_str().unwrap(),
+        ]
+    );
+    let mut headers = HeaderMap::new();
+    writer.finish(&mut headers, &removal(&writer, Guest), false);
+    assert!(
+        values(&headers, SET_COOKIE)
+            .iter()
+            .all(|value| value.starts_with("__Http-sid-guest=;"))
+    );
+    assert_eq!(values(&headers, SET_COOKIE).len(), 3);
+    // An answer that writes nothing leaves them alone.
+    let mut headers = HeaderMap::new();
+    writer.finish(&mut headers, &[], true);
+    assert_eq!(values(&headers, SET_COOKIE).len(), 0);
 }
 
 // R40, R46

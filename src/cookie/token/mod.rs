@@ -74,6 +74,16 @@ pub(crate) enum Rejected {
     FromTheFuture,
 }
 
+impl Rejected {
+    /// Whether this server signed the value.
+    pub(crate) const fn is_ours(self) -> bool {
+        match self {
+            Self::Malformed | Self::UnknownKey | Self::Forged => false,
+            Self::Expired | Self::FromTheFuture => true,
+        }
+    }
+}
+
 impl From<Malformed> for Rejected {
     fn from(_: Malformed) -> Self {
         Self::Malformed

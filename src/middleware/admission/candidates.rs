@@ -1,7 +1,9 @@
 //! [`Candidates`]: the tokens of a request, and the rules by which one of them opens a session.
 //!
-//! The session's token counts first and the guest's second. A retired token bars the request from writing,
-//! unless a live token of its session came. A token that is used again after its renewal ends the session.
+//! What counts is which sessions are alive, not which tokens are signed (R76). The tokens of logged-in sessions come
+//! first, the guests' second. Tokens of one session count as the best of them. If one session is alive, that one opens;
+//! if several are, none does (R52). A retired token bars the request from writing, unless a live token came in the same
+//! cookie. A token that is used again after its renewal ends the session.
 
 use std::sync::Arc;
 
@@ -12,7 +14,7 @@ use crate::{
         admit::{self, lower_remembered},
         authentication::Subject,
         binding::OnChange,
-        came::Came,
+        came::{Barred, Came},
         event::{EventKind, SessionEvent},
         handle::Session,
         id::SessionId,
@@ -26,10 +28,28 @@ use crate::{
 
 /// The valid tokens of a request that are still to be looked at.
 pub(super) struct Candidates<T> {
-    pub(super) session: Option<T>,
-    pub(super) guest: Option<T>,
+    session: Option<T>,
+    guest: Option<T>,
+    more: Vec<(CookieKind, T)>,
+    /// Sessions that do not open, though a token of theirs came: a login and a logout end them.
+    beside: Vec<Session>,
     came: Came,
     pub(super) now: Timestamp,
+}
+
+/// What the tokens of one cookie come to, one entry for each session.
+pub(super) struct Appraised<S> {
+    pub(super) live: Vec<S>,
+    pub(super) dead: Vec<DeadToken>,
+}
+
+/// Which session opens.
+pub(super) enum Chosen<S> {
+    One(S),
+    /// Several are alive, so that none opens.
+    None,
+    /// None is alive: the next cookie counts.
+    Next,
 }
 
 /// A token that opens nothing, and what follows.
@@ -41,6 +61,8 @@ pub(super) struct DeadToken {
     pub(super) until: Timestamp,
     pub(super) subject: Option<Subject>,
     pub(super) consequence: Consequence,
+    /// The session, where there is one that its bearer may end.
+    pub(super) session: Option<Session>,
 }
 
 /// What a dead token brings about.
@@ -53,17 +75,33 @@ pub(super) enum Consequence {
     EndFamily,
 }
 
+impl<S> Default for Appraised<S> {
+    fn default() -> Self {
+        Self {
+            live: Vec::new(),
+            dead: Vec::new(),
+        }
+    }
+}
+
+impl<S> Appraised<S> {
+    pub(super) fn add(&mut self, decided: Result<S, DeadToken>) {
+        match decided {
+            Ok(session) => self.live.push(session),
+            Err(dead) => self.dead.push(dead),
+        }
+    }
+}
+
 impl<T> Candidates<T> {
     #[inline]
     pub(super) fn of(arrival: Arrival<T>) -> Self {
         Self {
-            came: Came {
-                retired_token: false,
-                guest_token: arrival.guest.is_some(),
-                client: arrival.client,
-            },
             session: arrival.session,
             guest: arrival.guest,
+            more: arrival.more,
+            beside: Vec::new(),
+            came: arrival.came,
             now: arrival.now,
         }
     }
@@ -72,8 +110,11 @@ impl<T> Candidates<T> {
         self.session.is_none() && self.guest.is_none()
     }
 
-    /// The token that counts next: the session's, then the guest's.
-    pub(super) fn peek(&self) -> Option<(CookieKind, &T)> {
+    /// The token that counts first, if it is the only one of its cookie.
+    pub(super) fn peek_only(&self) -> Option<(CookieKind, &T)> {
+        if !self.more.is_empty() {
+            return None;
+        }
         let session = self
             .session
             .as_ref()
@@ -81,24 +122,67 @@ impl<T> Candidates<T> {
         session.or(self.guest.as_ref().map(|token| (CookieKind::Guest, token)))
     }
 
-    /// Takes the token that counts next.
-    pub(super) fn next(&mut self) -> Option<(CookieKind, T)> {
-        let session = self
-            .session
-            .take()
-            .map(|token| (CookieKind::Session, token));
-        session.or_else(|| Some((CookieKind::Guest, self.guest.take()?)))
+    /// Takes the token of a cookie, if it is the only one.
+    pub(super) fn take_only(&mut self, kind: CookieKind) -> Option<T> {
+        if !self.more.is_empty() {
+            return None;
+        }
+        match kind {
+            CookieKind::Session => self.session.take(),
+            CookieKind::Guest => self.guest.take(),
+        }
+    }
+
+    /// Takes all tokens of a cookie, in the order in which they came.
+    pub(super) fn take(&mut self, kind: CookieKind) -> Vec<T> {
+        let first = match kind {
+            CookieKind::Session => self.session.take(),
+            CookieKind::Guest => self.guest.take(),
+        };
+        let more = self.more.extract_if(.., |(other, _)| *other == kind);
+        first
+            .into_iter()
+            .chain(more.map(|(_, token)| token))
+            .collect()
+    }
+
+    /// Decides which session opens, and tells of the tokens that open none once their consequences are carried out.
+    pub(super) fn choose<S>(
+        &mut self,
+        shared: &Shared,
+        appraised: Appraised<S>,
+        session_of: impl Fn(S) -> Session,
+    ) -> Chosen<S> {
+        let Appraised { mut live, dead } = appraised;
+        for token in dead {
+            if live.is_empty() && token.why.is_retired() {
+                self.came.barred = Some(Barred::RetiredToken);
+            }
+            self.pass_over(shared, token);
+        }
+        if live.len() > 1 {
+            shared.tell(&SessionEvent::new(EventKind::DuplicateTokens, self.now));
+            self.came.barred = Some(Barred::SeveralSessions);
+            self.beside.extend(live.into_iter().map(session_of));
+            return Chosen::None;
+        }
+        live.pop().map_or(Chosen::Next, Chosen::One)
     }
 
     /// Tells of a token that opens nothing, once its consequence is carried out.
-    pub(super) fn pass_over(&mut self, shared: &Shared, token: DeadToken) {
-        self.came.retired_token |= token.why.is_retired();
+    fn pass_over(&mut self, shared: &Shared, token: DeadToken) {
         let kind = match token.consequence {
             Consequence::EndFamily => EventKind::SessionEndedByReuse,
             Consequence::Nothing | Consequence::EndSession => token.why.event(),
         };
         let event = SessionEvent::new(kind, self.now).of(token.id);
         shared.tell(&event.by(token.subject));
+        self.beside.extend(token.session);
+    }
+
+    /// The sessions that a login and a logout end besides the one that opens.
+    pub(super) fn take_beside(&mut self) -> Vec<Session> {
+        std::mem::take(&mut self.beside)
     }
 
     /// Decides whether a token of this standing opens its session for the request's client.
@@ -131,6 +215,7 @@ impl<T> Candidates<T> {
                 until: live.remembered_until(self.now),
                 subject: live.subject().cloned(),
                 consequence: consequence(why, shared.policy()),
+                session: why.was_of_a_session().then(|| Session::admitted(session)),
             }),
         }
     }
@@ -174,9 +259,9 @@ impl<T> Candidates<T> {
 
     /// The request, without a session.
     #[inline(always)]
-    pub(super) fn anonymous(self, shared: &Arc<Shared>) -> RequestContext {
+    pub(super) fn anonymous(self, shared: &Arc<Shared>, loaded: Loaded) -> RequestContext {
         let session = Session::new(Arc::clone(shared) as _, self.now);
-        self.admitted(shared, session, Loaded::nothing(&shared.settings.backend))
+        self.admitted(shared, session, loaded)
     }
 }
 

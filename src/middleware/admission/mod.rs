@@ -14,7 +14,7 @@ use http::Request;
 use self::candidates::Candidates;
 use super::{
     arrival::Arrival,
-    backend::{Backend, EndedTokens},
+    backend::{Backend, EndedTokens, Loaded},
     failure::SessionError,
     request::RequestContext,
     settings::Shared,
@@ -47,7 +47,10 @@ pub(crate) fn admit<B>(shared: &Arc<Shared>, request: &Request<B>) -> Admission 
         Backend::SelfContained(ended) => {
             let candidates = Candidates::of(Arrival::of_sessions(shared, request, now));
             match ended {
-                _ if candidates.is_empty() => Admission::Now(candidates.anonymous(shared)),
+                _ if candidates.is_empty() => {
+                    let loaded = Loaded::nothing(&shared.settings.backend);
+                    Admission::Now(candidates.anonymous(shared, loaded))
+                }
                 EndedTokens::Local(list) => {
                     match self_contained::admit_now(shared, list, candidates) {
                         Ok(context) => Admission::Now(context),
@@ -63,7 +66,8 @@ pub(crate) fn admit<B>(shared: &Arc<Shared>, request: &Request<B>) -> Admission 
         Backend::Stored(store) => {
             let mut candidates = Candidates::of(Arrival::of_references(shared, request, now));
             if candidates.is_empty() {
-                return Admission::Now(candidates.anonymous(shared));
+                let loaded = Loaded::nothing(&shared.settings.backend);
+                return Admission::Now(candidates.anonymous(shared, loaded));
             }
             match stored::try_load(shared, store, &mut candidates) {
                 Some((session, loaded)) => {

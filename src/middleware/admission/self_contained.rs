@@ -1,15 +1,17 @@
-//! Finds out of the list of ended tokens what a token is worth.
+//! Finds out of the list of ended tokens what tokens are worth.
 
 use std::sync::Arc;
 
-use super::candidates::{Candidates, Consequence};
+use super::candidates::{Appraised, Candidates, Chosen, Consequence, DeadToken};
 use crate::{
+    cookie::CookieKind,
     middleware::{
         backend::{EndedTokens, Loaded},
         request::RequestContext,
         settings::Shared,
+        side_by_side::side_by_side,
     },
-    session::unadmitted::Unadmitted,
+    session::{handle::Session, standing::Standing, unadmitted::Unadmitted},
     store::{
         StoreError,
         revocation::{Ending, Full, IssuedToken, RevocationList, Revocations},
@@ -25,24 +27,40 @@ pub(super) fn admit_now(
     mut candidates: Sessions,
 ) -> Result<RequestContext, Full> {
     let now = candidates.now;
-    while let Some((kind, session)) = candidates.next() {
-        let token = IssuedToken::of(session.live(), &shared.settings.audience);
-        let standing = list.standing(token, now);
-        match candidates.decide(shared, session, standing, kind) {
-            Ok(session) => {
-                let ended = EndedTokens::Local(Arc::clone(list));
-                let loaded = loaded(ended, candidates.guest.take());
-                return Ok(candidates.admitted(shared, session, loaded));
-            }
-            Err(dead) => {
-                if dead.consequence != Consequence::Nothing {
-                    let _: bool = list.end(&dead.family, Ending::Ended, dead.until, now)?;
+    let standing = |token: &Unadmitted| list.standing(issued(shared, token), now);
+    for kind in CookieKind::IN_ORDER {
+        let mut appraised = Appraised::default();
+        if let Some(token) = candidates.take_only(kind) {
+            let standing = standing(&token);
+            match candidates.decide(shared, token, standing, kind) {
+                Ok(session) => {
+                    let ended = EndedTokens::Local(Arc::clone(list));
+                    return Ok(admitted(candidates, shared, session, ended));
                 }
-                candidates.pass_over(shared, dead);
+                Err(dead) => appraised.dead.push(dead),
+            }
+        } else {
+            let tokens = candidates.take(kind).into_iter();
+            let tokens = tokens.map(|token| (standing(&token), token)).collect();
+            appraised = appraise(&candidates, shared, kind, tokens);
+        }
+        for dead in with_consequence(&appraised) {
+            let _: bool = list.end(&dead.family, Ending::Ended, dead.until, now)?;
+        }
+        match candidates.choose(shared, appraised, |session| session) {
+            Chosen::Next => {}
+            Chosen::None => break,
+            Chosen::One(session) => {
+                let ended = EndedTokens::Local(Arc::clone(list));
+                return Ok(admitted(candidates, shared, session, ended));
             }
         }
     }
-    Ok(candidates.anonymous(shared))
+    Ok(anonymous(
+        candidates,
+        shared,
+        EndedTokens::Local(Arc::clone(list)),
+    ))
 }
 
 /// Asks a distributed list.
@@ -52,29 +70,80 @@ pub(super) async fn load(
     mut candidates: Sessions,
 ) -> Result<RequestContext, StoreError> {
     let now = candidates.now;
-    while let Some((kind, session)) = candidates.next() {
-        let token = IssuedToken::of(session.live(), &shared.settings.audience);
-        let standing = list.standing(token, now).await?;
-        match candidates.decide(&shared, session, standing, kind) {
-            Ok(session) => {
-                let loaded = loaded(EndedTokens::Distributed(list), candidates.guest.take());
-                return Ok(candidates.admitted(&shared, session, loaded));
-            }
-            Err(dead) => {
-                if dead.consequence != Consequence::Nothing {
-                    let (family, until) = (&dead.family, dead.until);
-                    let _: bool = list.end(family, Ending::Ended, until, now).await?;
-                }
-                candidates.pass_over(&shared, dead);
+    for kind in CookieKind::IN_ORDER {
+        let tokens = candidates.take(kind);
+        let ask = |token| list.standing(issued(&shared, token), now);
+        let standings = side_by_side(tokens.iter().map(ask)).await?;
+        let tokens = standings.into_iter().zip(tokens).collect();
+        let appraised = appraise(&candidates, &shared, kind, tokens);
+        for dead in with_consequence(&appraised) {
+            let (family, until) = (&dead.family, dead.until);
+            let _: bool = list.end(family, Ending::Ended, until, now).await?;
+        }
+        match candidates.choose(&shared, appraised, |session| session) {
+            Chosen::Next => {}
+            Chosen::None => break,
+            Chosen::One(session) => {
+                let ended = EndedTokens::Distributed(list);
+                return Ok(admitted(candidates, &shared, session, ended));
             }
         }
     }
-    Ok(candidates.anonymous(&shared))
+    Ok(anonymous(
+        candidates,
+        &shared,
+        EndedTokens::Distributed(list),
+    ))
 }
 
-const fn loaded(ended: EndedTokens, guest_beside: Option<Unadmitted>) -> Loaded {
-    Loaded::SelfContained {
-        ended,
-        guest_beside,
+fn issued<'a>(shared: &'a Shared, token: &'a Unadmitted) -> IssuedToken<'a> {
+    IssuedToken::of(token.live(), &shared.settings.audience)
+}
+
+/// What each session is worth whose tokens came: as much as the best of them, the one that was issued last.
+fn appraise(
+    candidates: &Sessions,
+    shared: &Arc<Shared>,
+    kind: CookieKind,
+    mut tokens: Vec<(Standing, Unadmitted)>,
+) -> Appraised<Session> {
+    let issued_at = |token: &Unadmitted| token.live().state.last_seen_at;
+    tokens.sort_by_key(|(standing, token)| {
+        let worth = (standing.rank(), issued_at(token));
+        (*token.live().family(), std::cmp::Reverse(worth))
+    });
+    tokens.dedup_by_key(|(_, token)| *token.live().family());
+    let mut appraised = Appraised::default();
+    for (standing, token) in tokens {
+        appraised.add(candidates.decide(shared, token, standing, kind));
     }
+    appraised
+}
+
+fn with_consequence(appraised: &Appraised<Session>) -> impl Iterator<Item = &DeadToken> {
+    let dead = appraised.dead.iter();
+    dead.filter(|dead| dead.consequence != Consequence::Nothing)
+}
+
+fn admitted(
+    mut candidates: Sessions,
+    shared: &Arc<Shared>,
+    session: Session,
+    ended: EndedTokens,
+) -> RequestContext {
+    let loaded = loaded(&mut candidates, ended);
+    candidates.admitted(shared, session, loaded)
+}
+
+fn anonymous(mut candidates: Sessions, shared: &Arc<Shared>, ended: EndedTokens) -> RequestContext {
+    let loaded = loaded(&mut candidates, ended);
+    candidates.anonymous(shared, loaded)
+}
+
+/// What else came: the sessions that do not open, and the guests' that are not looked at beside a logged-in one.
+fn loaded(candidates: &mut Sessions, ended: EndedTokens) -> Loaded {
+    let mut beside = candidates.take_beside();
+    let guests = candidates.take(CookieKind::Guest);
+    beside.extend(guests.into_iter().map(Session::admitted));
+    Loaded::SelfContained { ended, beside }
 }

@@ -1,23 +1,25 @@
-//! Finds out of a store what a token is worth.
+//! Finds out of a store what tokens are worth.
 
 use std::{mem, sync::Arc};
 
-use super::candidates::{Candidates, Consequence, DeadToken};
+use super::candidates::{Appraised, Candidates, Chosen, Consequence, DeadToken};
 use crate::{
     cookie::{CookieKind, token::Opened},
     middleware::{
-        backend::{Loaded, LoadedRecord},
+        backend::{Beside, Loaded, LoadedRecord},
         request::RequestContext,
         settings::Shared,
+        side_by_side::side_by_side,
     },
     session::{handle::Session, id::Claim, live::Dead, time::Timestamp, unadmitted::Unadmitted},
     store::{Removed, SessionStore, StoreError, Stored},
 };
 
 type References = Candidates<Opened<Claim>>;
+type Opens = (Session, LoadedRecord);
 
-/// The admission where the store has the first token's session at once, it opens, and nothing has to be
-/// ended or told. Everything else is for [`load`] to find out.
+/// The admission where one token counts, the store has its session at once, it opens, and nothing has to be ended or
+/// told. Everything else is for [`load`] to find out.
 pub(super) fn try_load(
     shared: &Arc<Shared>,
     store: &Arc<dyn SessionStore>,
@@ -26,40 +28,88 @@ pub(super) fn try_load(
     if shared.client.is_some() {
         return None;
     }
-    let (kind, token) = candidates.peek()?;
+    let (kind, token) = candidates.peek_only()?;
     let stored = store.try_load((&token.value).into(), candidates.now)?;
     let (session, record) = open(shared, candidates, kind, token, stored).ok()?;
-    let _opened = candidates.next();
-    let loaded = loaded(Arc::clone(store), record, candidates.guest.take());
+    let _opened = candidates.take_only(kind);
+    let loaded = loaded(candidates, Arc::clone(store), Some(record));
     Some((session, loaded))
 }
 
-/// Asks the store.
+/// Asks the store: for each session once, and for all of one cookie side by side.
 pub(super) async fn load(
     shared: Arc<Shared>,
     store: Arc<dyn SessionStore>,
     mut candidates: References,
 ) -> Result<RequestContext, StoreError> {
     let now = candidates.now;
-    while let Some((kind, token)) = candidates.next() {
-        let opened = match store.load((&token.value).into(), now).await? {
-            Some(stored) => open(&shared, &candidates, kind, &token, stored),
-            None => Err(unknown(&token.value, now)),
-        };
-        match opened {
-            Ok((session, record)) => {
-                let loaded = loaded(store, record, candidates.guest.take());
-                return Ok(candidates.admitted(&shared, session, loaded));
+    for kind in CookieKind::IN_ORDER {
+        let sessions = by_session(candidates.take(kind));
+        let calls = sessions
+            .iter()
+            .map(|tokens| store.load((&tokens[0].value).into(), now));
+        let loads = side_by_side(calls).await?;
+        let mut appraised = Appraised::default();
+        for (tokens, stored) in sessions.iter().zip(loads) {
+            appraised.add(match stored {
+                Some(stored) => open_best(&shared, &candidates, kind, tokens, stored),
+                None => Err(unknown(&tokens[0].value, now)),
+            });
+        }
+        for dead in &appraised.dead {
+            if dead.consequence != Consequence::Nothing {
+                let _: Removed = store.remove(&dead.id, None).await?;
             }
-            Err(dead) => {
-                if dead.consequence != Consequence::Nothing {
-                    let _: Removed = store.remove(&dead.id, None).await?;
-                }
-                candidates.pass_over(&shared, dead);
+        }
+        match candidates.choose(&shared, appraised, |(session, _)| session) {
+            Chosen::Next => {}
+            Chosen::None => break,
+            Chosen::One((session, record)) => {
+                let loaded = loaded(&mut candidates, store, Some(record));
+                return Ok(candidates.admitted(&shared, session, loaded));
             }
         }
     }
-    Ok(candidates.anonymous(&shared))
+    let loaded = loaded(&mut candidates, store, None);
+    Ok(candidates.anonymous(&shared, loaded))
+}
+
+/// The tokens of each session, of which there is one at least.
+fn by_session(tokens: Vec<Opened<Claim>>) -> Vec<Vec<Opened<Claim>>> {
+    let mut sessions: Vec<Vec<Opened<Claim>>> = Vec::new();
+    for token in tokens {
+        let of_same = |others: &&mut Vec<Opened<Claim>>| others[0].value.id() == token.value.id();
+        match sessions.iter_mut().find(of_same) {
+            Some(others) => others.push(token),
+            None => sessions.push(vec![token]),
+        }
+    }
+    sessions
+}
+
+/// The session of a record, if the best of its tokens opens it.
+fn open_best(
+    shared: &Arc<Shared>,
+    candidates: &References,
+    kind: CookieKind,
+    tokens: &[Opened<Claim>],
+    stored: Stored,
+) -> Result<Opens, DeadToken> {
+    let secrets = &stored.record.fields.secrets;
+    let is_known = tokens
+        .iter()
+        .any(|token| secrets.knows(token.value.secret()));
+    let rank = |token: &&Opened<Claim>| {
+        secrets
+            .standing(token.value.secret(), candidates.now)
+            .rank()
+    };
+    let best = tokens.iter().max_by_key(rank).unwrap_or(&tokens[0]);
+    open(shared, candidates, kind, best, stored).map_err(|mut dead| {
+        // Only who holds a token that the session remembers may end it.
+        dead.session = dead.session.filter(|_| is_known);
+        dead
+    })
 }
 
 /// The session of a record, if it opens for the bearer of this token.
@@ -69,7 +119,7 @@ fn open(
     kind: CookieKind,
     token: &Opened<Claim>,
     stored: Stored,
-) -> Result<(Session, LoadedRecord), DeadToken> {
+) -> Result<Opens, DeadToken> {
     let Stored {
         mut record,
         revision,
@@ -105,17 +155,24 @@ const fn unknown(claim: &Claim, now: Timestamp) -> DeadToken {
         until: now,
         subject: None,
         consequence: Consequence::Nothing,
+        session: None,
     }
 }
 
 fn loaded(
+    candidates: &mut References,
     store: Arc<dyn SessionStore>,
-    record: LoadedRecord,
-    guest_beside: Option<Opened<Claim>>,
+    record: Option<LoadedRecord>,
 ) -> Loaded {
+    let found = candidates.take_beside();
+    let guests = candidates.take(CookieKind::Guest);
+    let beside = (!found.is_empty() || !guests.is_empty()).then(|| {
+        let unread = guests.into_iter().map(|guest| guest.value).collect();
+        Box::new(Beside { found, unread })
+    });
     Loaded::Stored {
         store,
-        record: Some(record),
-        guest_beside: guest_beside.map(|guest| Box::new(guest.value)),
+        record,
+        beside,
     }
 }

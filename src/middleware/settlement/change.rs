@@ -12,9 +12,9 @@ use crate::{
 
 /// What the list is asked for.
 pub(super) struct Change<'a> {
-    /// How the request's own token and the one of a guest end, for each of them that does.
+    /// The sessions that end, and how.
+    pub(super) ended: Vec<&'a Live>,
     pub(super) end: Ending,
-    pub(super) ended: [Option<&'a Live>; 2],
     /// Whether they end whatever becomes of the token that is to leave; else they end only if it may.
     pub(super) ends_first: bool,
     pub(super) issue: Issue<'a>,
@@ -49,8 +49,8 @@ pub(super) enum Issue<'a> {
 
 /// What the list did of it.
 pub(super) struct Changed {
-    /// Which tokens this request ended itself.
-    pub(super) ended: [bool; 2],
+    /// Which sessions this request ended itself, in the order of what it asked for.
+    pub(super) ended: Vec<bool>,
     /// The token that may leave, and when it counts as issued.
     pub(super) issue: Option<(SessionId, Timestamp)>,
 }
@@ -66,20 +66,14 @@ impl Change<'_> {
         let issue = self.issue(list, now)?;
         let ended = match issue {
             Some(_) => self.end(list, now)?,
-            None => [false; 2],
+            None => Vec::new(),
         };
         Ok(Changed { ended, issue })
     }
 
-    fn end(&self, list: &Revocations, now: Timestamp) -> Result<[bool; 2], Full> {
-        let mut ended = [false; 2];
-        for (live, ended) in self.ended.iter().zip(&mut ended) {
-            if let Some(live) = live {
-                let until = live.remembered_until(now);
-                *ended = list.end(live.family(), self.end, until, now)?;
-            }
-        }
-        Ok(ended)
+    fn end(&self, list: &Revocations, now: Timestamp) -> Result<Vec<bool>, Full> {
+        let end = |live: &&Live| list.end(live.family(), self.end, live.remembered_until(now), now);
+        self.ended.iter().map(end).collect()
     }
 
     fn issue(
@@ -121,7 +115,7 @@ impl Change<'_> {
         let issue = self.issue_distributed(list, now).await?;
         let ended = match issue {
             Some(_) => self.end_distributed(list, now).await?,
-            None => [false; 2],
+            None => Vec::new(),
         };
         Ok(Changed { ended, issue })
     }
@@ -130,13 +124,11 @@ impl Change<'_> {
         &self,
         list: &dyn RevocationList,
         now: Timestamp,
-    ) -> Result<[bool; 2], StoreError> {
-        let mut ended = [false; 2];
-        for (live, ended) in self.ended.iter().zip(&mut ended) {
-            if let Some(live) = live {
-                let until = live.remembered_until(now);
-                *ended = list.end(live.family(), self.end, until, now).await?;
-            }
+    ) -> Result<Vec<bool>, StoreError> {
+        let mut ended = Vec::with_capacity(self.ended.len());
+        for live in &self.ended {
+            let until = live.remembered_until(now);
+            ended.push(list.end(live.family(), self.end, until, now).await?);
         }
         Ok(ended)
     }

@@ -93,6 +93,17 @@ pub(super) fn tell_all(
     }
 }
 
+/// Tells that a login or a logout ended a session that was not the request's own.
+pub(super) fn tell_ended_beside(
+    shared: &Shared,
+    id: SessionId,
+    subject: Option<Subject>,
+    now: Timestamp,
+) {
+    let event = SessionEvent::new(EventKind::PresentedSessionEnded, now).of(id);
+    shared.tell(&event.by(subject));
+}
+
 /// Tells that a commit failed, if that is because of the store or the distributed list.
 pub(super) fn tell_if_failed(
     shared: &Shared,

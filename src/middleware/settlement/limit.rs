@@ -25,8 +25,8 @@ pub(super) struct Limit {
     store: Arc<dyn SessionStore>,
     subject: Subject,
     owner: IndexKey,
-    /// The session that the login takes the place of, which does not count.
-    replaced: Option<SessionId>,
+    /// The sessions that the login takes the place of, which do not count.
+    replaced: Vec<SessionId>,
     limit: SessionLimit,
     now: Timestamp,
 }
@@ -37,7 +37,7 @@ impl Limit {
         shared: &Arc<Shared>,
         store: &Arc<dyn SessionStore>,
         subject: Option<&Subject>,
-        replaced: Option<SessionId>,
+        replaced: Vec<SessionId>,
         now: Timestamp,
     ) -> Option<Self> {
         let (limit, subject) = (shared.settings.limit?, subject?);
@@ -92,7 +92,7 @@ impl Limit {
     async fn others(&self, fresh: &SessionId) -> Result<Vec<ListedHead>, StoreError> {
         let mut others = Vec::new();
         let listed = each_head(&*self.store, &self.owner, self.now, |listed| {
-            if listed.counted && listed.id != *fresh && Some(listed.id) != self.replaced {
+            if listed.counted && listed.id != *fresh && !self.replaced.contains(&listed.id) {
                 others.push(listed);
             }
         });

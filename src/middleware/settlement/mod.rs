@@ -23,7 +23,7 @@ use super::{
     background::Background,
     settings::Shared,
 };
-use crate::session::{live::Live, plan::Plan, settle, unadmitted::Unadmitted};
+use crate::session::{live::Live, plan::Plan, settle};
 
 /// What carrying out a plan comes to, or a wait for it.
 #[must_use]
@@ -58,26 +58,26 @@ pub(crate) fn commit(
     match loaded {
         Loaded::SelfContained {
             ended: EndedTokens::Local(list),
-            guest_beside,
+            beside,
         } => {
             let task = self_contained::CommitToToken {
                 shared,
                 live,
-                guest_beside: guest_beside.as_ref().map(Unadmitted::live),
+                beside: &beside,
                 done: &done,
             };
             Commit::Now(task.commit_now(&list, settled))
         }
         Loaded::SelfContained {
             ended: EndedTokens::Distributed(list),
-            guest_beside,
+            beside,
         } => {
             let (owned, session) = (Arc::clone(shared), live.cloned());
             let commit = async move {
                 let task = self_contained::CommitToToken {
                     shared: &owned,
                     live: session.as_ref(),
-                    guest_beside: guest_beside.as_ref().map(Unadmitted::live),
+                    beside: &beside,
                     done: &done,
                 };
                 task.commit(&*list, settled).await
@@ -87,14 +87,14 @@ pub(crate) fn commit(
         Loaded::Stored {
             store,
             record,
-            guest_beside,
+            beside,
         } => {
             let task = stored::CommitToStore {
                 shared: Arc::clone(shared),
                 store,
                 live: live.cloned(),
                 record,
-                guest_beside,
+                beside,
                 done,
                 cookies: SetCookies::default(),
             };

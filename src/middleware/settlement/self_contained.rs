@@ -5,7 +5,7 @@
 
 use super::{
     change::{Change, Changed, Issue},
-    done::{Committed, HandlerDone, tell_all, tell_if_failed},
+    done::{Committed, HandlerDone, tell_all, tell_ended_beside, tell_if_failed},
     set_cookies::SetCookies,
 };
 use crate::{
@@ -19,6 +19,7 @@ use crate::{
         authentication::Subject,
         draft::Rotation,
         event::{EventKind, SessionEvent},
+        handle::Session,
         id::SessionId,
         index::IndexKey,
         live::Live,
@@ -37,8 +38,8 @@ use crate::{
 pub(super) struct CommitToToken<'a> {
     pub(super) shared: &'a Shared,
     pub(super) live: Option<&'a Live>,
-    /// The guest's session whose token came with a logged-in session's.
-    pub(super) guest_beside: Option<&'a Live>,
+    /// The sessions whose tokens came besides the request's own: a login and a logout end them.
+    pub(super) beside: &'a [Session],
     pub(super) done: &'a HandlerDone,
 }
 
@@ -78,15 +79,14 @@ impl<'a> CommitToToken<'a> {
     {
         let nothing = Change {
             end: Ending::Ended,
-            ended: [None, None],
+            ended: Vec::new(),
             ends_first: true,
             issue: Issue::Nothing,
         };
-        let all = [self.live, self.guest_beside];
         Ok(match (plan, self.live) {
             (Plan::Nothing, _) | (Plan::Save { .. } | Plan::Rotate { .. }, None) => nothing,
             (Plan::End, _) => Change {
-                ended: all,
+                ended: self.presented(),
                 ..nothing
             },
             // The level is in the token, and nothing would receive a lower one: the token ends.
@@ -96,7 +96,7 @@ impl<'a> CommitToToken<'a> {
                 },
                 own,
             ) => Change {
-                ended: [own, None],
+                ended: own.into_iter().collect(),
                 ..nothing
             },
             (Plan::Save { .. }, Some(live)) => Change {
@@ -113,12 +113,21 @@ impl<'a> CommitToToken<'a> {
                 } else {
                     Ending::Superseded
                 },
-                ended: all,
+                ended: self.presented(),
                 // As in a store: a login that is refused changes nothing else.
                 ends_first: *end_first,
                 issue: self.first(state)?,
             },
         })
+    }
+
+    /// All sessions whose tokens came, the request's own first.
+    fn presented(&self) -> Vec<&'a Live> {
+        let now = self.done.now;
+        let beside = self.beside.iter().filter_map(Session::live);
+        // What has expired needs no entry in the list.
+        let beside = beside.filter(|live| live.remembered_until(now) > now);
+        self.live.into_iter().chain(beside).collect()
     }
 
     fn successor(&self, live: &'a Live, how: Rotation) -> Result<Issue<'a>, SessionError> {
@@ -183,8 +192,9 @@ impl<'a> CommitToToken<'a> {
                 why: Save::Lower, ..
             } => self.tell(&events, None),
             Plan::End => {
-                self.remove_ended(changed, &mut cookies);
+                cookies.remove_presented(&self.shared.writer, &self.done.came);
                 self.tell(&events, None);
+                self.tell_ended_beside(changed);
             }
             Plan::Save { state, why, .. } => match changed.issue {
                 // A token that was replaced meanwhile must not leave again: the browser has a newer one.
@@ -215,32 +225,36 @@ impl<'a> CommitToToken<'a> {
                 }
                 None => {}
             },
-            Plan::Start { mut state, .. } => {
+            Plan::Start {
+                mut state,
+                end_first,
+            } => {
                 let Some((id, at)) = changed.issue else {
                     self.tell(&[EventKind::LoginEndedUnderWay], None);
                     return Err(SessionError::new(SessionErrorKind::Refused));
                 };
-                self.remove_ended(changed, &mut cookies);
-                if state.authentication.is_some() && self.done.came.guest_token {
+                if end_first {
+                    cookies.remove_presented(&self.shared.writer, &self.done.came);
+                } else if self.done.came.guest_token {
                     cookies.remove(&self.shared.writer, CookieKind::Guest);
                 }
                 state.last_seen_at = at;
                 self.issue(&state, &id, &mut cookies)?;
                 self.tell(&events, Some((id, subject_of(&state))));
+                self.tell_ended_beside(changed);
             }
         }
         verdict.into_result(cookies)
     }
 
-    /// Removes the cookies of the tokens that this request ended itself.
-    fn remove_ended(&self, changed: &Changed, cookies: &mut SetCookies) {
-        for (live, ended) in [self.live, self.guest_beside]
-            .into_iter()
-            .zip(changed.ended)
-        {
-            if let (Some(live), true) = (live, ended) {
-                let kind = CookieKind::of_session(live.state.authentication.is_some());
-                cookies.remove(&self.shared.writer, kind);
+    /// Tells of the sessions that this request ended besides its own.
+    fn tell_ended_beside(&self, changed: &Changed) {
+        let own = usize::from(self.live.is_some());
+        let presented = self.presented().into_iter().zip(&changed.ended);
+        for (live, ended) in presented.skip(own) {
+            if *ended {
+                let subject = live.subject().cloned();
+                tell_ended_beside(self.shared, live.id, subject, self.done.now);
             }
         }
     }

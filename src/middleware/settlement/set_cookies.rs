@@ -4,7 +4,7 @@ use http::HeaderValue;
 
 use crate::{
     cookie::{CookieKind, response::CookieWriter, token::Token},
-    session::{state::State, time::Timestamp},
+    session::{came::Came, state::State, time::Timestamp},
 };
 
 /// The cookies that a response is to write, at most one of each name: the last word counts.
@@ -27,6 +27,21 @@ impl SetCookies {
 
     pub(super) fn remove(&mut self, writer: &CookieWriter, kind: CookieKind) {
         self.put(kind, writer.removal(kind));
+    }
+
+    /// Removes every cookie of ours whose value this server signed, whether or not its session goes on.
+    ///
+    /// Only a logout does so: its user holds nothing of theirs afterwards, and a newer cookie of a login at the same
+    /// time goes with it.
+    pub(super) fn remove_presented(&mut self, writer: &CookieWriter, came: &Came) {
+        for (kind, signed) in [
+            (CookieKind::Session, came.session_token),
+            (CookieKind::Guest, came.guest_token),
+        ] {
+            if signed {
+                self.remove(writer, kind);
+            }
+        }
     }
 
     fn put(&mut self, kind: CookieKind, value: HeaderValue) {

@@ -3,24 +3,26 @@
 use std::{mem, sync::Arc};
 
 use super::{
-    done::{Committed, HandlerDone, tell_all, tell_if_failed},
+    done::{Committed, HandlerDone, tell_all, tell_ended_beside, tell_if_failed},
     limit::Limit,
     set_cookies::SetCookies,
 };
 use crate::{
     cookie::CookieKind,
     middleware::{
-        backend::LoadedRecord,
+        backend::{Beside, LoadedRecord},
         failure::{SessionError, SessionErrorKind},
         random,
         settings::Shared,
+        side_by_side::side_by_side,
     },
     session::{
         admit::lower_remembered,
         authentication::Subject,
         draft::Rotation,
         event::{EventKind, SessionEvent},
-        id::{Claim, Fresh, Lineage, Secret, SessionId},
+        handle::Session,
+        id::{Fresh, Lineage, Secret, SessionId},
         index::IndexKey,
         live::Live,
         plan::{Plan, Save, Settled, Verdict},
@@ -50,7 +52,7 @@ pub(super) struct CommitToStore {
     pub(super) store: Arc<dyn SessionStore>,
     pub(super) live: Option<Live>,
     pub(super) record: Option<LoadedRecord>,
-    pub(super) guest_beside: Option<Box<Claim>>,
+    pub(super) beside: Option<Box<Beside>>,
     pub(super) done: HandlerDone,
     pub(super) cookies: SetCookies,
 }
@@ -143,7 +145,7 @@ impl CommitToStore {
                     self.end_all().await?;
                 }
                 let subject = state.authentication.as_ref().map(|who| &who.subject);
-                let replaced = self.live.as_ref().map(|live| live.id);
+                let replaced = self.presented();
                 let limit = Limit::of(&self.shared, &self.store, subject, replaced, self.done.now);
                 let (fresh, keys, sessions) = self.create(&state).await?;
                 if let Err(error) = self
@@ -155,14 +157,16 @@ impl CommitToStore {
                     return Err(error);
                 }
                 self.tell(&events, Some((fresh.id, subject)));
-                let authenticated = subject.is_some();
-                if authenticated && self.done.came.guest_token {
-                    self.remove_cookie(CookieKind::Guest);
+                if end_first {
+                    self.remove_presented();
+                } else if self.done.came.guest_token {
+                    self.cookies.remove(&self.shared.writer, CookieKind::Guest);
                 }
                 self.issue(&state, &fresh.id, &fresh.secret);
             }
             Plan::End => {
                 self.end_all().await?;
+                self.remove_presented();
                 self.tell(&events, None);
             }
         }
@@ -220,28 +224,46 @@ impl CommitToStore {
         Err(SessionError::new(SessionErrorKind::Contention))
     }
 
-    /// Ends what the request came with, and removes the cookies of what it ended itself.
+    /// The sessions that were looked up for the request, its own first.
+    fn presented(&self) -> Vec<SessionId> {
+        let beside = self.beside.iter().flat_map(|beside| &beside.found);
+        let beside = beside.filter_map(Session::live);
+        let all = self.live.iter().chain(beside);
+        all.map(|live| live.id).collect()
+    }
+
+    /// Ends every session that a token of the request is of.
     async fn end_all(&mut self) -> Result<(), SessionError> {
         if let Some(live) = &self.live {
-            let kind = CookieKind::of_session(live.state.authentication.is_some());
-            if self.store.remove(&live.id, None).await? == Removed::Removed {
-                self.remove_cookie(kind);
+            let _: Removed = self.store.remove(&live.id, None).await?;
+        }
+        let Some(beside) = self.beside.take() else {
+            return Ok(());
+        };
+        for session in &beside.found {
+            if let Some(live) = session.live() {
+                self.end_beside(&live.id, live.subject()).await?;
             }
         }
-        if let Some(guest) = self.guest_beside.take() {
-            let now = self.done.now;
-            // A guest's token that was renewed away says nothing about the guest's session.
-            if let Some(stored) = self.store.load((&*guest).into(), now).await?
-                && stored
-                    .record
-                    .fields
-                    .secrets
-                    .standing(guest.secret(), now)
-                    .opens()
-                && self.store.remove(guest.id(), None).await? == Removed::Removed
-            {
-                self.remove_cookie(CookieKind::Guest);
+        let claims = beside.unread.iter();
+        let loads = claims.map(|claim| self.store.load(claim.into(), self.done.now));
+        let guests = side_by_side(loads).await?;
+        for (claim, stored) in beside.unread.iter().zip(guests) {
+            // Only who holds a token that the session remembers may end it.
+            if stored.is_some_and(|stored| stored.record.fields.secrets.knows(claim.secret())) {
+                self.end_beside(claim.id(), None).await?;
             }
+        }
+        Ok(())
+    }
+
+    async fn end_beside(
+        &self,
+        id: &SessionId,
+        subject: Option<&Subject>,
+    ) -> Result<(), StoreError> {
+        if self.store.remove(id, None).await? == Removed::Removed {
+            tell_ended_beside(&self.shared, *id, subject.cloned(), self.done.now);
         }
         Ok(())
     }
@@ -294,8 +316,9 @@ impl CommitToStore {
         self.cookies.hand_out(writer, &token, state, self.done.now);
     }
 
-    fn remove_cookie(&mut self, kind: CookieKind) {
-        self.cookies.remove(&self.shared.writer, kind);
+    fn remove_presented(&mut self) {
+        let came = &self.done.came;
+        self.cookies.remove_presented(&self.shared.writer, came);
     }
 
     fn tell(&self, events: &[EventKind], successor: Option<(SessionId, Option<&Subject>)>) {

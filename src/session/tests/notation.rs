@@ -7,7 +7,7 @@ use smol_str::SmolStr;
 use crate::session::{
     authentication::{AssuranceLevel, Authentication, Elevation, Subject},
     binding::Client,
-    came::Came,
+    came::{Barred, Came},
     entries::{Entries, Entry},
     id::SessionId,
     live::{Live, Signature},
@@ -76,8 +76,9 @@ pub(super) fn live(text: &str) -> Option<Live> {
 /// What came with a request of a client of this digest, perhaps with a retired token.
 pub(super) fn came(retired_token: bool, client: &[u8]) -> Came {
     Came {
-        retired_token,
+        barred: retired_token.then_some(Barred::RetiredToken),
         guest_token: false,
+        session_token: false,
         client: Client::new([client.into()].into(), Default::default()),
     }
 }
