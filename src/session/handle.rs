@@ -76,7 +76,7 @@ impl Session {
 
     /// Says that a user proved who they are.
     ///
-    /// A new session with a new token begins and the one that the request came with ends at once, on every
+    /// A new session with a new token begins and every one that the request came with ends at once, on every
     /// node that shares the store; with self-contained tokens, as far as their [`Endings`](crate::Endings) reach. Both
     /// timers restart. A guest's data is dropped unless its key is [carried](DataKey::carried); the same subject's data
     /// is kept; another subject's never is.
@@ -122,7 +122,10 @@ impl Session {
         self.mark(Mark::Renew);
     }
 
-    /// Ends the session and whatever else of ours came with the request, and removes the cookies.
+    /// Ends every session that a token of the request is of, and removes the cookies.
+    ///
+    /// That includes a session whose token was rotated away, as long as the session remembers it, and a guest's. The
+    /// cookie of a session that ended before is removed too.
     ///
     /// Data put in afterwards begins a guest session.
     pub fn logout(&self) {
