@@ -119,7 +119,7 @@ impl Parts {
     #[must_use]
     pub fn find(&self, headers: &HeaderMap) -> bool {
         let found = self.reader.read(headers, |_, value| Ok(value.len()));
-        found.session.one().is_some()
+        found.session.is_signed()
     }
 
     /// Decides whether the session opens.

@@ -8,7 +8,7 @@ use super::settings::Shared;
 use crate::{
     cookie::{
         CookieKind,
-        request::Presented,
+        request::{Presented, Several},
         token::{Opened, Rejected},
     },
     session::{
@@ -27,11 +27,15 @@ pub(crate) struct Arrival<T> {
     /// The first of each kind.
     pub(crate) session: Option<T>,
     pub(crate) guest: Option<T>,
-    /// The others, of which hardly any request has one.
-    pub(crate) more: Vec<(CookieKind, T)>,
+    /// The others. Boxed, since hardly any request has one.
+    pub(crate) more: Option<Box<More<T>>>,
     pub(crate) came: Came,
     pub(crate) now: Timestamp,
 }
+
+/// The valid tokens of a request but the first of each kind, in the order in which they came.
+#[derive(Debug)]
+pub(crate) struct More<T>(pub(crate) Vec<(CookieKind, T)>);
 
 impl Arrival<Opened<Claim>> {
     /// What the request claims of a store.
@@ -85,7 +89,7 @@ impl<T> Arrival<T> {
             session_token: found.session.is_signed(),
             client: client.map_or_else(Client::default, |reader| reader.read(headers, extensions)),
         };
-        let mut more = Vec::new();
+        let mut more = None;
         Self {
             session: first_of(found.session, CookieKind::Session, &mut more),
             guest: first_of(found.guest, CookieKind::Guest, &mut more),
@@ -96,21 +100,30 @@ impl<T> Arrival<T> {
     }
 }
 
+#[inline(always)]
 fn first_of<T>(
     presented: Presented<T>,
     kind: CookieKind,
-    more: &mut Vec<(CookieKind, T)>,
+    more: &mut Option<Box<More<T>>>,
 ) -> Option<T> {
     match presented {
         Presented::Nothing { .. } => None,
         Presented::One(token) => Some(token),
-        Presented::Several(several) => {
-            let mut tokens = several.tokens.into_iter();
-            let first = tokens.next();
-            more.extend(tokens.map(|token| (kind, token)));
-            first
-        }
+        Presented::Several(several) => first_of_several(*several, kind, more),
     }
+}
+
+#[cold]
+fn first_of_several<T>(
+    several: Several<T>,
+    kind: CookieKind,
+    more: &mut Option<Box<More<T>>>,
+) -> Option<T> {
+    let mut tokens = several.tokens.into_iter();
+    let first = tokens.next();
+    let more = more.get_or_insert_with(|| Box::new(More(Vec::new())));
+    more.0.extend(tokens.map(|token| (kind, token)));
+    first
 }
 
 fn tell_unless_valid<T>(shared: &Shared, presented: &Presented<T>, now: Timestamp) {

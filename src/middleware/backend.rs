@@ -45,24 +45,23 @@ pub(crate) enum EndedTokens {
 pub(crate) enum Loaded {
     SelfContained {
         ended: EndedTokens,
-        /// The sessions whose tokens came besides the one that opened: a login and a logout end them.
-        beside: Vec<Session>,
+        beside: Option<Box<Beside>>,
     },
     Stored {
         store: Arc<dyn SessionStore>,
         /// None if the request has no session.
         record: Option<LoadedRecord>,
-        /// Boxed, since hardly any request has it.
         beside: Option<Box<Beside>>,
     },
 }
 
-/// The sessions in a store whose tokens came besides the one that opened: a login and a logout end them.
-#[derive(Debug)]
+/// The sessions whose tokens came besides the one that opened: a login and a logout end them. Boxed, since hardly any
+/// request has one.
+#[derive(Debug, Default)]
 pub(crate) struct Beside {
-    /// Those that were looked up.
+    /// Those that were looked up, or are in their tokens.
     pub(crate) found: Vec<Session>,
-    /// The guests' tokens that came with a logged-in session's, which were not.
+    /// The guests' tokens that came with a logged-in session's, whose records were not looked up.
     pub(crate) unread: Vec<Claim>,
 }
 
@@ -73,7 +72,7 @@ impl Loaded {
         match backend {
             Backend::SelfContained(ended) => Self::SelfContained {
                 ended: ended.clone(),
-                beside: Vec::new(),
+                beside: None,
             },
             Backend::Stored(store) => Self::Stored {
                 store: Arc::clone(store),

@@ -82,7 +82,8 @@ pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>>
 pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
     /// The live record under a verified id, strongly consistent.
     ///
-    /// Whether what the client presented opens it is for the layer to decide. Reading changes nothing.
+    /// Whether what the client presented opens it is for the layer to decide. Reading changes nothing. For one request
+    /// the layer asks for at most sixteen sessions, up to eight of them side by side, and for one as a rule.
     ///
     /// # Errors
     ///

@@ -34,7 +34,7 @@ pub(crate) enum Presented<T> {
     /// One valid token, however much junk stood beside it.
     One(T),
     /// Different valid tokens, in the order in which they came.
-    Several(Several<T>),
+    Several(Box<Several<T>>),
 }
 
 /// Different valid tokens of one name, of which a browser sends more than one after a change of the cookie's scope, or
@@ -180,7 +180,7 @@ impl<'a, 'p, T> Candidates<'a, 'p, T> {
     /// Opens a value, unless it opened before or enough is known.
     fn consider(&mut self, value: &'a [u8], open: impl FnOnce(&[u8]) -> Result<T, Rejected>) {
         match self.presented {
-            Presented::Several(Several { are_more: true, .. }) => return,
+            Presented::Several(several) if several.are_more => return,
             Presented::One(_) | Presented::Several(_)
                 if value == self.first || self.others.contains(&value) =>
             {
@@ -209,10 +209,10 @@ impl<'a, 'p, T> Candidates<'a, 'p, T> {
         let before = std::mem::take(self.presented);
         *self.presented = match before {
             Presented::Nothing { .. } => Presented::One(opened),
-            Presented::One(first) => Presented::Several(Several {
+            Presented::One(first) => Presented::Several(Box::new(Several {
                 tokens: vec![first, opened],
                 are_more: false,
-            }),
+            })),
             Presented::Several(mut several) => {
                 if several.tokens.len() < MAX_TOKENS {
                     several.tokens.push(opened);

@@ -38,10 +38,10 @@ fn one(value: &str) -> Presented<String> {
 }
 
 fn several(values: &[&str]) -> Presented<String> {
-    Presented::Several(Several {
+    Presented::Several(Box::new(Several {
         tokens: values.iter().map(|value| (*value).to_owned()).collect(),
         are_more: false,
-    })
+    }))
 }
 
 const fn nothing() -> Presented<String> {

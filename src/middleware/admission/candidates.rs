@@ -9,7 +9,12 @@ use std::sync::Arc;
 
 use crate::{
     cookie::CookieKind,
-    middleware::{arrival::Arrival, backend::Loaded, request::RequestContext, settings::Shared},
+    middleware::{
+        arrival::{Arrival, More},
+        backend::{Beside, Loaded},
+        request::RequestContext,
+        settings::Shared,
+    },
     session::{
         admit::{self, lower_remembered},
         authentication::Subject,
@@ -30,9 +35,9 @@ use crate::{
 pub(super) struct Candidates<T> {
     session: Option<T>,
     guest: Option<T>,
-    more: Vec<(CookieKind, T)>,
+    more: Option<Box<More<T>>>,
     /// Sessions that do not open, though a token of theirs came: a login and a logout end them.
-    beside: Vec<Session>,
+    beside: Option<Box<Beside>>,
     came: Came,
     pub(super) now: Timestamp,
 }
@@ -100,7 +105,7 @@ impl<T> Candidates<T> {
             session: arrival.session,
             guest: arrival.guest,
             more: arrival.more,
-            beside: Vec::new(),
+            beside: None,
             came: arrival.came,
             now: arrival.now,
         }
@@ -110,9 +115,10 @@ impl<T> Candidates<T> {
         self.session.is_none() && self.guest.is_none()
     }
 
-    /// The token that counts first, if it is the only one of its cookie.
+    /// The token that counts first, if no cookie has several.
+    #[inline]
     pub(super) fn peek_only(&self) -> Option<(CookieKind, &T)> {
-        if !self.more.is_empty() {
+        if self.more.is_some() {
             return None;
         }
         let session = self
@@ -122,15 +128,17 @@ impl<T> Candidates<T> {
         session.or(self.guest.as_ref().map(|token| (CookieKind::Guest, token)))
     }
 
-    /// Takes the token of a cookie, if it is the only one.
-    pub(super) fn take_only(&mut self, kind: CookieKind) -> Option<T> {
-        if !self.more.is_empty() {
+    /// Takes the token that counts first, if no cookie has several.
+    #[inline]
+    pub(super) fn take_only(&mut self) -> Option<(CookieKind, T)> {
+        if self.more.is_some() {
             return None;
         }
-        match kind {
-            CookieKind::Session => self.session.take(),
-            CookieKind::Guest => self.guest.take(),
-        }
+        let session = self
+            .session
+            .take()
+            .map(|token| (CookieKind::Session, token));
+        session.or_else(|| Some((CookieKind::Guest, self.guest.take()?)))
     }
 
     /// Takes all tokens of a cookie, in the order in which they came.
@@ -139,11 +147,12 @@ impl<T> Candidates<T> {
             CookieKind::Session => self.session.take(),
             CookieKind::Guest => self.guest.take(),
         };
-        let more = self.more.extract_if(.., |(other, _)| *other == kind);
-        first
-            .into_iter()
-            .chain(more.map(|(_, token)| token))
-            .collect()
+        let mut all: Vec<_> = first.into_iter().collect();
+        if let Some(more) = &mut self.more {
+            let more = more.0.extract_if(.., |(other, _)| *other == kind);
+            all.extend(more.map(|(_, token)| token));
+        }
+        all
     }
 
     /// Decides which session opens, and tells of the tokens that open none once their consequences are carried out.
@@ -163,7 +172,8 @@ impl<T> Candidates<T> {
         if live.len() > 1 {
             shared.tell(&SessionEvent::new(EventKind::DuplicateTokens, self.now));
             self.came.barred = Some(Barred::SeveralSessions);
-            self.beside.extend(live.into_iter().map(session_of));
+            let live = live.into_iter().map(session_of);
+            self.beside_mut().found.extend(live);
             return Chosen::None;
         }
         live.pop().map_or(Chosen::Next, Chosen::One)
@@ -177,12 +187,28 @@ impl<T> Candidates<T> {
         };
         let event = SessionEvent::new(kind, self.now).of(token.id);
         shared.tell(&event.by(token.subject));
-        self.beside.extend(token.session);
+        if let Some(session) = token.session {
+            self.beside_mut().found.push(session);
+        }
     }
 
-    /// The sessions that a login and a logout end besides the one that opens.
-    pub(super) fn take_beside(&mut self) -> Vec<Session> {
-        std::mem::take(&mut self.beside)
+    fn beside_mut(&mut self) -> &mut Beside {
+        self.beside.get_or_insert_default()
+    }
+
+    /// The sessions that a login and a logout end besides the one that opens, guests' among them that were not looked at.
+    #[inline]
+    pub(super) fn take_beside(
+        &mut self,
+        add_guests: impl FnOnce(&mut Beside, Vec<T>),
+    ) -> Option<Box<Beside>> {
+        if self.guest.is_some() || self.more.is_some() {
+            let guests = self.take(CookieKind::Guest);
+            if !guests.is_empty() {
+                add_guests(self.beside_mut(), guests);
+            }
+        }
+        self.beside.take()
     }
 
     /// Decides whether a token of this standing opens its session for the request's client.

@@ -26,41 +26,46 @@ pub(super) fn admit_now(
     list: &Arc<Revocations>,
     mut candidates: Sessions,
 ) -> Result<RequestContext, Full> {
-    let now = candidates.now;
-    let standing = |token: &Unadmitted| list.standing(issued(shared, token), now);
-    for kind in CookieKind::IN_ORDER {
-        let mut appraised = Appraised::default();
-        if let Some(token) = candidates.take_only(kind) {
-            let standing = standing(&token);
-            match candidates.decide(shared, token, standing, kind) {
-                Ok(session) => {
-                    let ended = EndedTokens::Local(Arc::clone(list));
-                    return Ok(admitted(candidates, shared, session, ended));
-                }
-                Err(dead) => appraised.dead.push(dead),
+    let mut dead = None;
+    if let Some((kind, token)) = candidates.take_only() {
+        let standing = list.standing(issued(shared, &token), candidates.now);
+        match candidates.decide(shared, token, standing, kind) {
+            Ok(session) => {
+                let ended = EndedTokens::Local(Arc::clone(list));
+                return Ok(admitted(candidates, shared, session, ended));
             }
-        } else {
-            let tokens = candidates.take(kind).into_iter();
-            let tokens = tokens.map(|token| (standing(&token), token)).collect();
-            appraised = appraise(&candidates, shared, kind, tokens);
+            Err(why) => dead = Some((kind, why)),
         }
+    }
+    admit_others(shared, list, candidates, dead)
+}
+
+/// The same after the only token of a cookie turned out to be dead, and where a cookie has several.
+#[cold]
+fn admit_others(
+    shared: &Arc<Shared>,
+    list: &Arc<Revocations>,
+    mut candidates: Sessions,
+    mut only: Option<(CookieKind, DeadToken)>,
+) -> Result<RequestContext, Full> {
+    let now = candidates.now;
+    let ended = EndedTokens::Local(Arc::clone(list));
+    for kind in CookieKind::IN_ORDER {
+        let tokens = candidates.take(kind).into_iter();
+        let tokens = tokens.map(|token| (list.standing(issued(shared, &token), now), token));
+        let mut appraised = appraise(&candidates, shared, kind, tokens.collect());
+        let only = only.take_if(|(of, _)| *of == kind);
+        appraised.dead.extend(only.map(|(_, dead)| dead));
         for dead in with_consequence(&appraised) {
             let _: bool = list.end(&dead.family, Ending::Ended, dead.until, now)?;
         }
         match candidates.choose(shared, appraised, |session| session) {
             Chosen::Next => {}
             Chosen::None => break,
-            Chosen::One(session) => {
-                let ended = EndedTokens::Local(Arc::clone(list));
-                return Ok(admitted(candidates, shared, session, ended));
-            }
+            Chosen::One(session) => return Ok(admitted(candidates, shared, session, ended)),
         }
     }
-    Ok(anonymous(
-        candidates,
-        shared,
-        EndedTokens::Local(Arc::clone(list)),
-    ))
+    Ok(anonymous(candidates, shared, ended))
 }
 
 /// Asks a distributed list.
@@ -125,6 +130,7 @@ fn with_consequence(appraised: &Appraised<Session>) -> impl Iterator<Item = &Dea
     dead.filter(|dead| dead.consequence != Consequence::Nothing)
 }
 
+#[inline]
 fn admitted(
     mut candidates: Sessions,
     shared: &Arc<Shared>,
@@ -140,10 +146,12 @@ fn anonymous(mut candidates: Sessions, shared: &Arc<Shared>, ended: EndedTokens)
     candidates.anonymous(shared, loaded)
 }
 
-/// What else came: the sessions that do not open, and the guests' that are not looked at beside a logged-in one.
+/// Guests beside a logged-in session are not looked at; their tokens say what they are.
+#[inline]
 fn loaded(candidates: &mut Sessions, ended: EndedTokens) -> Loaded {
-    let mut beside = candidates.take_beside();
-    let guests = candidates.take(CookieKind::Guest);
-    beside.extend(guests.into_iter().map(Session::admitted));
+    let beside = candidates.take_beside(|beside, guests| {
+        let guests = guests.into_iter().map(Session::admitted);
+        beside.found.extend(guests);
+    });
     Loaded::SelfContained { ended, beside }
 }

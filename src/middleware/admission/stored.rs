@@ -6,7 +6,7 @@ use super::candidates::{Appraised, Candidates, Chosen, Consequence, DeadToken};
 use crate::{
     cookie::{CookieKind, token::Opened},
     middleware::{
-        backend::{Beside, Loaded, LoadedRecord},
+        backend::{Loaded, LoadedRecord},
         request::RequestContext,
         settings::Shared,
         side_by_side::side_by_side,
@@ -31,7 +31,7 @@ pub(super) fn try_load(
     let (kind, token) = candidates.peek_only()?;
     let stored = store.try_load((&token.value).into(), candidates.now)?;
     let (session, record) = open(shared, candidates, kind, token, stored).ok()?;
-    let _opened = candidates.take_only(kind);
+    let _opened = candidates.take_only();
     let loaded = loaded(candidates, Arc::clone(store), Some(record));
     Some((session, loaded))
 }
@@ -159,16 +159,15 @@ const fn unknown(claim: &Claim, now: Timestamp) -> DeadToken {
     }
 }
 
+#[inline]
 fn loaded(
     candidates: &mut References,
     store: Arc<dyn SessionStore>,
     record: Option<LoadedRecord>,
 ) -> Loaded {
-    let found = candidates.take_beside();
-    let guests = candidates.take(CookieKind::Guest);
-    let beside = (!found.is_empty() || !guests.is_empty()).then(|| {
-        let unread = guests.into_iter().map(|guest| guest.value).collect();
-        Box::new(Beside { found, unread })
+    let beside = candidates.take_beside(|beside, guests| {
+        let guests = guests.into_iter().map(|guest| guest.value);
+        beside.unread.extend(guests);
     });
     Loaded::Stored {
         store,

@@ -19,11 +19,11 @@ use self::{
     set_cookies::SetCookies,
 };
 use super::{
-    backend::{EndedTokens, Loaded},
+    backend::{Beside, EndedTokens, Loaded},
     background::Background,
     settings::Shared,
 };
-use crate::session::{live::Live, plan::Plan, settle};
+use crate::session::{handle::Session, live::Live, plan::Plan, settle};
 
 /// What carrying out a plan comes to, or a wait for it.
 #[must_use]
@@ -63,7 +63,7 @@ pub(crate) fn commit(
             let task = self_contained::CommitToToken {
                 shared,
                 live,
-                beside: &beside,
+                beside: found(&beside),
                 done: &done,
             };
             Commit::Now(task.commit_now(&list, settled))
@@ -77,7 +77,7 @@ pub(crate) fn commit(
                 let task = self_contained::CommitToToken {
                     shared: &owned,
                     live: session.as_ref(),
-                    beside: &beside,
+                    beside: found(&beside),
                     done: &done,
                 };
                 task.commit(&*list, settled).await
@@ -101,6 +101,11 @@ pub(crate) fn commit(
             Commit::later(shared, task.commit(settled))
         }
     }
+}
+
+/// The sessions besides the request's own whose tokens say what they are.
+fn found(beside: &Option<Box<Beside>>) -> &[Session] {
+    beside.as_ref().map_or(&[], |beside| &beside.found)
 }
 
 impl Commit {
