@@ -1,7 +1,8 @@
 //! A small site with everything around a login: two factors, sudo mode, a guarded transfer, and the page
 //! "your sessions". No script, and the cookies of production on plain HTTP at localhost.
 //!
-//! Run with `cargo run --example axum_login` and open the address that it prints.
+//! Run with `cargo run --example axum_login` and open the address that it prints; with `RUST_LOG=info` the log tells of
+//! logins and logouts. Safari keeps no such cookie without HTTPS: take another browser.
 //! `ADDR` sets another one than `127.0.0.1:3000`. Sessions are in this process's memory, so a restart logs
 //! everybody out; `SESSION_KEYS` keeps logins where the sessions are in a store that outlasts it.
 

@@ -26,6 +26,9 @@ fn app(sessions: SessionLayer) -> Router {
         // Outside the session layer: a panic has to pass through that layer, so that it sees that the
         // handler never answered and drops the login that the handler may have marked.
         .layer(CatchPanicLayer::new())
+        // A layer for CORS stands here, outside the session layer and every guard: browsers send a preflight
+        // without cookies, so a guard would refuse it.
+        //
         // Refuses unsafe requests that another site or a sibling host made the browser send: login CSRF
         // included, which no token of the session can stop. Before the session layer, so that such a
         // request costs no store call.

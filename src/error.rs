@@ -4,8 +4,8 @@ use std::{error::Error, fmt, io};
 
 /// A setting that cannot work, found before the first request.
 ///
-/// Each variant carries the offending input (never a key) and its message says what to write instead.
-#[derive(Debug)]
+/// Each variant carries the offending input (never a key) and its message says what to write instead. `Debug` shows that
+/// message too, since it is what a `main` that returns the error prints.
 #[non_exhaustive]
 pub enum ConfigError {
     /// The key ring holds no key.
@@ -153,7 +153,7 @@ impl fmt::Display for ConfigError {
             ),
             Self::KeyVariable { name } => write!(
                 f,
-                "the environment variable {name} is not set to text: set it to comma-separated keys of 64 hexadecimal digits each"
+                "the environment variable {name} is not set to text: set it to comma-separated keys of 64 hexadecimal digits each (export {name}=$(openssl rand -hex 32))"
             ),
             Self::KeyFile { path, .. } => write!(f, "the key file {path:?} cannot be read"),
             Self::NoRandomness => write!(f, "the operating system gave no random bytes"),
@@ -171,11 +171,56 @@ impl fmt::Display for ConfigError {
     }
 }
 
+impl fmt::Debug for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        with_sources(self, f)
+    }
+}
+
+/// Writes what an error says, and what its sources say: the `Debug` of an error that may end a `main`.
+pub(crate) fn with_sources(error: &dyn Error, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    write!(f, "{error}")?;
+    let mut source = error.source();
+    while let Some(cause) = source {
+        write!(f, ": {cause}")?;
+        source = cause.source();
+    }
+    Ok(())
+}
+
 impl Error for ConfigError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::KeyFile { source, .. } => Some(source),
             _ => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::ConfigError;
+
+    /// What `fn main() -> Result<(), Box<dyn Error>>` prints.
+    #[test]
+    fn debug_says_what_to_write_instead_and_why() {
+        let refused = ConfigError::KeyVariable {
+            name: "SESSION_KEYS".to_owned(),
+        };
+        assert_eq!(
+            format!("{refused:?}"),
+            "the environment variable SESSION_KEYS is not set to text: set it to comma-separated keys of 64 \
+             hexadecimal digits each (export SESSION_KEYS=$(openssl rand -hex 32))"
+        );
+        let refused = ConfigError::KeyFile {
+            path: "/run/keys".to_owned(),
+            source: io::Error::other("it is a folder"),
+        };
+        assert_eq!(
+            format!("{refused:?}"),
+            "the key file \"/run/keys\" cannot be read: it is a folder"
+        );
     }
 }

@@ -10,6 +10,7 @@ use http::{StatusCode, request::Parts};
 
 use crate::{
     guard::{refusal::Refusal, requirement::Requirement},
+    mistake::{self, MissingLayer, Needing},
     session::{
         authenticated::AuthenticatedSession, authentication::AssuranceLevel, csrf::CsrfRejected,
         handle::Session,
@@ -18,13 +19,23 @@ use crate::{
 
 /// The route is not within a [`SessionLayer`](crate::SessionLayer): a mistake of the application.
 ///
-/// As a response it is 500 with an empty body.
+/// The log says what was asked for and where the layer belongs. As a response it is 500, with the same sentence as its body
+/// in debug builds and an empty one in release builds.
 #[derive(Clone, Copy, Debug)]
-pub struct MissingSessionLayer(());
+pub struct MissingSessionLayer(MissingLayer);
+
+impl MissingSessionLayer {
+    /// Says so in the log too.
+    fn told(needing: Needing) -> Self {
+        let missing = MissingLayer(needing);
+        mistake::tell(&missing);
+        Self(missing)
+    }
+}
 
 impl fmt::Display for MissingSessionLayer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the route is not within a SessionLayer: add the layer to the router")
+        self.0.fmt(f)
     }
 }
 
@@ -32,7 +43,9 @@ impl Error for MissingSessionLayer {}
 
 impl IntoResponse for MissingSessionLayer {
     fn into_response(self) -> Response {
-        StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        let mut response = Response::new(mistake::body(&self));
+        *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+        response
     }
 }
 
@@ -44,28 +57,43 @@ where
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
         let session = parts.extensions.get::<Self>();
-        session.cloned().ok_or(MissingSessionLayer(()))
+        session
+            .cloned()
+            .ok_or_else(|| MissingSessionLayer::told(Needing::Session))
     }
 }
 
 /// Why a handler that needs a logged-in user was not called.
 ///
 /// As a response it is the [`refusal`](Self::refusal)'s status and challenge with an empty body: 401 where
-/// nobody is logged in, 403 where the level falls short, 500 where the layer is missing.
+/// nobody is logged in, 403 where the level falls short, and 500 where the layer is missing, as [`MissingSessionLayer`] is.
 #[derive(Clone, Copy, Debug)]
-pub struct AuthenticationRejection(Refusal);
+pub struct AuthenticationRejection {
+    refusal: Refusal,
+    needing: Needing,
+}
 
 impl AuthenticationRejection {
     /// What was refused.
     #[must_use]
     pub const fn refusal(&self) -> Refusal {
-        self.0
+        self.refusal
+    }
+
+    fn new(refusal: Refusal, needing: Needing) -> Self {
+        if refusal == Refusal::MissingSessionLayer {
+            mistake::tell(&MissingLayer(needing));
+        }
+        Self { refusal, needing }
     }
 }
 
 impl fmt::Display for AuthenticationRejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        match self.refusal {
+            Refusal::MissingSessionLayer => MissingLayer(self.needing).fmt(f),
+            refusal => refusal.fmt(f),
+        }
     }
 }
 
@@ -73,8 +101,12 @@ impl Error for AuthenticationRejection {}
 
 impl IntoResponse for AuthenticationRejection {
     fn into_response(self) -> Response {
-        let mut response = self.0.status().into_response();
-        self.0.write_to(response.headers_mut());
+        let Self { refusal, needing } = self;
+        if refusal == Refusal::MissingSessionLayer {
+            return MissingSessionLayer(MissingLayer(needing)).into_response();
+        }
+        let mut response = refusal.status().into_response();
+        refusal.write_to(response.headers_mut());
         response
     }
 }
@@ -94,7 +126,7 @@ where
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
         let logged_in = Requirement::default();
         let user = logged_in.check(&parts.extensions);
-        user.map_err(AuthenticationRejection)
+        user.map_err(|refusal| AuthenticationRejection::new(refusal, Needing::AuthenticatedSession))
     }
 }
 
@@ -152,7 +184,9 @@ where
             within: None,
         };
         let user = requirement.check(&parts.extensions);
-        user.map(Self).map_err(AuthenticationRejection)
+        user.map(Self).map_err(|refusal| {
+            AuthenticationRejection::new(refusal, Needing::AuthenticatedAt(LEVEL))
+        })
     }
 }
 
@@ -166,7 +200,9 @@ where
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Self::Rejection> {
         match parts.extensions.get::<Session>() {
             Some(session) => Ok(session.authenticated()),
-            None => Err(MissingSessionLayer(())),
+            None => Err(MissingSessionLayer::told(
+                Needing::AuthenticatedSessionIfAny,
+            )),
         }
     }
 }

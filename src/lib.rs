@@ -87,7 +87,7 @@
 //!
 //! | feature | default | brings |
 //! |---|---|---|
-//! | `axum` | yes | extractors for [`Session`] and [`AuthenticatedSession`], on `axum-core` alone |
+//! | `axum` | yes | extractors for [`Session`] and [`AuthenticatedSession`], and `ReturnPath::of_request` |
 //! | `testing` | no | a manual clock, the store contract suite, a store that fails on demand |
 
 #![warn(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
@@ -111,6 +111,7 @@ pub mod fuzzing;
 mod guard;
 mod key;
 mod middleware;
+mod mistake;
 #[cfg(doctest)]
 mod misuse;
 #[cfg(all(doctest, feature = "axum"))]
@@ -131,10 +132,11 @@ pub use error::ConfigError;
 #[cfg(feature = "axum")]
 pub use extract::{AuthenticatedAt, AuthenticationRejection, MissingSessionLayer};
 pub use guard::{
+    answer::Answer,
     csrf::{CsrfLayer, CsrfService},
     future::GuardFuture,
     layer::RequireAuthentication,
-    refusal::{EmptyRefusal, Refusal, RefusalResponse},
+    refusal::{AsyncRefusal, EmptyRefusal, Refusal, RefusalResponse},
     return_path::ReturnPath,
     service::RequireAuthenticationService,
 };

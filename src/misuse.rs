@@ -31,6 +31,32 @@
 //! let _ = layer.max_sessions(1, AtLimit::EndOldest);
 //! ```
 //!
+//! Without a default for the body, nothing makes the answers of a layer or a guard but a closure (F12):
+//!
+//! ```compile_fail,E0277
+//! use tower_session_guard::{EmptyFailure, FailureResponse};
+//! struct NoDefault;
+//! fn layered<F: FailureResponse<NoDefault>>(_: F) {}
+//! layered(EmptyFailure);
+//! ```
+//!
+//! ```compile_fail,E0277
+//! use tower_session_guard::{EmptyRefusal, RefusalResponse};
+//! struct NoDefault;
+//! fn guarded<F: RefusalResponse<NoDefault>>(_: F) {}
+//! guarded(EmptyRefusal);
+//! ```
+//!
+//! ```
+//! use http::Response;
+//! use tower_session_guard::{FailureResponse, Refusal, RefusalResponse, SessionError};
+//! struct NoDefault;
+//! fn layered<F: FailureResponse<NoDefault>>(_: F) {}
+//! layered(|_: &SessionError| Response::new(NoDefault));
+//! fn guarded<F: RefusalResponse<NoDefault>>(_: F) {}
+//! guarded(|_: &Refusal, _: &http::request::Parts| Response::new(NoDefault));
+//! ```
+//!
 //! Only the cookie reader makes a claim:
 //!
 //! ```compile_fail,E0624

@@ -124,7 +124,11 @@ async fn a_login_leads_back_to_the_page_that_asked_for_it() {
     let right = browser
         .post("/login", &format!("name=alice&password=demo&next={next}"))
         .await;
-    leads_to(&right, "/sessions");
+    leads_to(&right, "/logged-in?next=%2Fsessions");
+    leads_to(
+        &browser.get("/logged-in?next=%2Fsessions").await,
+        "/sessions",
+    );
     assert!(browser.get("/").await.body.contains("Your account"));
 }
 
@@ -140,8 +144,22 @@ async fn a_login_leads_nowhere_else() {
         let page = browser.get(&format!("/login?next={next}")).await;
         assert!(!page.body.contains("evil"), "{next}");
         let form = format!("name=alice&password=demo&next={next}");
-        leads_to(&browser.post("/login", &form).await, "/");
+        leads_to(&browser.post("/login", &form).await, "/logged-in?next=%2F");
+        let path = format!("/logged-in?next={next}");
+        leads_to(&browser.get(&path).await, "/");
     }
+}
+
+/// F6: the next page of a browser that dropped the cookie says so, and still leads on afterwards.
+#[tokio::test]
+async fn a_browser_that_dropped_the_cookie_is_told() {
+    let mut browser = site(&clock());
+    browser.login("alice").await;
+    browser.jar.clear();
+    let page = browser.get("/logged-in?next=%2Fsessions").await;
+    assert_eq!(page.status, StatusCode::OK);
+    assert!(page.body.contains("Your browser dropped the cookie"));
+    assert_eq!(hidden(&page.body, "next").unwrap(), "/sessions");
 }
 
 /// R82, A03.

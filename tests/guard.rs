@@ -195,7 +195,7 @@ async fn a_mark_before_the_guard_never_opens_it() {
 #[tokio::test]
 async fn the_hook_redirects_with_a_safe_return_path_and_the_handler_never_runs() {
     fn to_login(refusal: &Refusal, request: &Parts) -> Response<Body> {
-        let back = ReturnPath::of(&request.uri).in_query();
+        let back = ReturnPath::of_request(request).in_query();
         Response::builder()
             .status(StatusCode::SEE_OTHER)
             .header(header::LOCATION, format!("/login?next={back}"))

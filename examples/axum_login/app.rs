@@ -42,6 +42,7 @@ pub(crate) fn router(sessions: SessionLayer, clock: Arc<dyn Clock>) -> Router {
     let public = Router::new()
         .route("/", get(account::home))
         .route("/login", get(login::form).post(login::login))
+        .route("/logged-in", get(login::logged_in))
         .route("/style.css", get(page::style));
     let members = Router::new()
         .route("/step-up", get(login::step_up_form).post(login::step_up))

@@ -49,7 +49,7 @@ fn ask(refusal: &Refusal, request: &Parts) -> Response<Body> {
     // The browser comes back with a GET: to the page whose form it was, where that is another one.
     let back = match request.uri.path() {
         path if path.starts_with("/sessions/") => ReturnPath::parse("/sessions"),
-        _ => ReturnPath::of(&request.uri),
+        _ => ReturnPath::of_request(request),
     };
     let back = back.in_query();
     match refusal {
@@ -121,7 +121,18 @@ pub(crate) async fn login(
         login = login.remembered();
     }
     session.login(login); // that is all: the layer rotates
-    Redirect::to(next.as_str()).into_response()
+    Redirect::to(&format!("/logged-in?next={}", next.in_query())).into_response()
+}
+
+/// Where a login leads first: a browser that drops the cookie would otherwise ask for the password again, without a word.
+pub(crate) async fn logged_in(session: Session, Query(next): Query<Next>) -> Response {
+    let next = next.path();
+    if session.is_authenticated() {
+        return Redirect::to(next.as_str()).into_response();
+    }
+    let error = r#"<p class="error">Your browser dropped the cookie of the login. It keeps one over HTTPS, and most
+browsers also from <b>localhost</b>.</p>"#;
+    login_page(&session, &next, error).into_response()
 }
 
 /// What a person recognises a browser by.

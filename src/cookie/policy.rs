@@ -14,7 +14,8 @@ use crate::error::ConfigError;
 /// The default is `__Host-Http-session` for logged-in users and `__Host-Http-session-guest` for guests, who
 /// have a session with data and no login, both with `Path=/; Secure; HttpOnly; SameSite=Lax`. Browsers that know
 /// the `Http-` part refuse such a cookie from a script or another host; older ones treat the name as
-/// `__Host-`. Current Chromium and Firefox take it over plain HTTP from `localhost` too.
+/// `__Host-`. Current Chromium and Firefox take it over plain HTTP from `localhost` too; Safari wants HTTPS
+/// there as well.
 ///
 /// `HttpOnly` is always set, and `Secure` too but for
 /// [`plain_http_for_development`](Self::plain_http_for_development).
@@ -61,8 +62,8 @@ impl CookiePolicy {
     ///
     /// Never for a server that others reach: whoever is on the way reads such a cookie and plants one, and
     /// no prefix keeps scripts and sibling hosts from setting it. Its names differ from the production
-    /// ones, so no token of one is taken for the other. Browsers of today need this only for hosts other
-    /// than `localhost`.
+    /// ones, so no token of one is taken for the other. Chromium and Firefox need this only for hosts
+    /// other than `localhost`; Safari needs it there too.
     #[must_use]
     pub fn plain_http_for_development() -> Self {
         let attributes = Attributes {
@@ -89,6 +90,11 @@ impl CookiePolicy {
             CookieKind::Guest => &self.guest,
             CookieKind::Session => &self.session,
         }
+    }
+
+    /// Whether browsers are to keep the cookies of trusted connections only.
+    pub(crate) const fn is_secure(&self) -> bool {
+        self.attributes.secure
     }
 
     pub(super) const fn attributes(&self) -> &Attributes {
@@ -174,7 +180,21 @@ impl CookiePolicyBuilder {
     /// Sets the session cookie's whole name, with another prefix or none.
     ///
     /// Without `__Host-Http-` other hosts of the same site, or scripts, can plant a cookie of that name:
-    /// choose it only where an attribute needs it.
+    /// choose it only where an attribute needs it, or where something on the way does.
+    ///
+    /// # Examples
+    ///
+    /// Firebase Hosting hands no cookie but `__session` on to a server. So a guest cookie never arrives: keep nothing for
+    /// anonymous visitors there. And a sibling host can plant a cookie, which may log a user out or into the attacker's
+    /// own account; a login still begins a new session under a new token.
+    ///
+    /// ```
+    /// use tower_session_guard::CookiePolicy;
+    ///
+    /// let policy = CookiePolicy::builder().whole_name("__session").build()?;
+    /// assert_eq!(policy.session_name().as_str(), "__session");
+    /// # Ok::<(), tower_session_guard::ConfigError>(())
+    /// ```
     pub fn whole_name(mut self, name: impl Into<String>) -> Self {
         self.name = Name::Whole(name.into());
         self

@@ -2,22 +2,25 @@
 
 use std::task::{Context, Poll};
 
-use http::{HeaderMap, HeaderName, Method, Request, Response};
+use http::{HeaderMap, HeaderName, Method, Request, Response, request::Parts};
 use tower_layer::Layer;
 use tower_service::Service;
 
 use super::{
     future::GuardFuture,
-    refusal::{EmptyRefusal, Refusal, RefusalResponse},
+    refusal::{AsyncRefusal, EmptyRefusal, Refusal, RefusalResponse},
 };
-use crate::session::{csrf::CsrfRejected, handle::Session};
+use crate::{
+    mistake::{self, MissingLayer, Needing},
+    session::{csrf::CsrfRejected, handle::Session},
+};
 
 /// Lets a request with an unsafe method through only if a header carries its session's CSRF token.
 ///
 /// Unsafe is every method but `GET`, `HEAD` and `OPTIONS` (RFC 9110, section 9.2.1); a handler must then
 /// not change anything on those. The header is `X-CSRF-Token` unless
 /// [`header`](Self::header) says otherwise. Put the layer inside the [`SessionLayer`](crate::SessionLayer);
-/// without one around it, everything unsafe is refused with 500. The refusal is 403 with an empty body
+/// without one around it, everything unsafe is refused with 500, and the log says where it belongs. The refusal is 403 with an empty body
 /// unless [`on_refusal`](Self::on_refusal) says otherwise.
 ///
 /// It never reads a body. An HTML form without a script cannot set a header: leave its route out of the
@@ -79,9 +82,52 @@ impl<F> CsrfLayer<F> {
         self
     }
 
-    /// Makes the response to what is refused with `refusal`, see
-    /// [`RefusalResponse`](crate::RefusalResponse).
-    pub fn on_refusal<G>(self, refusal: G) -> CsrfLayer<G> {
+    /// Makes the response to what is refused with `refusal`, from the reason and the request without its body.
+    ///
+    /// With axum, end the closure with `.into_response()`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use axum::response::{IntoResponse, Redirect};
+    /// use tower_session_guard::CsrfLayer;
+    ///
+    /// let guard = CsrfLayer::new().on_refusal(|_, _| Redirect::to("/").into_response());
+    /// # let _ = guard;
+    /// ```
+    pub fn on_refusal<C, B>(self, refusal: C) -> CsrfLayer<C>
+    where
+        C: Fn(&Refusal, &Parts) -> Response<B>,
+    {
+        self.on_refusal_with(refusal)
+    }
+
+    /// The same with a future, for an answer that asks a database or a translator. What the closure is given is its
+    /// own; what its future needs of the application, it clones.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use axum::response::{Html, IntoResponse};
+    /// use tower_session_guard::CsrfLayer;
+    ///
+    /// # async fn translated(language: Option<axum::http::HeaderValue>) -> String { String::new() }
+    /// let guard = CsrfLayer::new().on_refusal_async(|refusal, request| async move {
+    ///     let page = translated(request.headers.get("accept-language").cloned()).await;
+    ///     (refusal.status(), Html(page)).into_response()
+    /// });
+    /// # let _ = guard;
+    /// ```
+    pub fn on_refusal_async<C, R, B>(self, refusal: C) -> CsrfLayer<AsyncRefusal<C>>
+    where
+        C: Fn(Refusal, Parts) -> R,
+        R: Future<Output = Response<B>> + Send + 'static,
+    {
+        self.on_refusal_with(AsyncRefusal::new(refusal))
+    }
+
+    /// The same with a type of the application that implements [`RefusalResponse`].
+    pub fn on_refusal_with<G>(self, refusal: G) -> CsrfLayer<G> {
         CsrfLayer {
             header: self.header,
             refusal,
@@ -127,8 +173,11 @@ where
         match check(&request, &self.settings.header) {
             Ok(()) => GuardFuture::inner(self.inner.call(request)),
             Err(refusal) => {
+                if refusal == Refusal::MissingSessionLayer {
+                    mistake::tell(&MissingLayer(Needing::CsrfLayer));
+                }
                 let (request, _) = request.into_parts();
-                GuardFuture::refused(self.settings.refusal.respond(&refusal, &request))
+                GuardFuture::refused(self.settings.refusal.respond(&refusal, request))
             }
         }
     }

@@ -10,8 +10,10 @@ use std::{
 use http::Response;
 use pin_project_lite::pin_project;
 
+use super::answer::{Answer, Kind, Later};
+
 pin_project! {
-    /// The response of a guarded service: the inner one's, or the refusal, which is ready at once.
+    /// The response of a guarded service: the inner one's, or the refusal.
     pub struct GuardFuture<Fut, B> {
         #[pin]
         state: State<Fut, B>,
@@ -28,6 +30,9 @@ pin_project! {
         Refused {
             response: Option<Response<B>>,
         },
+        RefusedLater {
+            response: Later<B>,
+        },
     }
 }
 
@@ -38,12 +43,14 @@ impl<Fut, B> GuardFuture<Fut, B> {
         }
     }
 
-    pub(super) const fn refused(response: Response<B>) -> Self {
-        Self {
-            state: State::Refused {
+    pub(super) fn refused(answer: Answer<B>) -> Self {
+        let state = match answer.0 {
+            Kind::Now(response) => State::Refused {
                 response: Some(response),
             },
-        }
+            Kind::Later(response) => State::RefusedLater { response },
+        };
+        Self { state }
     }
 }
 
@@ -56,6 +63,7 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match self.project().state.project() {
             StateProj::Inner { future } => future.poll(cx),
+            StateProj::RefusedLater { response } => response.as_mut().poll(cx).map(Ok),
             StateProj::Refused { response } => match response.take() {
                 Some(response) => Poll::Ready(Ok(response)),
                 #[expect(clippy::panic, reason = "a future's contract: never polled again")]

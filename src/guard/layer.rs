@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
+use http::{Response, request::Parts};
 use tower_layer::Layer;
 
 use super::{
-    refusal::EmptyRefusal, requirement::Requirement, service::RequireAuthenticationService,
+    refusal::{AsyncRefusal, EmptyRefusal, Refusal},
+    requirement::Requirement,
+    service::RequireAuthenticationService,
 };
 use crate::session::authentication::AssuranceLevel;
 
@@ -13,7 +16,8 @@ use crate::session::authentication::AssuranceLevel;
 ///
 /// Put it around a route or a subtree, inside the [`SessionLayer`](crate::SessionLayer). It goes by the
 /// level and the time of authentication as they were when the request came, so an elevation counts from
-/// the next request on. Without a session layer around it everything is refused with 500.
+/// the next request on. Without a session layer around it everything is refused with 500, and the log says where the layer
+/// belongs.
 ///
 /// | the user | is answered |
 /// |---|---|
@@ -46,25 +50,27 @@ use crate::session::authentication::AssuranceLevel;
 /// A redirect to the login page, which sends the user back afterwards:
 ///
 /// ```
-/// use axum::{body::Body, http::{Response, StatusCode, header, request::Parts}};
-/// use tower_session_guard::{Refusal, RequireAuthentication, ReturnPath};
+/// use axum::response::{IntoResponse, Redirect};
+/// use tower_session_guard::{RequireAuthentication, ReturnPath};
 ///
-/// fn to_login(refusal: &Refusal, request: &Parts) -> Response<Body> {
-///     let mut response = Response::new(Body::empty());
-///     *response.status_mut() = refusal.status();
-///     if refusal.asks_for_login() {
-///         let back = ReturnPath::of(&request.uri).in_query();
-///         if let Ok(location) = format!("/login?next={back}").try_into() {
-///             *response.status_mut() = StatusCode::SEE_OTHER;
-///             response.headers_mut().insert(header::LOCATION, location);
-///         }
+/// let members = RequireAuthentication::new().on_refusal(|refusal, request| {
+///     if !refusal.asks_for_login() {
+///         return refusal.status().into_response();
 ///     }
-///     response
-/// }
-///
-/// let members = RequireAuthentication::new().on_refusal(to_login);
+///     let back = ReturnPath::of_request(request).in_query();
+///     Redirect::to(&format!("/login?next={back}")).into_response()
+/// });
 /// # let _ = members;
 /// ```
+///
+/// # Beneath other layers
+///
+/// A CORS layer goes outside of the guard. Browsers send a preflight without cookies, so the guard refuses it; it does not let
+/// one through, since a handler for every method would then run for anybody. The log says so once a process.
+///
+/// The body of the inner service must have a `Default`, or the guard cannot answer by itself. `TraceLayer` and
+/// `CompressionLayer` make a body without one: put them outside of the guard, or give
+/// [`on_refusal`](Self::on_refusal) a closure.
 #[derive(Clone, Copy, Debug, Default)]
 #[must_use]
 pub struct RequireAuthentication<F = EmptyRefusal> {
@@ -93,9 +99,52 @@ impl<F> RequireAuthentication<F> {
         self
     }
 
-    /// Makes the response to what is refused with `refusal`, see
-    /// [`RefusalResponse`](crate::RefusalResponse).
-    pub fn on_refusal<G>(self, refusal: G) -> RequireAuthentication<G> {
+    /// Makes the response to what is refused with `refusal`, from the reason and the request without its body.
+    ///
+    /// With axum, end the closure with `.into_response()`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use axum::response::{IntoResponse, Redirect};
+    /// use tower_session_guard::RequireAuthentication;
+    ///
+    /// let guard = RequireAuthentication::new().on_refusal(|_, _| Redirect::to("/login").into_response());
+    /// # let _ = guard;
+    /// ```
+    pub fn on_refusal<C, B>(self, refusal: C) -> RequireAuthentication<C>
+    where
+        C: Fn(&Refusal, &Parts) -> Response<B>,
+    {
+        self.on_refusal_with(refusal)
+    }
+
+    /// The same with a future, for an answer that asks a database or a translator. What the closure is given is its
+    /// own; what its future needs of the application, it clones.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use axum::response::{Html, IntoResponse};
+    /// use tower_session_guard::RequireAuthentication;
+    ///
+    /// # async fn translated(language: Option<axum::http::HeaderValue>) -> String { String::new() }
+    /// let guard = RequireAuthentication::new().on_refusal_async(|refusal, request| async move {
+    ///     let page = translated(request.headers.get("accept-language").cloned()).await;
+    ///     (refusal.status(), Html(page)).into_response()
+    /// });
+    /// # let _ = guard;
+    /// ```
+    pub fn on_refusal_async<C, R, B>(self, refusal: C) -> RequireAuthentication<AsyncRefusal<C>>
+    where
+        C: Fn(Refusal, Parts) -> R,
+        R: Future<Output = Response<B>> + Send + 'static,
+    {
+        self.on_refusal_with(AsyncRefusal::new(refusal))
+    }
+
+    /// The same with a type of the application that implements [`RefusalResponse`].
+    pub fn on_refusal_with<G>(self, refusal: G) -> RequireAuthentication<G> {
         RequireAuthentication {
             requirement: self.requirement,
             refusal,

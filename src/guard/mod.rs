@@ -1,9 +1,11 @@
 //! [`RequireAuthentication`](layer::RequireAuthentication) and [`CsrfLayer`](csrf::CsrfLayer): refuse
 //! requests before their handler runs.
 
+pub(crate) mod answer;
 pub(crate) mod csrf;
 pub(crate) mod future;
 pub(crate) mod layer;
+mod preflight;
 pub(crate) mod refusal;
 pub(crate) mod requirement;
 pub(crate) mod return_path;

@@ -4,7 +4,11 @@ use std::{error::Error, fmt, time::Duration};
 
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header, request::Parts};
 
-use crate::session::{authentication::AssuranceLevel, csrf::CsrfRejected};
+use super::answer::Answer;
+use crate::{
+    mistake::{self, WHERE_TO_PUT_THE_LAYER},
+    session::{authentication::AssuranceLevel, csrf::CsrfRejected},
+};
 
 /// Why a guard did not let a request through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,9 +92,10 @@ impl fmt::Display for Refusal {
                 within.as_secs()
             ),
             Self::Csrf(rejected) => rejected.fmt(f),
-            Self::MissingSessionLayer => {
-                f.write_str("the route is not within a SessionLayer: add the layer around it")
-            }
+            Self::MissingSessionLayer => write!(
+                f,
+                "the route is not within a `SessionLayer`: {WHERE_TO_PUT_THE_LAYER}"
+            ),
         }
     }
 }
@@ -101,25 +106,40 @@ impl Error for Refusal {}
 ///
 /// A closure from `&Refusal` and `&Parts` (the request without its body) to a response is one. It can
 /// redirect to a login page with a [`ReturnPath`](crate::ReturnPath), answer JSON, or do as htmx wants.
+/// Implement it for a type that keeps something of its own, such as templates, and give that to
+/// [`on_refusal_with`](crate::RequireAuthentication::on_refusal_with).
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` makes no response with a body of the type `{B}`",
+    label = "a refused request cannot be answered with this body",
+    note = "an empty answer needs `{B}: Default + 'static`",
+    note = "give `on_refusal` a closure that makes a `Response<{B}>`, or put the layer that changes the body (`TraceLayer`, `CompressionLayer`) outside of the guard"
+)]
 pub trait RefusalResponse<B> {
     /// The response to a request that was refused for this reason.
-    fn respond(&self, refusal: &Refusal, request: &Parts) -> Response<B>;
+    fn respond(&self, refusal: &Refusal, request: Parts) -> Answer<B>;
 }
 
 /// Answers with the refusal's [status](Refusal::status) and [challenge](Refusal::challenge), and an empty
 /// body.
+///
+/// In debug builds, the answer to a [mistake of the application](Refusal::MissingSessionLayer) says what to write instead,
+/// where the body is axum's, a `String`, a `Vec<u8>` or `Bytes`.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct EmptyRefusal;
 
 impl<B> RefusalResponse<B> for EmptyRefusal
 where
-    B: Default,
+    B: Default + 'static,
 {
-    fn respond(&self, refusal: &Refusal, _: &Parts) -> Response<B> {
-        let mut response = Response::new(B::default());
+    fn respond(&self, refusal: &Refusal, _: Parts) -> Answer<B> {
+        let body = match refusal {
+            Refusal::MissingSessionLayer => mistake::body(refusal),
+            _ => B::default(),
+        };
+        let mut response = Response::new(body);
         *response.status_mut() = refusal.status();
         refusal.write_to(response.headers_mut());
-        response
+        response.into()
     }
 }
 
@@ -127,7 +147,33 @@ impl<F, B> RefusalResponse<B> for F
 where
     F: Fn(&Refusal, &Parts) -> Response<B>,
 {
-    fn respond(&self, refusal: &Refusal, request: &Parts) -> Response<B> {
-        self(refusal, request)
+    fn respond(&self, refusal: &Refusal, request: Parts) -> Answer<B> {
+        self(refusal, &request).into()
+    }
+}
+
+/// What `on_refusal_async` makes of a closure: its response comes once a future is done.
+#[derive(Clone, Copy)]
+pub struct AsyncRefusal<C>(C);
+
+impl<C> AsyncRefusal<C> {
+    pub(super) const fn new(refusal: C) -> Self {
+        Self(refusal)
+    }
+}
+
+impl<C, R, B> RefusalResponse<B> for AsyncRefusal<C>
+where
+    C: Fn(Refusal, Parts) -> R,
+    R: Future<Output = Response<B>> + Send + 'static,
+{
+    fn respond(&self, refusal: &Refusal, request: Parts) -> Answer<B> {
+        Answer::later(self.0(*refusal, request))
+    }
+}
+
+impl<C> fmt::Debug for AsyncRefusal<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AsyncRefusal").finish_non_exhaustive()
     }
 }

@@ -41,9 +41,36 @@ impl ReturnPath {
         is_local(text).then(|| Self(text.to_owned()))
     }
 
-    /// The path and query of a request, to come back to; `/` if it cannot be one.
+    /// The path and query of a request, as the browser sent them, to come back to; `/` if they cannot be one.
     ///
-    /// Meant for requests that a browser navigates with: going back is a `GET`.
+    /// Meant for requests that a browser navigates with: going back is a `GET`. A router that is nested under a prefix
+    /// takes the prefix off the request's URI; axum keeps what it was, and this goes by that.
+    ///
+    /// Requires the feature `axum`, a default one. Elsewhere use [`of`](Self::of).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use axum::http::{Request, request::Parts};
+    /// use tower_session_guard::ReturnPath;
+    ///
+    /// fn login_page(request: &Parts) -> String {
+    ///     format!("/login?next={}", ReturnPath::of_request(request).in_query())
+    /// }
+    /// # let (request, ()) = Request::get("/account").body(())?.into_parts();
+    /// # assert_eq!(login_page(&request), "/login?next=%2Faccount");
+    /// # Ok::<(), axum::http::Error>(())
+    /// ```
+    #[cfg(feature = "axum")]
+    #[must_use]
+    pub fn of_request(request: &http::request::Parts) -> Self {
+        let original = request.extensions.get::<axum::extract::OriginalUri>();
+        Self::of(original.map_or(&request.uri, |original| &original.0))
+    }
+
+    /// The path and query of this URI, to come back to; `/` if it cannot be one.
+    ///
+    /// Of a request in a nested router, take [`of_request`](Self::of_request), which knows the prefix.
     #[must_use]
     pub fn of(uri: &Uri) -> Self {
         let path = uri.path_and_query().map(http::uri::PathAndQuery::as_str);

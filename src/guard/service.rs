@@ -7,9 +7,11 @@ use tower_service::Service;
 
 use super::{
     future::GuardFuture,
-    refusal::{EmptyRefusal, RefusalResponse},
+    preflight,
+    refusal::{EmptyRefusal, Refusal, RefusalResponse},
     requirement::Requirement,
 };
+use crate::mistake::{self, MissingLayer, Needing};
 
 /// The service that a [`RequireAuthentication`](crate::RequireAuthentication) makes of an inner one.
 #[derive(Clone, Copy, Debug)]
@@ -47,7 +49,14 @@ where
             Ok(_) => GuardFuture::inner(self.inner.call(request)),
             Err(refusal) => {
                 let (request, _) = request.into_parts();
-                GuardFuture::refused(self.refusal.respond(&refusal, &request))
+                match refusal {
+                    Refusal::MissingSessionLayer => {
+                        mistake::tell(&MissingLayer(Needing::RequireAuthentication));
+                    }
+                    Refusal::NotAuthenticated => preflight::tell_once(&request),
+                    _ => {}
+                }
+                GuardFuture::refused(self.refusal.respond(&refusal, request))
             }
         }
     }

@@ -103,14 +103,15 @@ fn weak_and_repeated_keys_are_refused() {
     #[track_caller]
     fn check(keys: &[&[u8]], expected: &str) {
         let refused = KeyRing::from_bytes(keys).unwrap_err();
-        assert_eq!(format!("{refused:?}"), expected);
+        let said = refused.to_string();
+        assert!(said.starts_with(expected), "{said}");
     }
     let [a, b] = [&key(0)[..], &key(1)];
-    check(&[], "NoKeys");
-    check(&[b""], "WeakKey { position: 1, bytes: 0 }");
-    check(&[a, &b[..31]], "WeakKey { position: 2, bytes: 31 }");
-    check(&[&[0; 32]], "UniformKey { position: 1 }");
-    check(&[a, &[0xFF; 64]], "UniformKey { position: 2 }");
+    check(&[], "the key ring is empty");
+    check(&[b""], "key 1 has 0 bytes");
+    check(&[a, &b[..31]], "key 2 has 31 bytes");
+    check(&[&[0; 32]], "key 1 repeats a single byte");
+    check(&[a, &[0xFF; 64]], "key 2 repeats a single byte");
     // S26: what people write when they need something there.
     let rising: Vec<u8> = (7..39).collect();
     let falling: Vec<u8> = rising.iter().rev().copied().collect();
@@ -124,7 +125,7 @@ fn weak_and_repeated_keys_are_refused() {
         &b"secret".repeat(8),
         &b"ab".repeat(20),
     ] {
-        check(&[a, patterned], "PatternedKey { position: 2 }");
+        check(&[a, patterned], "key 2 repeats itself or counts");
     }
     let seventeen = b"0123456789abcdefg".repeat(2);
     for taken in [
@@ -134,9 +135,9 @@ fn weak_and_repeated_keys_are_refused() {
     ] {
         assert!(KeyRing::from_bytes([taken]).is_ok(), "{taken:?}");
     }
-    check(&[a, b, a], "DuplicateKey { position: 3 }");
+    check(&[a, b, a], "key 3 is in the ring already");
     // HMAC pads a key with zeros, so these two are one.
-    check(&[a, &[a, &[0]].concat()], "DuplicateKey { position: 2 }");
+    check(&[a, &[a, &[0]].concat()], "key 2 is in the ring already");
 }
 
 // Found by search: two keys whose ids are the same.
@@ -176,27 +177,28 @@ fn a_text_that_is_not_keys_is_refused() {
     #[track_caller]
     fn check(text: &str, expected: &str) {
         let refused = KeyRing::parse(text).unwrap_err();
-        assert_eq!(format!("{refused:?}"), expected);
+        let said = refused.to_string();
+        assert!(said.starts_with(expected), "{said}");
     }
     let [a, b] = [hex(&key(0)), hex(&key(1))];
-    check("", "NoKeys");
-    check("\n \n# nothing\n", "NoKeys");
-    check(&a[..62], "WeakKey { position: 1, bytes: 31 }");
-    check(&a[..63], "KeyNotHex { position: 1 }");
-    check(&format!("{a}0"), "KeyNotHex { position: 1 }");
+    check("", "the key ring is empty");
+    check("\n \n# nothing\n", "the key ring is empty");
+    check(&a[..62], "key 1 has 31 bytes");
+    check(&a[..63], "key 1 is not hexadecimal");
+    check(&format!("{a}0"), "key 1 is not hexadecimal");
     check(
         &format!("{a},{}", b.replacen('0', "g", 1)),
-        "KeyNotHex { position: 2 }",
+        "key 2 is not hexadecimal",
     );
-    check(&format!("0x{a}"), "KeyNotHex { position: 1 }");
-    check(&format!("{a} {b}"), "KeyNotHex { position: 1 }");
-    check(&format!("+{}", &a[1..]), "KeyNotHex { position: 1 }");
-    check(&format!("{a}é"), "KeyNotHex { position: 1 }");
+    check(&format!("0x{a}"), "key 1 is not hexadecimal");
+    check(&format!("{a} {b}"), "key 1 is not hexadecimal");
+    check(&format!("+{}", &a[1..]), "key 1 is not hexadecimal");
+    check(&format!("{a}é"), "key 1 is not hexadecimal");
     // A key that went missing between commas, as with an unset variable, does not go unnoticed.
-    check(&format!(",{a}"), "WeakKey { position: 1, bytes: 0 }");
-    check(&format!("{a},"), "WeakKey { position: 2, bytes: 0 }");
-    check(&format!("{a},,{b}"), "WeakKey { position: 2, bytes: 0 }");
-    check(&"0".repeat(64), "UniformKey { position: 1 }");
+    check(&format!(",{a}"), "key 1 has 0 bytes");
+    check(&format!("{a},"), "key 2 has 0 bytes");
+    check(&format!("{a},,{b}"), "key 2 has 0 bytes");
+    check(&"0".repeat(64), "key 1 repeats a single byte");
 }
 
 #[test]

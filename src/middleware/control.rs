@@ -7,7 +7,7 @@ use super::{
     endings::Lasting,
     failure::{SessionError, SessionErrorKind},
     listing::{PAGE, each_head},
-    settings::Shared,
+    settings::{Shared, Slot},
 };
 use crate::{
     session::{
@@ -27,7 +27,8 @@ use crate::{
 
 /// Lists and ends sessions: for account pages, administrators and background jobs.
 ///
-/// [`SessionLayer::sessions`](crate::SessionLayer::sessions) gives one; a clone is the same handle. What it
+/// [`SessionLayer::sessions`](crate::SessionLayer::sessions) gives one, which follows its layer; a clone is the same
+/// handle. What it
 /// ends is dead when its future is done: at the next request, on every node that shares the store. The
 /// calls wait for the store and leave an event. An ending that began completes though its future is dropped, page
 /// by page, while other requests are served.
@@ -57,9 +58,12 @@ use crate::{
 /// }
 /// ```
 pub struct Sessions<K = InStore> {
-    shared: Arc<Shared>,
+    slot: Arc<Slot>,
     kind: PhantomData<fn() -> K>,
 }
+
+/// What the layer is while one call lasts.
+struct Current(Arc<Shared>);
 
 /// One session in a list: what a person recognises it by, and nothing that could be presented.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -97,14 +101,15 @@ impl Sessions<InStore> {
     ///
     /// If the store fails.
     pub async fn list(&self, subject: &Subject) -> Result<Vec<SessionInfo>, SessionError> {
-        let (now, owner) = (self.now(), self.owner(subject));
-        let store = self.store()?;
+        let current = self.current();
+        let (now, owner) = (current.now(), current.owner(subject));
+        let store = current.store();
         let mut found = Vec::new();
         let listed = each_head(store, &owner, now, |listed| {
             found.push(SessionInfo::of(&listed, now));
         });
         let listed = listed.await;
-        self.told(listed)?;
+        current.told(listed)?;
         let last_seen = |info: &SessionInfo| info.details.as_ref().map(|one| one.last_seen_at);
         found.sort_by_key(|info| (last_seen(info), info.id));
         found.dedup_by_key(|info| info.id);
@@ -121,12 +126,13 @@ impl Sessions<InStore> {
     ///
     /// If the store fails.
     pub async fn end(&self, subject: &Subject, id: &SessionId) -> Result<bool, SessionError> {
-        let owner = self.owner(subject);
-        let removed = self.store()?.remove(id, Some(&owner)).await;
-        let removed = self.told(removed)? == Removed::Removed;
+        let current = self.current();
+        let owner = current.owner(subject);
+        let removed = current.store().remove(id, Some(&owner)).await;
+        let removed = current.told(removed)? == Removed::Removed;
         if removed {
-            let event = SessionEvent::new(EventKind::SessionRevoked, self.now()).of(*id);
-            self.shared.tell(&event.by(Some(subject.clone())));
+            let event = SessionEvent::new(EventKind::SessionRevoked, current.now()).of(*id);
+            current.0.tell(&event.by(Some(subject.clone())));
         }
         Ok(removed)
     }
@@ -140,15 +146,16 @@ impl Sessions<InStore> {
     ///
     /// If the store fails.
     pub async fn is_live(&self, subject: &Subject, id: &SessionId) -> Result<bool, SessionError> {
-        let now = self.now();
-        let loaded = self.store()?.load(VerifiedId::of(id), now).await;
-        let Some(stored) = self.told(loaded)? else {
+        let current = self.current();
+        let now = current.now();
+        let loaded = current.store().load(VerifiedId::of(id), now).await;
+        let Some(stored) = current.told(loaded)? else {
             return Ok(false);
         };
         let state = &stored.record.fields.state;
         // What the present policy no longer admits is not alive.
-        let admitted = admit(state, Standing::Current, true, now, self.shared.policy());
-        Ok(admitted.is_ok() && stored.record.owner() == Some(self.owner(subject)))
+        let admitted = admit(state, Standing::Current, true, now, current.0.policy());
+        Ok(admitted.is_ok() && stored.record.owner() == Some(current.owner(subject)))
     }
 }
 
@@ -156,19 +163,24 @@ impl Sessions<AnyBackend> {
     /// The same with what only a store can do, if sessions are in one.
     #[must_use]
     pub fn in_store(&self) -> Option<Sessions<InStore>> {
-        match self.shared.settings.backend {
-            Backend::Stored(_) => Some(Sessions::new(Arc::clone(&self.shared))),
+        // A layer whose backend is chosen at run time keeps it.
+        match self.current().0.settings.backend {
+            Backend::Stored(_) => Some(Sessions::following(Arc::clone(&self.slot))),
             Backend::SelfContained(_) => None,
         }
     }
 }
 
 impl<K> Sessions<K> {
-    pub(crate) const fn new(shared: Arc<Shared>) -> Self {
+    pub(crate) const fn following(slot: Arc<Slot>) -> Self {
         Self {
-            shared,
+            slot,
             kind: PhantomData,
         }
+    }
+
+    fn current(&self) -> Current {
+        Current(self.slot.get())
     }
 
     /// Ends every session of the user but the one at hand, and says how many; `None` with self-contained
@@ -185,27 +197,28 @@ impl<K> Sessions<K> {
         &self,
         keep: &AuthenticatedSession,
     ) -> Result<Option<usize>, SessionError> {
+        let current = self.current();
         let (subject, id) = (keep.subject(), keep.id());
-        let owner = self.owner(subject);
-        let ended = match &self.shared.settings.backend {
+        let owner = current.owner(subject);
+        let ended = match &current.0.settings.backend {
             Backend::Stored(store) => {
-                let own = store.load(VerifiedId::of(&id), self.now()).await;
-                let own = self.told(own)?;
+                let own = store.load(VerifiedId::of(&id), current.now()).await;
+                let own = current.told(own)?;
                 if own.is_none_or(|own| own.record.owner().as_ref() != Some(&owner)) {
                     return Err(SessionError::new(SessionErrorKind::Refused));
                 }
-                let (cutoff, number) = self.cut_off(Lasting::RequestsUnderWay);
+                let (cutoff, number) = current.cut_off(Lasting::RequestsUnderWay);
                 keep.session().came_after(number);
-                Some(self.end_stored(store, owner, cutoff, Some(id)).await?)
+                Some(current.end_stored(store, owner, cutoff, Some(id)).await?)
             }
             Backend::SelfContained(list) => {
-                let (cutoff, number) = self.cut_off(Lasting::Tokens);
+                let (cutoff, number) = current.cut_off(Lasting::Tokens);
                 keep.session().came_after(number);
                 let Some(live) = keep.session().live() else {
                     return Err(SessionError::new(SessionErrorKind::Refused));
                 };
-                let token = IssuedToken::of(live, &self.shared.settings.audience);
-                let now = self.now();
+                let token = IssuedToken::of(live, &current.0.settings.audience);
+                let now = current.now();
                 let ended = match list {
                     EndedTokens::Local(list) => {
                         let ended = list.end_others(token, &owner, &cutoff, now);
@@ -215,15 +228,15 @@ impl<K> Sessions<K> {
                         list.end_others(token, &owner, &cutoff, now).await
                     }
                 };
-                if !self.told(ended)? {
+                if !current.told(ended)? {
                     return Err(SessionError::new(SessionErrorKind::Refused));
                 }
                 None
             }
         };
-        let event = SessionEvent::new(EventKind::OtherSessionsRevoked, self.now());
+        let event = SessionEvent::new(EventKind::OtherSessionsRevoked, current.now());
         let event = event.by(Some(subject.clone()));
-        self.shared.tell(&event.succeeded_by(id));
+        current.0.tell(&event.succeeded_by(id));
         Ok(ended)
     }
 
@@ -237,7 +250,7 @@ impl<K> Sessions<K> {
     ///
     /// If the store fails; then some may have ended.
     pub async fn end_all(&self, subject: &Subject) -> Result<Option<usize>, SessionError> {
-        self.end_all_of(subject, None).await
+        self.current().end_all_of(subject, None).await
     }
 
     /// The same from within a request that goes on to log in: after a password was reset by mail, say.
@@ -266,7 +279,7 @@ impl<K> Sessions<K> {
         session: &Session,
         subject: &Subject,
     ) -> Result<Option<usize>, SessionError> {
-        self.end_all_of(subject, Some(session)).await
+        self.current().end_all_of(subject, Some(session)).await
     }
 
     /// Ends every session whose login named `tag`, and says how many; `None` with self-contained tokens, which
@@ -276,13 +289,17 @@ impl<K> Sessions<K> {
     ///
     /// If the store fails; then some may have ended.
     pub async fn end_tagged(&self, tag: &str) -> Result<Option<usize>, SessionError> {
-        let key = IndexKey::tag(&self.shared.settings.audience, tag);
-        let ended = self.end_under(key, None).await?;
-        self.shared
-            .tell(&SessionEvent::new(EventKind::TagRevoked, self.now()));
+        let current = self.current();
+        let key = IndexKey::tag(&current.0.settings.audience, tag);
+        let ended = current.end_under(key, None).await?;
+        current
+            .0
+            .tell(&SessionEvent::new(EventKind::TagRevoked, current.now()));
         Ok(ended)
     }
+}
 
+impl Current {
     async fn end_all_of(
         &self,
         subject: &Subject,
@@ -290,7 +307,7 @@ impl<K> Sessions<K> {
     ) -> Result<Option<usize>, SessionError> {
         let ended = self.end_under(self.owner(subject), from).await?;
         let event = SessionEvent::new(EventKind::SubjectRevoked, self.now());
-        self.shared.tell(&event.by(Some(subject.clone())));
+        self.0.tell(&event.by(Some(subject.clone())));
         Ok(ended)
     }
 
@@ -300,7 +317,7 @@ impl<K> Sessions<K> {
         from: Option<&Session>,
     ) -> Result<Option<usize>, SessionError> {
         let now = self.now();
-        let lasting = match self.shared.settings.backend {
+        let lasting = match self.0.settings.backend {
             Backend::Stored(_) => Lasting::RequestsUnderWay,
             Backend::SelfContained(_) => Lasting::Tokens,
         };
@@ -308,7 +325,7 @@ impl<K> Sessions<K> {
         if let Some(session) = from {
             session.came_after(number);
         }
-        let ended = match &self.shared.settings.backend {
+        let ended = match &self.0.settings.backend {
             Backend::Stored(store) => {
                 return Ok(Some(self.end_stored(store, key, cutoff, None).await?));
             }
@@ -348,34 +365,34 @@ impl<K> Sessions<K> {
                 tokio::task::yield_now().await;
             }
         };
-        let ended = self.shared.settings.background.complete(work).await;
+        let ended = self.0.settings.background.complete(work).await;
         self.told(ended)
     }
 
     fn cut_off(&self, lasting: Lasting) -> (Cutoff, u64) {
-        self.shared.settings.endings.cut_off(self.now(), lasting)
+        self.0.settings.endings.cut_off(self.now(), lasting)
     }
 
     fn owner(&self, subject: &Subject) -> IndexKey {
-        IndexKey::owner(&self.shared.settings.audience, subject)
+        IndexKey::owner(&self.0.settings.audience, subject)
     }
 
-    fn store(&self) -> Result<&dyn SessionStore, SessionError> {
-        match &self.shared.settings.backend {
-            Backend::Stored(store) => Ok(&**store),
-            Backend::SelfContained(_) => Err(SessionError::new(SessionErrorKind::NeedsStore)),
+    fn store(&self) -> &dyn SessionStore {
+        match &self.0.settings.backend {
+            Backend::Stored(store) => &**store,
+            Backend::SelfContained(_) => unreachable!("its handles have no method that calls this"),
         }
     }
 
     fn now(&self) -> Timestamp {
-        self.shared.settings.clock.now()
+        self.0.settings.clock.now()
     }
 
     /// Tells of a store that failed.
     fn told<T>(&self, answer: Result<T, StoreError>) -> Result<T, SessionError> {
         answer.map_err(|error| {
             let event = SessionEvent::new(EventKind::StoreFailedControl, self.now());
-            self.shared.tell(&event);
+            self.0.tell(&event);
             error.into()
         })
     }
@@ -383,7 +400,7 @@ impl<K> Sessions<K> {
 
 impl<K> Clone for Sessions<K> {
     fn clone(&self) -> Self {
-        Self::new(Arc::clone(&self.shared))
+        Self::following(Arc::clone(&self.slot))
     }
 }
 

@@ -4,12 +4,11 @@ use std::{error::Error, fmt};
 
 use http::{HeaderValue, Response, StatusCode, header};
 
-use crate::store::StoreError;
+use crate::{error::with_sources, mistake, store::StoreError};
 
 /// Why the layer had to answer in the handler's place.
 ///
 /// It is for the operator; a client sees the status and no more.
-#[derive(Debug)]
 pub struct SessionError {
     kind: SessionErrorKind,
     source: Option<Box<dyn Error + Send + Sync>>,
@@ -33,8 +32,6 @@ pub enum SessionErrorKind {
     TooManySessions,
     /// The session does not fit a self-contained token.
     TooLarge,
-    /// What was asked for needs a store.
-    NeedsStore,
     /// Two session layers around the same service use one cookie.
     LayersShareCookie,
 }
@@ -56,12 +53,16 @@ impl SessionError {
             SessionErrorKind::TooManySessions => StatusCode::CONFLICT,
             SessionErrorKind::InvalidSubject
             | SessionErrorKind::TooLarge
-            | SessionErrorKind::NeedsStore
             | SessionErrorKind::LayersShareCookie => StatusCode::INTERNAL_SERVER_ERROR,
             SessionErrorKind::Store
             | SessionErrorKind::Contention
             | SessionErrorKind::Randomness => StatusCode::SERVICE_UNAVAILABLE,
         }
+    }
+
+    /// Whether the application is to blame, so that its developer should see what to write instead.
+    fn is_a_mistake(&self) -> bool {
+        self.status() == StatusCode::INTERNAL_SERVER_ERROR
     }
 
     pub(crate) const fn new(kind: SessionErrorKind) -> Self {
@@ -95,6 +96,12 @@ impl From<StoreError> for SessionError {
     }
 }
 
+impl fmt::Debug for SessionError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        with_sources(self, f)
+    }
+}
+
 impl fmt::Display for SessionError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.kind {
@@ -102,10 +109,13 @@ impl fmt::Display for SessionError {
             SessionErrorKind::Contention => "the session kept changing under the request",
             SessionErrorKind::Randomness => "the operating system gave no random bytes",
             SessionErrorKind::Refused => "the session ended or was rotated while it was elevated",
-            SessionErrorKind::InvalidSubject => "the subject of a login has 1 to 255 bytes",
+            SessionErrorKind::InvalidSubject => {
+                "the subject of a login has 1 to 255 bytes: log in the id of an account"
+            }
             SessionErrorKind::TooManySessions => "the subject has as many sessions as allowed",
-            SessionErrorKind::TooLarge => "the session does not fit a self-contained token",
-            SessionErrorKind::NeedsStore => "self-contained tokens cannot do this: use a store",
+            SessionErrorKind::TooLarge => {
+                "the session does not fit a self-contained token: put less into it, or keep sessions in a store"
+            }
             SessionErrorKind::LayersShareCookie => {
                 "two session layers use one cookie: clone one layer, or name their cookies apart"
             }
@@ -123,21 +133,37 @@ impl Error for SessionError {
 ///
 /// A closure from `&SessionError` to a response is one. Whatever it returns leaves without any cookie of
 /// the session and with `Cache-Control: no-store`.
+/// Implement it for a type that keeps something of its own, such as templates, and give that to
+/// [`on_failure_with`](crate::SessionLayer::on_failure_with).
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` makes no response with a body of the type `{B}`",
+    label = "a failure cannot be answered with this body",
+    note = "an empty answer needs `{B}: Default + 'static`",
+    note = "give `SessionLayer::on_failure` a closure that makes a `Response<{B}>`, or put the layer that changes the body (`TraceLayer`, `CompressionLayer`) outside of the session layer"
+)]
 pub trait FailureResponse<B> {
     /// The response to a request that failed for this reason.
     fn respond(&self, error: &SessionError) -> Response<B>;
 }
 
 /// Answers with the error's [status](SessionError::status) and an empty body.
+///
+/// In debug builds, the answer to a mistake of the application, a 500, says what to write instead, where the body is axum's,
+/// a `String`, a `Vec<u8>` or `Bytes`.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct EmptyFailure;
 
 impl<B> FailureResponse<B> for EmptyFailure
 where
-    B: Default,
+    B: Default + 'static,
 {
     fn respond(&self, error: &SessionError) -> Response<B> {
-        let mut response = Response::new(B::default());
+        let body = if error.is_a_mistake() {
+            mistake::body(error)
+        } else {
+            B::default()
+        };
+        let mut response = Response::new(body);
         *response.status_mut() = error.status();
         response
     }
@@ -157,6 +183,10 @@ pub(crate) fn reply<F, B>(failure: &F, error: &SessionError) -> Response<B>
 where
     F: FailureResponse<B>,
 {
+    // Layers that share a cookie are told of where that is noticed, with the cookie's name.
+    if error.is_a_mistake() && error.kind != SessionErrorKind::LayersShareCookie {
+        mistake::tell(error);
+    }
     let mut response = failure.respond(error);
     let no_store = HeaderValue::from_static("no-store");
     response

@@ -135,7 +135,7 @@ where
                         polled_after_completion()
                     };
                     match admitted {
-                        Ok(mut context) => match context.enter(request.extensions_mut()) {
+                        Ok(mut context) => match context.enter(&mut request) {
                             Ok(()) => {
                                 let handler = service.call(request);
                                 this.state.set(State::Run { handler });
@@ -174,6 +174,7 @@ where
                     let read = head.is_some_and(|(_, headers)| context.may_show(headers));
                     match context.close(head) {
                         Commit::Now(committed) => {
+                            context.watch_cookies(&committed);
                             let shared = context.shared();
                             finish(shared, this.failure, &mut answer, committed, read);
                             this.state.set(State::Done);
@@ -195,6 +196,7 @@ where
                     let (Some(mut answer), Some(context)) = (answer.take(), this.context) else {
                         polled_after_completion()
                     };
+                    context.watch_cookies(&committed);
                     let shared = context.shared();
                     finish(shared, this.failure, &mut answer, committed, *read);
                     this.state.set(State::Done);

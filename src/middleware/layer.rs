@@ -2,7 +2,7 @@
 
 use std::{fmt, marker::PhantomData, num::NonZeroUsize, sync::Arc, time::Duration};
 
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, Response, StatusCode};
 use tower_layer::Layer;
 
 use super::{
@@ -11,9 +11,9 @@ use super::{
     background::Drained,
     client::ClientBinding,
     control::Sessions,
-    failure::EmptyFailure,
+    failure::{EmptyFailure, SessionError},
     service::SessionService,
-    settings::{SessionLimit, Settings, Shared},
+    settings::{SessionLimit, Settings, Shared, Slot},
 };
 use crate::{
     cookie::CookiePolicy,
@@ -38,7 +38,15 @@ use crate::{
 /// choice of what remembers the tokens that ended. Building a layer cannot fail and starts no task; what can be
 /// wrong was parsed before.
 ///
-/// A layer's clones, and the services made from them, are one: they share keys, settings and sessions.
+/// A layer's clones, and the services made from them, are one: they share keys, settings and sessions. A setting changes
+/// the layer that it is called on and that layer's [handles](Self::sessions); earlier clones and services keep theirs.
+///
+/// # Beneath other layers
+///
+/// The layer answers by itself where a store fails, so the body of the inner service must have a `Default`. `TraceLayer` and
+/// `CompressionLayer` make a body without one: put them outside of the session layer (in a `ServiceBuilder`, before it), or
+/// give [`on_failure`](Self::on_failure) a closure. Two `.layer` calls on an axum router compile in either order, since axum
+/// boxes the body in between. `TraceLayer` belongs outside in any case: there it sees the answer that really leaves.
 ///
 /// The second parameter says what keeps the sessions: [`InStore`], [`SelfContained`], or [`AnyBackend`] where that is
 /// decided at run time.
@@ -57,6 +65,8 @@ use crate::{
 #[must_use]
 pub struct SessionLayer<F = EmptyFailure, K = InStore> {
     shared: Arc<Shared>,
+    /// What this layer's handles follow: it holds what `shared` is.
+    slot: Arc<Slot>,
     failure: F,
     kind: PhantomData<fn() -> K>,
 }
@@ -126,8 +136,10 @@ impl SessionLayer<EmptyFailure, SelfContained> {
 
 impl<K> SessionLayer<EmptyFailure, K> {
     fn of(keys: KeyRing, backend: Backend) -> Self {
+        let shared = Arc::new(Shared::new(Settings::new(keys, backend)));
         Self {
-            shared: Arc::new(Shared::new(Settings::new(keys, backend))),
+            slot: Slot::of(&shared),
+            shared,
             failure: EmptyFailure,
             kind: PhantomData,
         }
@@ -175,6 +187,7 @@ impl<F, K> SessionLayer<F, K> {
     pub fn into_any(self) -> SessionLayer<F, AnyBackend> {
         SessionLayer {
             shared: self.shared,
+            slot: self.slot,
             failure: self.failure,
             kind: PhantomData,
         }
@@ -237,10 +250,11 @@ impl<F, K> SessionLayer<F, K> {
 
     /// A handle that lists and ends the sessions of this layer, for handlers and background jobs.
     ///
-    /// Take it once the layer has all its settings: it goes by those that the layer has now.
+    /// It follows this layer: a setting that the layer is given later holds for the handle too. A clone of the layer
+    /// that is given other settings becomes another layer, with handles of its own.
     #[must_use]
     pub fn sessions(&self) -> Sessions<K> {
-        Sessions::new(Arc::clone(&self.shared))
+        Sessions::following(Arc::clone(&self.slot))
     }
 
     /// Waits until every settlement and ending that goes on alone is done, for as long as `deadline`.
@@ -268,11 +282,32 @@ impl<F, K> SessionLayer<F, K> {
         self.shared.settings.background.drain(deadline).await
     }
 
-    /// Makes the response where the handler's cannot stand with `failure`, see
-    /// [`FailureResponse`](crate::FailureResponse).
-    pub fn on_failure<G>(self, failure: G) -> SessionLayer<G, K> {
+    /// Makes the response where the handler's cannot stand with `failure`.
+    ///
+    /// Without it the response has the error's [status](crate::SessionError::status) and an empty body.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use axum::response::IntoResponse;
+    /// # use tower_session_guard::{KeyRing, SessionLayer};
+    /// let sessions = SessionLayer::new(KeyRing::generate()?)
+    ///     .on_failure(|error| (error.status(), "please try again").into_response());
+    /// # let _ = sessions;
+    /// # Ok::<(), tower_session_guard::ConfigError>(())
+    /// ```
+    pub fn on_failure<C, B>(self, failure: C) -> SessionLayer<C, K>
+    where
+        C: Fn(&SessionError) -> Response<B>,
+    {
+        self.on_failure_with(failure)
+    }
+
+    /// The same with a type of the application that implements [`FailureResponse`](crate::FailureResponse).
+    pub fn on_failure_with<G>(self, failure: G) -> SessionLayer<G, K> {
         SessionLayer {
             shared: self.shared,
+            slot: self.slot,
             failure,
             kind: PhantomData,
         }
@@ -282,6 +317,7 @@ impl<F, K> SessionLayer<F, K> {
         let mut settings = self.shared.settings.clone();
         change(&mut settings);
         self.shared = Arc::new(Shared::new(settings));
+        self.slot.hold(&self.shared);
         self
     }
 }
@@ -304,6 +340,8 @@ where
     fn clone(&self) -> Self {
         Self {
             shared: Arc::clone(&self.shared),
+            // What becomes of the clone is nothing to the handles of the original.
+            slot: Slot::of(&self.shared),
             failure: self.failure.clone(),
             kind: PhantomData,
         }

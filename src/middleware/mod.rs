@@ -21,3 +21,4 @@ pub(crate) mod service;
 pub(crate) mod settings;
 mod settlement;
 mod side_by_side;
+mod transport;

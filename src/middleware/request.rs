@@ -2,14 +2,19 @@
 
 use std::{mem, sync::Arc};
 
-use http::{Extensions, HeaderMap, StatusCode};
+use http::{Extensions, HeaderMap, Request, StatusCode};
 
 use super::{
     answer,
     backend::Loaded,
     failure::{LayersShareCookie, SessionError},
     settings::Shared,
-    settlement::{self, Commit, done::HandlerDone, set_cookies::SetCookies},
+    settlement::{
+        self, Commit,
+        done::{Committed, HandlerDone},
+        set_cookies::SetCookies,
+    },
+    transport::Dropped,
 };
 use crate::session::{
     authenticated::AuthenticatedSession,
@@ -30,6 +35,8 @@ pub(crate) struct RequestContext {
     /// None once the session is closed.
     loaded: Option<Loaded>,
     came: Came,
+    /// Whether the browser drops our cookies, and why.
+    dropped: Option<Dropped>,
 }
 
 impl RequestContext {
@@ -45,6 +52,7 @@ impl RequestContext {
             session,
             loaded: Some(loaded),
             came,
+            dropped: None,
         }
     }
 
@@ -52,7 +60,12 @@ impl RequestContext {
     ///
     /// The same layer once more passes the request through: the marks go to the session that is there. Another layer
     /// with the same cookie is a mistake that would lose logins, so the request fails.
-    pub(crate) fn enter(&mut self, extensions: &mut Extensions) -> Result<(), LayersShareCookie> {
+    pub(crate) fn enter<B>(&mut self, request: &mut Request<B>) -> Result<(), LayersShareCookie> {
+        // Only with an unsafe method do browsers say where the page came from.
+        if !request.method().is_safe() && self.shared.is_secure {
+            self.dropped = Dropped::by(request.headers());
+        }
+        let extensions = request.extensions_mut();
         match extensions.insert(self.session.clone()) {
             None => replace_authenticated(extensions, &self.session),
             Some(outer) => self.meet(outer, extensions)?,
@@ -109,6 +122,27 @@ impl RequestContext {
         session.was_read()
             || session.is_held_elsewhere()
             || session.is_authenticated_at_arrival() && !answer::is_public(headers)
+    }
+
+    /// Tells of cookies that the browser will drop, which shows nowhere else.
+    #[inline]
+    pub(crate) fn watch_cookies(&self, committed: &Committed) {
+        if let Some(dropped) = self.dropped {
+            self.tell_dropped(dropped, committed);
+        }
+    }
+
+    #[cold]
+    fn tell_dropped(&self, dropped: Dropped, committed: &Committed) {
+        let Ok(cookies) = committed else { return };
+        // What hands out a token is sensitive; what removes a cookie is not.
+        let mut cookies = cookies.as_slice().iter();
+        let now = self.shared.settings.clock.now();
+        if cookies.any(|(_, value)| value.is_sensitive()) && self.shared.dropped.is_due(now) {
+            self.shared
+                .tell(&SessionEvent::new(EventKind::CookieNotKept, now));
+            tracing::warn!(target: "tower_session_guard", "{}", dropped.remedy());
+        }
     }
 
     /// Takes the marks and carries them out, once: what was loaded goes with them. `head` is the handler's answer,

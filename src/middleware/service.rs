@@ -72,7 +72,7 @@ where
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
         let failure = self.failure.clone();
         match admission::admit(&self.shared, &request) {
-            Admission::Now(mut context) => match context.enter(request.extensions_mut()) {
+            Admission::Now(mut context) => match context.enter(&mut request) {
                 Ok(()) => ResponseFuture::run(self.inner.call(request), context, failure),
                 Err(error) => ResponseFuture::failed(error, context, failure),
             },

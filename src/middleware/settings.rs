@@ -9,6 +9,8 @@ use std::{
     },
 };
 
+use arc_swap::ArcSwap;
+
 use super::{
     answer::FailureRule,
     backend::Backend,
@@ -18,6 +20,7 @@ use super::{
     csrf::CsrfKeys,
     endings::Endings,
     observe::TracingObserver,
+    transport::DroppedWatch,
 };
 use crate::{
     cookie::{CookiePolicy, request::CookieReader, response::CookieWriter, token::TokenKeys},
@@ -106,6 +109,9 @@ pub(crate) struct Shared {
     pub(crate) client: Option<ClientReader>,
     /// How full the list of ended tokens was when that was last told.
     pub(crate) occupancy: OccupancyWatch,
+    pub(crate) dropped: DroppedWatch,
+    /// Whether the cookies have `Secure`.
+    pub(crate) is_secure: bool,
     data_budget: usize,
 }
 
@@ -134,6 +140,25 @@ impl OccupancyWatch {
     }
 }
 
+/// What a layer is by now, for the handles that follow it. No request looks at it.
+#[derive(Debug)]
+pub(crate) struct Slot(ArcSwap<Shared>);
+
+impl Slot {
+    pub(crate) fn of(shared: &Arc<Shared>) -> Arc<Self> {
+        Arc::new(Self(ArcSwap::new(Arc::clone(shared))))
+    }
+
+    /// Holds what the layer has become.
+    pub(crate) fn hold(&self, shared: &Arc<Shared>) {
+        self.0.store(Arc::clone(shared));
+    }
+
+    pub(crate) fn get(&self) -> Arc<Shared> {
+        self.0.load_full()
+    }
+}
+
 impl Shared {
     pub(crate) fn new(settings: Settings) -> Self {
         let tokens = TokenKeys::new(settings.keys.clone(), &settings.cookies, &settings.audience);
@@ -150,6 +175,8 @@ impl Shared {
             client: binding.map(|binding| ClientReader::new(binding, keys, audience)),
             data_budget,
             occupancy: OccupancyWatch::default(),
+            dropped: DroppedWatch::default(),
+            is_secure: settings.cookies.is_secure(),
             reader: CookieReader::new(&settings.cookies, lengths),
             writer: CookieWriter::new(&settings.cookies),
             tokens,

@@ -118,7 +118,6 @@ impl<T> fmt::Debug for DataKey<T> {
 /// A value that could not be put into the session's data or read from it.
 ///
 /// Nothing was changed.
-#[derive(Debug)]
 pub struct DataError {
     kind: DataErrorKind,
     source: Option<serde_json::Error>,
@@ -171,6 +170,13 @@ impl DataError {
             kind: DataErrorKind::Value,
             source: Some(source),
         }
+    }
+}
+
+impl fmt::Debug for DataError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Not the source, which may quote the value.
+        fmt::Display::fmt(self, f)
     }
 }
 

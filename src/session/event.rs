@@ -160,6 +160,9 @@ kinds! {
     ExpiringKeyDataDropped = "expiring_key_data_dropped" at Warning,
     /// Two session layers around the same service use one cookie; the request was refused.
     LayersShareCookie = "layers_share_cookie" at Alert,
+    /// A cookie left for a browser that drops it: it has `Secure`, and the page came over plain HTTP. Told at most once
+    /// a minute.
+    CookieNotKept = "cookie_not_kept" at Warning,
     /// The list of ended tokens is half full: it should hold more, or sessions should be shorter.
     EndedTokensHalfFull = "ended_tokens_half_full" at Alert,
     /// The list of ended tokens is full: logins are refused until entries expire.

@@ -70,8 +70,13 @@ impl FromStr for SessionId {
 }
 
 /// A text that is not the text form of a [`SessionId`].
-#[derive(Debug)]
 pub struct InvalidSessionId(());
+
+impl fmt::Debug for InvalidSessionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
 
 impl fmt::Display for InvalidSessionId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -224,9 +224,14 @@ impl Fields {
 }
 
 /// Bytes that are not a record this release can read.
-#[derive(Debug)]
 pub struct RecordError {
     schema: Option<u8>,
+}
+
+impl fmt::Debug for RecordError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 impl fmt::Display for RecordError {

@@ -24,7 +24,7 @@ use crate::{
         control::Sessions,
         failure::EmptyFailure,
         service::SessionService,
-        settings::{Settings, Shared},
+        settings::{Settings, Shared, Slot},
     },
     session::{
         authentication::{AssuranceLevel, Subject},
@@ -348,7 +348,7 @@ impl World {
 
     /// An administrator ends all sessions of a user, from outside any request.
     pub(super) fn revoke(&self, user: &str) {
-        let sessions = Sessions::<AnyBackend>::new(Arc::clone(&self.shared));
+        let sessions = Sessions::<AnyBackend>::following(Slot::of(&self.shared));
         let subject = Subject::from(user);
         let mut revoking = pin!(sessions.end_all(&subject));
         let context = &mut Context::from_waker(Waker::noop());

@@ -2,7 +2,7 @@
 
 use std::{error::Error, fmt};
 
-use crate::session::record::RecordError;
+use crate::{error::with_sources, session::record::RecordError};
 
 /// A store that could not do what it was asked. The request that needed it fails.
 ///
@@ -20,7 +20,6 @@ use crate::session::record::RecordError;
 /// let error = StoreError::unavailable(engine);
 /// assert_eq!(error.kind(), StoreErrorKind::Unavailable);
 /// ```
-#[derive(Debug)]
 pub struct StoreError {
     kind: StoreErrorKind,
     source: Option<Box<dyn Error + Send + Sync>>,
@@ -71,6 +70,12 @@ impl StoreError {
     #[must_use]
     pub const fn kind(&self) -> StoreErrorKind {
         self.kind
+    }
+}
+
+impl fmt::Debug for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        with_sources(self, f)
     }
 }
 

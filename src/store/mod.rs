@@ -79,6 +79,11 @@ pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>>
 /// write done or not done, never half done.
 ///
 /// Ids are 128 random bits and never used again once they were created.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no session store",
+    note = "implement it, and hold the implementation to `testing::store_contract`",
+    note = "the stores in Redis, PostgreSQL, SQLite, DynamoDB and Firestore are crates of the same version as this one: `cargo tree -i tower-session-guard` shows whether there are two"
+)]
 pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
     /// The live record under a verified id, strongly consistent.
     ///

@@ -47,8 +47,14 @@ impl Table {
 }
 
 /// A text that is not accepted as the name of a table.
-#[derive(Debug)]
 pub struct InvalidTableName(());
+
+impl fmt::Debug for InvalidTableName {
+    /// The sentence, as a `main` that returns the error prints it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
 
 impl fmt::Display for InvalidTableName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

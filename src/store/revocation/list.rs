@@ -35,6 +35,10 @@ use crate::{
 ///
 /// *Failures.* A list never answers what it does not know to be true. An error makes the request fail:
 /// before its handler, or instead of the handler's answer. What the call was to end may have ended or not.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no list of ended tokens",
+    note = "a list in this process is `Endings::this_process()`; one that processes share is `RedisRevocations` of the crate `tower-session-guard-redis`, of the same version as this one"
+)]
 pub trait RevocationList: fmt::Debug + Send + Sync + 'static {
     /// What a token is worth at `now`.
     ///

@@ -39,7 +39,7 @@ pub(super) enum Failure {
 
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
-        Self::Broken(format!("the store failed: {error} ({error:?})"))
+        Self::Broken(format!("the store failed: {error:?}"))
     }
 }
 

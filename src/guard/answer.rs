@@ -1,0 +1,42 @@
+//! [`Answer`]: the response to a refused request, at once or later.
+
+use std::{fmt, future::Future, pin::Pin};
+
+use http::Response;
+
+/// The response to a refused request: there at once, or once a future is done.
+///
+/// A [`Response`] turns into one with `into`.
+pub struct Answer<B>(pub(super) Kind<B>);
+
+pub(super) enum Kind<B> {
+    Now(Response<B>),
+    Later(Later<B>),
+}
+
+/// A response that something is waited for.
+pub(super) type Later<B> = Pin<Box<dyn Future<Output = Response<B>> + Send>>;
+
+impl<B> Answer<B> {
+    /// The response of a future: of one that asks a database or a translator, say.
+    #[must_use]
+    pub fn later(response: impl Future<Output = Response<B>> + Send + 'static) -> Self {
+        Self(Kind::Later(Box::pin(response)))
+    }
+}
+
+impl<B> From<Response<B>> for Answer<B> {
+    fn from(response: Response<B>) -> Self {
+        Self(Kind::Now(response))
+    }
+}
+
+impl<B> fmt::Debug for Answer<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = match &self.0 {
+            Kind::Now(response) => response.status().to_string(),
+            Kind::Later(_) => "later".to_owned(),
+        };
+        f.debug_tuple("Answer").field(&kind).finish()
+    }
+}
