@@ -147,6 +147,7 @@ impl Parts {
             now: self.now,
             policy: &self.policy,
             realm: Realm::default(),
+            data_budget: usize::MAX,
         });
         settled.events.len()
     }

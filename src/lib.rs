@@ -64,7 +64,7 @@
 //! | a restart | memory: logs everybody out | [`Endings::ThisProcess`]: tokens that ended work again until they expire |
 //! | data | 64 KiB, on the server | about 2 KiB, which the holder can read |
 //! | older data | is gone | the holder can present an older cookie, with what it held |
-//! | parallel writes of one session | writes of different keys are all kept | the last one wins |
+//! | parallel writes of one session | those of different keys are all kept; those of one key by [`update`](Session::update) | the last one wins |
 //! | listing and limiting the sessions of a subject | yes, 100 unless set | no |
 //!
 //! # Stores

@@ -259,7 +259,19 @@ async fn ending_the_others_keeps_the_session_at_hand() {
         node.events.take();
         let answer = node.end_others(&own).await;
         assert_eq!(answer.body, told);
-        assert_eq!(node.events.take(), [EventKind::OtherSessionsRevoked]);
+        let [event] = &node.events.all()[..] else {
+            panic!("{:?}", node.events.all());
+        };
+        assert_eq!(event.kind, EventKind::OtherSessionsRevoked);
+        // R90: it names whose they were and the exception, which nothing succeeded.
+        assert_eq!(event.subject, Some(alice()));
+        assert!(event.except.is_some());
+        assert_eq!((event.session, event.successor), (None, None));
+        if let Some(sessions) = node.sessions.in_store() {
+            let left = sessions.list(&alice()).await.unwrap();
+            assert_eq!(event.except, Some(left[0].id));
+        }
+        node.events.take();
         assert_eq!(node.whoami(&own).await, "alice@1");
         assert_eq!(node.whoami(&bob).await, "bob@1");
         for dead in [&one, &two] {

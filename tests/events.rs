@@ -10,9 +10,12 @@ use std::{
     time::Duration,
 };
 
+use axum::routing::post;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use common::{AnyLayer, Client, Events, SESSION, both_modes, clock, keys, self_contained};
-use tower_session_guard::{EventKind, SessionLayer, SessionPolicy, Severity};
+use common::{
+    AnyLayer, Client, Events, SESSION, Stop, app, both_modes, clock, keys, self_contained,
+};
+use tower_session_guard::{AuthenticatedSession, EventKind, SessionLayer, SessionPolicy, Severity};
 use tracing_subscriber::fmt::MakeWriter;
 
 /// A log in memory.
@@ -193,6 +196,28 @@ async fn a_subject_cannot_forge_a_line_of_the_log() {
         assert!(line.contains("subject=eve"), "{line}");
         assert!(!line.contains('\u{1b}'), "{line}");
     }
+}
+
+/// R90: where all sessions end but one, the log says which is left.
+#[tokio::test]
+async fn the_log_names_the_session_that_was_spared() {
+    let log = &*LOG;
+    let layer = SessionLayer::new(keys()).with_clock(clock());
+    let sessions = layer.sessions();
+    let end_others = post(async move |user: AuthenticatedSession| {
+        sessions.end_others(&user).await.unwrap();
+        user.id().to_string()
+    });
+    let routes = app(Stop::default()).route("/end-others", end_others);
+    let client = Client::around(routes.layer(layer));
+    let token = client.login("alice").await;
+    let spared = client.post("/end-others", &[(SESSION, &token)]).await.body;
+    let told = log.text();
+    let mut lines = told.lines();
+    let line = lines.find(|line| line.contains("other_sessions_revoked") && line.contains(&spared));
+    let line = line.expect("it is told");
+    assert!(line.contains(&format!("except={spared}")), "{line}");
+    assert!(!line.contains("successor"), "{line}");
 }
 
 /// R90, R91: each cause has an event of its own, with who and which session.

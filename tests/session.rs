@@ -6,8 +6,12 @@ mod common;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use axum::{Router, http::header, routing::post};
-use common::{AnyLayer, Client, SESSION, both_modes, clock, keys, now, request};
+use axum::{
+    Router,
+    http::header,
+    routing::{get, post, put},
+};
+use common::{AnyLayer, Client, GUEST, SESSION, both_modes, clock, keys, now, request};
 use tower::{Layer as _, Service as _};
 use tower_session_guard::{
     ClientBinding, DataErrorKind, DataKey, Login, Session, SessionId, SessionLayer, Timestamp,
@@ -47,6 +51,59 @@ async fn data_that_would_not_fit_is_refused_where_it_is_put_in() {
         assert!(expected.contains(&most), "{most} {expected:?}");
         let set = answer.headers[header::SET_COOKIE].to_str().unwrap();
         assert!(set.split(';').next().unwrap().len() <= 4096);
+    }
+}
+
+/// What was put in is what is read: a number that JSON lacks is refused where it is put in, and changes nothing.
+#[tokio::test]
+async fn a_number_that_json_lacks_is_refused_where_it_is_put_in() {
+    const RATE: DataKey<f64> = DataKey::new("rate");
+    const RATES: DataKey<Vec<Option<f64>>> = DataKey::new("rates");
+    for layer in layers() {
+        let handler = post(|session: Session| async move {
+            for odd in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+                let refused = session.insert(&RATE, &odd).unwrap_err();
+                assert_eq!(refused.kind(), DataErrorKind::Encode);
+                assert!(refused.to_string().contains("\"rate\""), "{refused}");
+                let refused = session.insert(&RATES, &vec![Some(1.0), Some(odd)]);
+                assert_eq!(refused.unwrap_err().kind(), DataErrorKind::Encode);
+            }
+            assert_eq!(session.get(&RATE).unwrap(), None);
+        });
+        let read = get(async |session: Session| session.get(&RATE).unwrap().unwrap().to_string());
+        let write = put(async |session: Session| session.insert(&RATE, &0.5).unwrap());
+        let route = handler.merge(read).merge(write);
+        let client = Client::around(Router::new().route("/", route).layer(layer));
+        assert!(client.post("/", &[]).await.sets_nothing());
+        let answer = client.send(request("PUT", "/", &[])).await;
+        let token = answer.cookie(GUEST).unwrap();
+        assert_eq!(client.get("/", &[(GUEST, &token)]).await.body, "0.5");
+    }
+}
+
+/// A release that changed the type of a value finds what the one before has written, and is told what to do.
+#[tokio::test]
+async fn a_value_of_an_earlier_release_is_an_error_that_says_how_to_go_on() {
+    const OLD: DataKey<String> = DataKey::new("cart");
+    const NEW: DataKey<Vec<u32>> = DataKey::new("cart");
+    for layer in layers() {
+        let write = post(async |session: Session| session.insert(&OLD, &"1,2".to_owned()).unwrap());
+        let read = get(async |session: Session| {
+            let error = session.get(&NEW).unwrap_err();
+            assert_eq!(error.kind(), DataErrorKind::Decode);
+            let told = error.to_string();
+            // It can be taken for an absent value, and written over.
+            session.insert(&NEW, &vec![1]).unwrap();
+            assert_eq!(session.get(&NEW).unwrap(), Some(vec![1]));
+            told
+        });
+        let client = Client::around(Router::new().route("/", write.merge(read)).layer(layer));
+        let token = client.post("/", &[]).await.cookie(GUEST).unwrap();
+        let told = client.get("/", &[(GUEST, &token)]).await;
+        assert_eq!(told.status, 200);
+        for word in ["\"cart\"", "#[serde(default)]", "absent"] {
+            assert!(told.body.contains(word), "{}", told.body);
+        }
     }
 }
 

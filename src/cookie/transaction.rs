@@ -234,7 +234,7 @@ where
     ///
     /// # Errors
     ///
-    /// If the value does not turn into JSON, or name and value would exceed 4,096 bytes.
+    /// If the value does not turn into JSON that reads back as it was, or name and value would exceed 4,096 bytes.
     pub fn begin(&self, value: &T, now: Timestamp) -> Result<HeaderValue, DataError> {
         let keys = self.keys.current();
         let (key_id, mac) = keys.first();
@@ -309,7 +309,7 @@ mod tests {
     use super::{CookiePolicy, EXPIRY_END, MAX_BYTES, TransactionCookie};
     use crate::{
         key::{KeyRing, TAG_LEN},
-        session::time::Timestamp,
+        session::{data::DataErrorKind, time::Timestamp},
     };
 
     const NOW: Timestamp = Timestamp::from_unix_seconds(1_800_000_000);
@@ -382,6 +382,16 @@ mod tests {
             let value = format!("__Host-Http-oidc={}", URL_SAFE_NO_PAD.encode(vec![0; len]));
             assert_eq!(read_at(&[&value], NOW), None, "{len}");
         }
+    }
+
+    /// A login that could not be read back does not begin.
+    #[test]
+    fn a_value_that_would_not_read_back_is_refused() {
+        let keys = KeyRing::from_bytes([*b"an unguessable key of 32 bytes!!"]).unwrap();
+        let cookie = TransactionCookie::<f64>::new(&keys, "oidc").unwrap();
+        let refused = cookie.begin(&f64::NAN, NOW).unwrap_err();
+        assert_eq!(refused.kind(), DataErrorKind::Encode);
+        assert!(cookie.begin(&0.5, NOW).is_ok());
     }
 
     /// R22, R51.

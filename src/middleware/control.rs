@@ -236,7 +236,7 @@ impl<K> Sessions<K> {
         };
         let event = SessionEvent::new(EventKind::OtherSessionsRevoked, current.now());
         let event = event.by(Some(subject.clone()));
-        current.0.tell(&event.succeeded_by(id));
+        current.0.tell(&event.except(id));
         Ok(ended)
     }
 

@@ -22,6 +22,9 @@ pub enum SessionErrorKind {
     Store,
     /// Other requests kept changing the session; nothing was written.
     Contention,
+    /// What another request wrote into the session meanwhile makes an [update](crate::Session::update) of this one
+    /// fail, or leaves no room for its data; nothing was written.
+    DataConflict,
     /// The operating system gave no random bytes.
     Randomness,
     /// The session ended, or its token was replaced, while the handler elevated it.
@@ -56,6 +59,7 @@ impl SessionError {
             | SessionErrorKind::LayersShareCookie => StatusCode::INTERNAL_SERVER_ERROR,
             SessionErrorKind::Store
             | SessionErrorKind::Contention
+            | SessionErrorKind::DataConflict
             | SessionErrorKind::Randomness => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
@@ -107,6 +111,9 @@ impl fmt::Display for SessionError {
         f.write_str(match self.kind {
             SessionErrorKind::Store => "the session store failed",
             SessionErrorKind::Contention => "the session kept changing under the request",
+            SessionErrorKind::DataConflict => {
+                "the request's data does not go with what another request wrote meanwhile"
+            }
             SessionErrorKind::Randomness => "the operating system gave no random bytes",
             SessionErrorKind::Refused => "the session ended or was rotated while it was elevated",
             SessionErrorKind::InvalidSubject => {

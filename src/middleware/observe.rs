@@ -19,6 +19,7 @@ macro_rules! emit {
             kind = $event.kind.as_str(),
             session = $event.session.as_ref().map(tracing::field::display),
             successor = $event.successor.as_ref().map(tracing::field::display),
+            except = $event.except.as_ref().map(tracing::field::display),
             // Escaped, so that a subject with a line break does not begin a line of its own.
             subject = $event
                 .subject

@@ -3,6 +3,9 @@
 use std::{borrow::Cow, error::Error, fmt, marker::PhantomData};
 
 use serde::{Serialize, de::DeserializeOwned};
+use smol_str::SmolStr;
+
+use super::finite::is_finite;
 
 /// The name of an entry of the session's data, and the type of its value.
 ///
@@ -17,6 +20,38 @@ use serde::{Serialize, de::DeserializeOwned};
 ///
 /// const CART: DataKey<Vec<u32>> = DataKey::new("cart").carried();
 /// assert_eq!(CART.name(), "cart");
+/// ```
+///
+/// # When the type changes
+///
+/// Sessions outlive a deployment, so a new release finds values that the one before has written, and during a rolling
+/// upgrade the old one finds those of the new. A value that is not of the key's type is an
+/// [error](DataErrorKind::Decode); a handler that passes it on with `?` answers 500 until the session ends. Three ways
+/// lead out:
+///
+/// - Let the type read what is there: `#[serde(default)]` on a new field, `#[serde(alias = "…")]` on a renamed one. Serde
+///   ignores fields that are gone.
+/// - Give the key a new name where the meaning changes. The old value stays until the session ends, and counts towards
+///   its size.
+/// - Where the value can be missed, take the error for an absent value.
+///
+/// ```
+/// use serde::{Deserialize, Serialize};
+/// use tower_session_guard::{DataKey, Session};
+///
+/// #[derive(Default, Deserialize, Serialize)]
+/// struct Cart {
+///     items: Vec<u32>,
+///     #[serde(default)] // a cart of the release before has none
+///     voucher: Option<String>,
+/// }
+///
+/// const CART: DataKey<Cart> = DataKey::new("cart").carried();
+///
+/// fn cart(session: &Session) -> Cart {
+///     // Of another type: a cart that can be filled again is no reason for a 500.
+///     session.get(&CART).ok().flatten().unwrap_or_default()
+/// }
 /// ```
 pub struct DataKey<T> {
     name: Cow<'static, str>,
@@ -87,12 +122,22 @@ impl<T> DataKey<T>
 where
     T: Serialize + DeserializeOwned,
 {
+    /// The value as JSON that reads back as the key's type.
     pub(crate) fn encode(value: &T) -> Result<Vec<u8>, DataError> {
-        serde_json::to_vec(value).map_err(DataError::value)
+        let refused = |source| DataError::of(DataErrorKind::Encode, source);
+        if !is_finite(value) {
+            return Err(refused(None));
+        }
+        let bytes = serde_json::to_vec(value).map_err(|error| refused(Some(error)))?;
+        match serde_json::from_slice::<T>(&bytes) {
+            Ok(_) => Ok(bytes),
+            Err(error) => Err(refused(Some(error))),
+        }
     }
 
     pub(crate) fn decode(bytes: &[u8]) -> Result<T, DataError> {
-        serde_json::from_slice(bytes).map_err(DataError::value)
+        let refused = |source| DataError::of(DataErrorKind::Decode, Some(source));
+        serde_json::from_slice(bytes).map_err(refused)
     }
 }
 
@@ -117,9 +162,10 @@ impl<T> fmt::Debug for DataKey<T> {
 
 /// A value that could not be put into the session's data or read from it.
 ///
-/// Nothing was changed.
+/// Nothing was changed. Its text names the key and says what to do.
 pub struct DataError {
     kind: DataErrorKind,
+    key: Option<SmolStr>,
     source: Option<serde_json::Error>,
 }
 
@@ -129,12 +175,18 @@ pub struct DataError {
 pub enum DataErrorKind {
     /// The key's name is empty or longer than 255 bytes.
     Name,
-    /// The value does not turn into JSON, or the stored JSON is not of the key's type.
-    Value,
+    /// The value does not turn into JSON that reads back as the key's type: it holds a number that is infinite or not a
+    /// number, say, or a map whose keys are no texts, or its type leaves out what it needs to be read.
+    Encode,
+    /// The JSON that is there is not of the key's type.
+    Decode,
     /// With this value the session's data would exceed what one session may hold.
     TooLarge,
     /// The response's head has left already.
     TooLate,
+    /// An update was made over and over, because something else of this request kept writing the value meanwhile: the
+    /// update itself, say.
+    Contended,
 }
 
 impl DataError {
@@ -144,31 +196,35 @@ impl DataError {
         self.kind
     }
 
-    pub(crate) const fn too_large() -> Self {
+    /// The same, with the name of the key.
+    pub(crate) fn under(self, key: &str) -> Self {
         Self {
-            kind: DataErrorKind::TooLarge,
-            source: None,
+            key: Some(SmolStr::new(key)),
+            ..self
         }
+    }
+
+    pub(crate) const fn too_large() -> Self {
+        Self::of(DataErrorKind::TooLarge, None)
     }
 
     pub(crate) const fn too_late() -> Self {
-        Self {
-            kind: DataErrorKind::TooLate,
-            source: None,
-        }
+        Self::of(DataErrorKind::TooLate, None)
+    }
+
+    pub(crate) const fn contended() -> Self {
+        Self::of(DataErrorKind::Contended, None)
     }
 
     const fn name() -> Self {
-        Self {
-            kind: DataErrorKind::Name,
-            source: None,
-        }
+        Self::of(DataErrorKind::Name, None)
     }
 
-    const fn value(source: serde_json::Error) -> Self {
+    const fn of(kind: DataErrorKind, source: Option<serde_json::Error>) -> Self {
         Self {
-            kind: DataErrorKind::Value,
-            source: Some(source),
+            kind,
+            key: None,
+            source,
         }
     }
 }
@@ -182,11 +238,24 @@ impl fmt::Debug for DataError {
 
 impl fmt::Display for DataError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(key) = &self.key {
+            write!(f, "session data under {key:?}: ")?;
+        }
         f.write_str(match self.kind {
             DataErrorKind::Name => "a data key's name has 1 to 255 bytes",
-            DataErrorKind::Value => "the value is not of the key's type",
+            DataErrorKind::Encode => {
+                "the value does not turn into JSON that reads back as the key's type: JSON has no infinite numbers, no \
+                 NaN, and only texts for the keys of a map"
+            }
+            DataErrorKind::Decode => {
+                "what is there is not of the key's type: if that changed since an earlier release, give new fields \
+                 #[serde(default)], name the key anew, or take this error for an absent value"
+            }
             DataErrorKind::TooLarge => "the session's data would be too large",
             DataErrorKind::TooLate => "the response's head has left already",
+            DataErrorKind::Contended => {
+                "the value kept changing while it was updated: an update must not write to the session itself"
+            }
         })
     }
 }
@@ -199,7 +268,12 @@ impl Error for DataError {
 
 #[cfg(test)]
 mod tests {
-    use std::error::Error;
+    use std::{
+        collections::{BTreeMap, HashMap},
+        error::Error,
+    };
+
+    use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
     use super::{DataError, DataErrorKind, DataKey};
 
@@ -216,8 +290,66 @@ mod tests {
     fn a_value_of_another_type_is_an_error_not_a_default() {
         let bytes = DataKey::<String>::encode(&"text".to_owned()).unwrap();
         let refused = DataKey::<u8>::decode(&bytes).unwrap_err();
-        assert_eq!(refused.kind(), DataErrorKind::Value);
+        assert_eq!(refused.kind(), DataErrorKind::Decode);
         assert!(refused.source().unwrap().is::<serde_json::Error>());
+    }
+
+    /// What was put in is what is read, or it is not put in.
+    #[test]
+    fn a_value_that_does_not_read_back_is_not_written() {
+        #[track_caller]
+        fn refused<T>(value: &T)
+        where
+            T: Serialize + DeserializeOwned,
+        {
+            let refused = DataKey::encode(value).unwrap_err();
+            assert_eq!(refused.kind(), DataErrorKind::Encode);
+        }
+        #[derive(Serialize, Deserialize)]
+        struct Odd {
+            #[serde(skip_serializing)]
+            _unwritten: u8,
+        }
+        #[derive(Serialize, Deserialize)]
+        struct Point {
+            x: f64,
+            y: Option<f64>,
+        }
+        refused(&f64::NAN);
+        refused(&f32::INFINITY);
+        // It would read back as `None`.
+        refused(&Some(f64::NEG_INFINITY));
+        refused(&Point {
+            x: 0.0,
+            y: Some(f64::NAN),
+        });
+        refused(&HashMap::from([((1, 2), 3)]));
+        refused(&BTreeMap::from([(vec![1_u8], 3_u8)]));
+        refused(&Odd { _unwritten: 1 });
+
+        let point = Point { x: 0.5, y: None };
+        let read = DataKey::<Point>::decode(&DataKey::encode(&point).unwrap()).unwrap();
+        assert_eq!((read.x, read.y), (0.5, None));
+        assert!(DataKey::encode(&HashMap::from([(1, 3)])).is_ok());
+        assert!(DataKey::encode(&u128::MAX).is_ok());
+    }
+
+    /// A cart of an earlier release.
+    #[test]
+    fn a_type_that_grew_reads_what_was_written_before() {
+        #[derive(Debug, PartialEq, Serialize, Deserialize)]
+        struct Cart {
+            #[serde(alias = "ids")]
+            items: Vec<u8>,
+            #[serde(default)]
+            voucher: Option<String>,
+        }
+        let read = DataKey::<Cart>::decode(br#"{"ids":[1],"gone":true}"#).unwrap();
+        let expected = Cart {
+            items: vec![1],
+            voucher: None,
+        };
+        assert_eq!(read, expected);
     }
 
     #[test]
@@ -226,11 +358,21 @@ mod tests {
         let other_type = DataKey::<String>::decode(&bytes).unwrap_err();
         for (error, told) in [
             (DataKey::<u8>::named("").unwrap_err(), "1 to 255 bytes"),
-            (other_type, "not of the key's type"),
+            (DataKey::encode(&f64::NAN).unwrap_err(), "no NaN"),
+            (other_type, "#[serde(default)]"),
             (DataError::too_large(), "too large"),
             (DataError::too_late(), "left already"),
+            (DataError::contended(), "must not write"),
         ] {
+            let kind = error.kind();
             assert!(error.to_string().contains(told), "{error}");
+            let named = error.under("cart\n");
+            assert_eq!(named.kind(), kind);
+            let text = named.to_string();
+            assert!(
+                text.starts_with(r#"session data under "cart\n": "#),
+                "{text}"
+            );
         }
     }
 

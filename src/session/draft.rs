@@ -5,6 +5,7 @@ use smol_str::SmolStr;
 
 use super::{
     authentication::{Authentication, Subject},
+    change::UpdateFailed,
     entries::{Entries, Entry},
     event::EventKind,
     extra::Limits,
@@ -39,6 +40,8 @@ pub(crate) struct Draft {
     pub(crate) rotation: Option<Rotation>,
     /// Whether a login had no usable subject.
     pub(crate) unusable: bool,
+    /// Whether an update failed on what another request has left.
+    pub(crate) update_failed: bool,
     /// Of a suspended session: whose it is and its data, for a login of the same subject.
     set_aside: Option<(Subject, Entries)>,
 }
@@ -57,6 +60,7 @@ impl Draft {
             tags: Vec::new(),
             rotation: None,
             unusable: false,
+            update_failed: false,
             set_aside: suspended
                 .and_then(|live| Some((live.subject()?.clone(), live.state.entries.clone()))),
         }
@@ -151,12 +155,27 @@ impl Draft {
                 self.entries = self.entries.without(name);
                 None
             }
+            Mark::Update(update) => {
+                match update.apply(&self.entries) {
+                    Ok(entries) => self.entries = entries,
+                    Err(UpdateFailed) => self.update_failed = true,
+                }
+                None
+            }
         }
     }
 
     /// Whether the session goes on with what its CSRF tokens are bound to.
     pub(crate) fn keeps_lineage(&self) -> bool {
         self.continues && matches!(self.rotation, None | Some(Rotation::Renewed))
+    }
+
+    /// Whether the marks take a guest's last value away, and nobody logs in: then the session ends.
+    pub(crate) fn empties_guest(&self, live: &Live) -> bool {
+        self.continues
+            && live.state.authentication.is_none()
+            && self.entries.is_empty()
+            && !live.state.entries.is_empty()
     }
 
     /// Whether there is a session at this point, the request's own or one begun by a mark.

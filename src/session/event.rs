@@ -37,6 +37,8 @@ macro_rules! kinds {
 kinds! {
     /// A guest session began, because data was put into it.
     Created = "created" at Info,
+    /// A guest session ended, because the last of its data was removed.
+    GuestEnded = "guest_ended" at Info,
     /// A user logged in where nobody was logged in: a new session began, and the guest session that the
     /// request came with, if any, ended.
     LoggedIn = "logged_in" at Info,
@@ -97,6 +99,10 @@ kinds! {
     RenewalDropped = "renewal_dropped" at Info,
     /// Data was dropped because the handler answered 5xx or did not finish.
     DataDropped = "data_dropped" at Info,
+    /// An update failed on the value that another request had written meanwhile; the response was withheld.
+    UpdateFailed = "update_failed" at Warning,
+    /// With what another request had written meanwhile, the session's data would be too large; the response was withheld.
+    DataTooLarge = "data_too_large" at Warning,
     /// A login was refused because its subject is empty or too long.
     LoginRefused = "login_refused" at Warning,
     /// An elevation was refused because the session ended or its token was replaced meanwhile.
@@ -151,10 +157,17 @@ kinds! {
     /// A session was ended from outside its own requests.
     SessionRevoked = "session_revoked" at Info,
     /// All sessions of a subject were ended.
+    ///
+    /// It names the subject and no session, since nobody knows them all. A connection that outlives its request asks
+    /// [`Sessions::is_live`](crate::Sessions::is_live) whether its session is among them.
     SubjectRevoked = "subject_revoked" at Info,
-    /// All sessions of a subject were ended but the one that the event names as the successor.
+    /// All sessions of a subject were ended but the one that the event names as the exception.
+    ///
+    /// Which of the others there were it does not name: see [`SubjectRevoked`](Self::SubjectRevoked).
     OtherSessionsRevoked = "other_sessions_revoked" at Info,
     /// All sessions whose login named a tag were ended.
+    ///
+    /// It names neither them nor their subjects: see [`SubjectRevoked`](Self::SubjectRevoked).
     TagRevoked = "tag_revoked" at Info,
     /// What was written into a self-contained session was dropped: the key of its token is expiring.
     ExpiringKeyDataDropped = "expiring_key_data_dropped" at Warning,
@@ -199,6 +212,8 @@ pub struct SessionEvent {
     pub session: Option<SessionId>,
     /// The session or token id that took its place.
     pub successor: Option<SessionId>,
+    /// The session that was spared where all others ended.
+    pub except: Option<SessionId>,
     /// Who was, or is now, logged in there.
     pub subject: Option<Subject>,
 }
@@ -212,6 +227,7 @@ impl SessionEvent {
             at,
             session: None,
             successor: None,
+            except: None,
             subject: None,
         }
     }
@@ -227,6 +243,13 @@ impl SessionEvent {
     #[must_use]
     pub const fn succeeded_by(mut self, successor: SessionId) -> Self {
         self.successor = Some(successor);
+        self
+    }
+
+    /// The same with the session that was spared.
+    #[must_use]
+    pub const fn except(mut self, spared: SessionId) -> Self {
+        self.except = Some(spared);
         self
     }
 

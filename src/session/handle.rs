@@ -50,7 +50,7 @@ use super::{
 /// }
 /// ```
 #[derive(Clone)]
-pub struct Session(Arc<Inner<[Live]>>);
+pub struct Session(pub(super) Arc<Inner<[Live]>>);
 
 /// What a layer finds where another one has been.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,7 +79,8 @@ impl Session {
     /// A new session with a new token begins and every one that the request came with ends at once, on every
     /// node that shares the store; with self-contained tokens, as far as their [`Endings`](crate::Endings) reach. Both
     /// timers restart. A guest's data is dropped unless its key is [carried](DataKey::carried); the same subject's data
-    /// is kept; another subject's never is.
+    /// is kept; another subject's never is. What is kept is what this request has found and put in: what another
+    /// one writes into the session that ends, while this one is under way, ends with it.
     ///
     /// If everything of the subject, or of a tag of the login, is ended while the handler runs, the response becomes
     /// 401 and nobody is logged in.
@@ -134,6 +135,9 @@ impl Session {
 
     /// Puts a value under `key`; a guest session begins if there is none.
     ///
+    /// Where two requests each read a value, change it and put it back, the later one undoes what the other one did:
+    /// [`update`](Self::update) is for that.
+    ///
     /// With self-contained tokens the value is in the cookie, and the write leaves the token's id as it is. So the
     /// holder can put an older cookie back and be believed, with what it held: a counter, or a note that a code was
     /// used, is worth nothing against them. If the same request also marks [`renew`](Self::renew), the new data comes
@@ -142,19 +146,21 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// If the value does not turn into JSON, or the session's data would exceed what fits: about 2 KiB
-    /// with self-contained tokens, 64 KiB with a store; or if the response's head has left already. Nothing
-    /// is changed then.
+    /// If the value does not turn into JSON that reads back as it was, as `f64::NAN` does not; if the session's data would
+    /// exceed what fits: about 2 KiB with self-contained tokens, 64 KiB with a store; or if the response's head has left
+    /// already. Nothing is changed then. If together with what another request has written meanwhile the data would
+    /// exceed what fits, the response becomes 503 and nothing is written.
     pub fn insert<T>(&self, key: &DataKey<T>, value: &T) -> Result<(), DataError>
     where
         T: Serialize + DeserializeOwned,
     {
-        let value = DataKey::encode(value)?;
+        let named = |error: DataError| error.under(key.name());
+        let value = DataKey::encode(value).map_err(named)?;
         let budget = self.0.environment.data_budget();
         let at = self.0.environment.now();
         let mut pending = self.pending();
         if self.is_late(&pending) {
-            return Err(DataError::too_late());
+            return Err(named(DataError::too_late()));
         }
         let draft = self.draft(&mut pending);
         let entry = Entry {
@@ -163,7 +169,7 @@ impl Session {
             carried: key.is_carried(),
         };
         if draft.entries.with(entry).len() > budget {
-            return Err(DataError::too_large());
+            return Err(named(DataError::too_large()));
         }
         let mark = Mark::Insert {
             name: SmolStr::new(key.name()),
@@ -176,6 +182,8 @@ impl Session {
     }
 
     /// Removes the value under `key`, if there is one.
+    ///
+    /// A guest session ends if it was the last one, unless another request has put something in meanwhile.
     pub fn remove<T>(&self, key: &DataKey<T>) {
         let name = SmolStr::new(key.name());
         self.mark(Mark::Remove { name });
@@ -185,12 +193,15 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// If what is stored there is not of the key's type.
+    /// If what is stored there is not of the key's type. A release that changes the type meets such values, and answers
+    /// 500 where it passes the error on: [`DataKey`] says how to change it.
     pub fn get<T>(&self, key: &DataKey<T>) -> Result<Option<T>, DataError>
     where
         T: Serialize + DeserializeOwned,
     {
-        self.look(|_, entries| entries.get(key.name()).map(DataKey::decode).transpose())
+        let value =
+            self.look(|_, entries| entries.get(key.name()).map(DataKey::decode).transpose());
+        value.map_err(|error| error.under(key.name()))
     }
 
     /// Who is logged in.
@@ -238,15 +249,15 @@ impl Session {
     /// A CSRF token for a form or a script of this response.
     ///
     /// `None` if there is no session, as for an anonymous request: then there is nothing to ride
-    /// on. `None` too where the handler marked what changes the session's privilege, since the token would
-    /// not hold for the next request: redirect, and let the next page carry it. And `None` if the
-    /// operating system gives no random bytes.
+    /// on. `None` too where the handler marked what changes the session's privilege or ends it, as the removal of a
+    /// guest's last value does, since the token would not hold for the next request: redirect, and let the next page
+    /// carry it. And `None` if the operating system gives no random bytes.
     #[must_use]
     pub fn csrf_token(&self) -> Option<CsrfToken> {
         let live = self.own()?;
         let draft_keeps = |pending: &Pending| {
             let draft = pending.draft.as_ref();
-            draft.is_none_or(|draft| draft.keeps_lineage())
+            draft.is_none_or(|draft| draft.keeps_lineage() && !draft.empties_guest(live))
         };
         if !draft_keeps(&self.pending()) {
             return None;
@@ -305,7 +316,7 @@ impl Session {
     }
 
     /// Tells of a mark that comes too late, and says so.
-    fn is_late(&self, pending: &Pending) -> bool {
+    pub(super) fn is_late(&self, pending: &Pending) -> bool {
         if pending.closed {
             let event = SessionEvent {
                 session: self.live().map(|live| live.id),
@@ -316,14 +327,14 @@ impl Session {
         pending.closed
     }
 
-    fn draft<'a>(&self, pending: &'a mut Pending) -> &'a mut Draft {
+    pub(super) fn draft<'a>(&self, pending: &'a mut Pending) -> &'a mut Draft {
         self.touch_read();
         pending
             .draft
             .get_or_insert_with(|| Box::new(Draft::of(self.live())))
     }
 
-    fn pending(&self) -> MutexGuard<'_, Pending> {
+    pub(super) fn pending(&self) -> MutexGuard<'_, Pending> {
         // Nothing under the lock leaves the marks half made, so a panic elsewhere does not matter.
         self.0
             .pending

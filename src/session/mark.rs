@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::{
     authentication::{AssuranceLevel, Subject},
+    change::Change,
     event::EventKind,
     extra::{Limits, MAX_TAGS},
     time::Timestamp,
@@ -149,6 +150,7 @@ pub(crate) enum Mark {
     Remove {
         name: SmolStr,
     },
+    Update(Change),
 }
 
 /// What a mark does to a session's privilege, which decides when it counts.
@@ -165,9 +167,11 @@ pub(crate) enum Effect {
 impl Mark {
     pub(crate) const fn effect(&self) -> Effect {
         match self {
-            Self::Login(_) | Self::Elevate { .. } | Self::Insert { .. } | Self::Remove { .. } => {
-                Effect::Raises
-            }
+            Self::Login(_)
+            | Self::Elevate { .. }
+            | Self::Insert { .. }
+            | Self::Remove { .. }
+            | Self::Update(_) => Effect::Raises,
             Self::Renew => Effect::Keeps,
             Self::StepDown | Self::Logout => Effect::Lowers,
         }
@@ -179,7 +183,9 @@ impl Mark {
             Self::Login(_) => Some(EventKind::LoginDropped),
             Self::Elevate { .. } => Some(EventKind::ElevationDropped),
             Self::Renew => Some(EventKind::RenewalDropped),
-            Self::Insert { .. } | Self::Remove { .. } => Some(EventKind::DataDropped),
+            Self::Insert { .. } | Self::Remove { .. } | Self::Update(_) => {
+                Some(EventKind::DataDropped)
+            }
             Self::StepDown | Self::Logout => None,
         }
     }
@@ -194,7 +200,8 @@ impl Mark {
             | Self::Renew
             | Self::Logout
             | Self::Insert { .. }
-            | Self::Remove { .. } => false,
+            | Self::Remove { .. }
+            | Self::Update(_) => false,
         }
     }
 }
@@ -203,8 +210,8 @@ impl Mark {
 mod tests {
     use smol_str::SmolStr;
 
-    use super::{Effect, Login, Mark};
-    use crate::session::{authentication::AssuranceLevel, event::EventKind};
+    use super::{Change, Effect, Login, Mark};
+    use crate::session::{authentication::AssuranceLevel, data::DataKey, event::EventKind};
 
     /// R10: what always counts is never told as dropped, and all else is.
     #[test]
@@ -236,6 +243,11 @@ mod tests {
             ),
             (
                 Mark::Remove { name },
+                Effect::Raises,
+                Some(EventKind::DataDropped),
+            ),
+            (
+                Mark::Update(Change::of(&DataKey::<u8>::new("k"), |value| value)),
                 Effect::Raises,
                 Some(EventKind::DataDropped),
             ),

@@ -25,6 +25,11 @@ pub(crate) enum Plan {
     },
     /// What the request came with ends.
     End,
+    /// The guest's session ends, unless others have put something into it: nothing is left in it.
+    EndGuest {
+        /// Empty, and over since before it began.
+        state: State,
+    },
 }
 
 /// Why a state is saved under the same token.
@@ -56,4 +61,6 @@ pub(crate) enum Verdict {
     Refused,
     /// It claims a login that cannot be: the failure reply takes its place.
     Unusable,
+    /// It claims a write that does not go with what another request has written: the failure reply takes its place.
+    DataConflict,
 }

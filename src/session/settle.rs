@@ -35,6 +35,8 @@ pub(crate) struct Settlement<'a> {
     pub(crate) now: Timestamp,
     pub(crate) policy: &'a SessionPolicy,
     pub(crate) realm: Realm<'a>,
+    /// How many bytes of entries a session may hold.
+    pub(crate) data_budget: usize,
 }
 
 /// Which application a session is for, and how it is kept.
@@ -84,6 +86,13 @@ pub(crate) fn settle(input: &Settlement<'_>) -> Settled {
     if draft.unusable {
         return only_lowering(input, EventKind::LoginRefused, Verdict::Unusable);
     }
+    // As the handler made them, its marks fit: what another request has left meanwhile came between.
+    if draft.update_failed {
+        return only_lowering(input, EventKind::UpdateFailed, Verdict::DataConflict);
+    }
+    if draft.entries.len() > input.data_budget && grows(input, &draft) {
+        return only_lowering(input, EventKind::DataTooLarge, Verdict::DataConflict);
+    }
     let elevated = draft.continues && draft.authentication.is_some() && elevates(input.marks);
     if lost && elevated && input.outcome == Outcome::Answered {
         return only_lowering(input, EventKind::ElevationRefused, Verdict::Refused);
@@ -100,6 +109,11 @@ pub(crate) fn settle(input: &Settlement<'_>) -> Settled {
 /// was signed under is expiring, and may be a thief's. In a store the key alone opens no session.
 fn is_final(input: &Settlement<'_>, live: &Live) -> bool {
     live.signature == Signature::Final && !input.realm.is_stored
+}
+
+fn grows(input: &Settlement<'_>, draft: &Draft) -> bool {
+    let before = input.live.map_or(0, |live| live.state.entries.len());
+    draft.entries.len() > before
 }
 
 /// Whether a mark takes effect after such an outcome.
@@ -166,6 +180,7 @@ fn plan(input: &Settlement<'_>, draft: Draft, events: &mut Vec<EventKind>) -> Pl
     let policy = input.policy;
     let mut state = live.state.clone();
     let entries_changed = draft.entries != state.entries;
+    let emptied = draft.empties_guest(live);
     let lowered = draft.authentication != state.authentication;
     state.authentication = draft.authentication;
     state.entries = draft.entries;
@@ -206,6 +221,11 @@ fn plan(input: &Settlement<'_>, draft: Draft, events: &mut Vec<EventKind>) -> Pl
         }
         return Plan::Nothing;
     }
+    if emptied {
+        events.push(EventKind::GuestEnded);
+        state.absolute_expiry = long_before(state.created_at);
+        return Plan::EndGuest { state };
+    }
     let asked = draft.rotation.is_some();
     let due = renewal_is_due(live, input.now, policy);
     if (asked || due) && live.is_current() {
@@ -242,6 +262,12 @@ fn plan(input: &Settlement<'_>, draft: Draft, events: &mut Vec<EventKind>) -> Pl
         why,
         re_sign,
     }
+}
+
+/// A moment at which a session of that age had not begun, also by a clock that is behind.
+fn long_before(created_at: Timestamp) -> Timestamp {
+    const HOUR: u64 = 3_600_000;
+    Timestamp::from_unix_millis(created_at.as_unix_millis().saturating_sub(HOUR))
 }
 
 /// The plan where the session that the request came with, if any, does not go on.

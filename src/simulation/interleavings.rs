@@ -7,10 +7,10 @@
 use std::{sync::Arc, task::Poll, time::Duration};
 
 use super::world::{
-    Answer, Cookies, ELEVATE, Flight, GRACE, LOGIN, LOGIN_BOB, LOGOUT, Op, PLANT, READ, RENEW,
-    STEP_DOWN, WRITE, World,
+    APPEND, Answer, Cookies, ELEVATE, EMPTY, Flight, GRACE, LOGIN, LOGIN_BOB, LOGOUT, Op, PLANT,
+    PLANT_ONE, READ, RENEW, STEP_DOWN, WRITE, World,
 };
-use crate::store::MemoryStore;
+use crate::{session::event::EventKind, store::MemoryStore};
 
 /// Something that happens beside others: a request, or what comes from outside any request.
 #[derive(Clone, Copy, Debug)]
@@ -423,4 +423,112 @@ fn a_planted_guest_token_gains_nothing_by_any_interleaving() {
     }
     println!("{runs} interleavings");
     assert!(runs > 10_000, "{runs}");
+}
+
+/// What must hold after any interleaving of updates of one value, and of what replaces the token meanwhile.
+fn check_updates(run: &Run) {
+    let updates: Vec<_> = run.answers(&["append"]).collect();
+    run.assert(
+        updates.iter().all(|answer| answer.is_ok()),
+        "an update is answered",
+    );
+    let held = run.world.probe(&run.jar);
+    // What comes with a token that an elevation replaced writes nothing, and is told so.
+    let counted = updates
+        .iter()
+        .filter(|answer| !answer.came().starts_with("nobody"));
+    run.assert(
+        held.matches('+').count() == counted.count(),
+        "no update is lost (R11)",
+    );
+}
+
+/// R11: exhaustive, with a store.
+#[test]
+fn no_interleaving_of_updates_loses_one() {
+    let [append, write, renew, elevate] = [APPEND, EMPTY, RENEW, ELEVATE].map(Act::Request);
+    let mut runs = 0;
+    for acts in [
+        &[append, append][..],
+        &[append, append, append],
+        &[append, append, write],
+        &[append, append, renew],
+        &[append, append, elevate],
+    ] {
+        runs += every_order(true, acts, alice, check_updates);
+    }
+    println!("{runs} interleavings");
+    assert!(runs > 100, "{runs}");
+}
+
+fn guest_of_one_value(world: &World) -> Cookies {
+    let answer = world.ask(PLANT_ONE, &Cookies::default());
+    Cookies::guest(&answer.guest.unwrap())
+}
+
+/// What must hold after any interleaving of requests that take a guest's last value away, or put another one in.
+fn check_emptied(run: &Run) {
+    let planted = run.first.guest.as_deref().unwrap();
+    run.assert(
+        run.done
+            .iter()
+            .all(|(_, answer)| answer.as_ref().is_some_and(Answer::is_ok)),
+        "an answer for everyone",
+    );
+    let told = run.world.heard();
+    let held = run.world.probe(&Cookies::guest(planted));
+    run.assert(!held.contains("c="), "what was removed is gone");
+    // One whose session had ended at its arrival begins another.
+    let wrote: Vec<_> = run.answers(&["write", "append"]).collect();
+    let into_this = wrote.iter().any(|answer| answer.guest.is_none());
+    let blocked = told.contains(&EventKind::ResurrectionBlocked);
+    run.assert(
+        !run.stored || !into_this || blocked || held.contains("k="),
+        "a write that is not told as dropped is kept (R16)",
+    );
+    let others = wrote
+        .iter()
+        .filter(|answer| answer.guest.as_deref().is_some_and(|t| t != planted));
+    let ended = told.contains(&EventKind::GuestEnded);
+    if run.stored {
+        run.assert(
+            held.is_empty() || (held == "nobody") == ended,
+            "it ends, or holds something",
+        );
+        let live = others.filter(|a| !a.guest.as_deref().unwrap_or_default().is_empty());
+        run.assert(
+            run.world.records() == live.count() as u64 + u64::from(!ended),
+            "no record without data",
+        );
+    } else {
+        run.assert(!ended || held == "nobody", "an ended session stays ended");
+    }
+    let removals = run
+        .answers(&["empty"])
+        .filter(|answer| answer.guest.as_deref() == Some(""));
+    run.assert(
+        ended == (removals.count() > 0),
+        "it is told where the cookie goes",
+    );
+}
+
+/// R16, R17: exhaustive.
+#[test]
+fn a_guests_session_ends_with_its_last_value_and_loses_no_write_to_it() {
+    let [empty, write, append] = [EMPTY, WRITE, APPEND].map(Act::Request);
+    let mut runs = 0;
+    for stored in [true, false] {
+        for acts in [
+            &[empty, empty][..],
+            &[empty, write],
+            &[empty, append],
+            &[empty, empty, write],
+            &[empty, append, write],
+            &[empty, empty, empty],
+        ] {
+            runs += every_order(stored, acts, guest_of_one_value, check_emptied);
+        }
+    }
+    println!("{runs} interleavings");
+    assert!(runs > 100, "{runs}");
 }

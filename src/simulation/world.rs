@@ -74,6 +74,21 @@ pub(super) const WRITE: Op = op(
     |s| s.insert(&K, &"written".to_owned()).unwrap(),
     false,
 );
+pub(super) const APPEND: Op = op(
+    "append",
+    |s| {
+        let append = |list: Option<String>| Some(list.unwrap_or_default() + "+");
+        s.update(&K, append).unwrap();
+    },
+    false,
+);
+/// Plants one value that [`EMPTY`] removes.
+pub(super) const PLANT_ONE: Op = op(
+    "plant-one",
+    |s| s.insert(&CARRIED, &"carried".to_owned()).unwrap(),
+    false,
+);
+pub(super) const EMPTY: Op = op("empty", |s| s.remove(&CARRIED), false);
 pub(super) const PLANT: Op = op(
     "plant",
     |s| {

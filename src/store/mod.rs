@@ -122,6 +122,9 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
 
     /// Replaces the live record under `id`, if its revision is still `revision`.
     ///
+    /// A record that has [expired](Record::expires_at) by `now` is written like any other: that is how a session is
+    /// ended only if nobody has changed it.
+    ///
     /// # Errors
     ///
     /// If it is not known whether the record was replaced. [`Unsupported`](StoreErrorKind::Unsupported) if the

@@ -22,8 +22,9 @@ use axum::{
 use http_body_util::BodyExt;
 use tower::ServiceExt;
 use tower_session_guard::{
-    AnyBackend, AssuranceLevel, Clock, DataKey, EmptyFailure, Endings, EventKind, KeyRing,
-    Observer, SelfContained, Session, SessionEvent, SessionLayer, Timestamp, testing::ManualClock,
+    AnyBackend, AssuranceLevel, Clock, DataError, DataKey, EmptyFailure, Endings, EventKind,
+    KeyRing, Observer, SelfContained, Session, SessionEvent, SessionLayer, Timestamp,
+    testing::ManualClock,
 };
 
 pub const SESSION: &str = "__Host-Http-session";
@@ -159,9 +160,22 @@ pub fn apply(session: &Session, marks: &str) {
             ["put", k, v] => session.insert(&key(k), &v.to_owned()).unwrap(),
             ["carried", k, v] => session.insert(&key(k).carried(), &v.to_owned()).unwrap(),
             ["remove", k] => session.remove(&key(k)),
+            ["append", k, v] => append(session, &key(k), v).unwrap(),
+            ["clear", k] => session.update(&key(k), |_| None).unwrap(),
             _ => panic!("{mark}"),
         }
     }
+}
+
+/// Appends to a list by an update.
+pub fn append(session: &Session, key: &DataKey<String>, item: &str) -> Result<(), DataError> {
+    let item = item.to_owned();
+    session.update(key, move |list| {
+        Some(match list {
+            Some(list) => format!("{list}+{item}"),
+            None => item.clone(),
+        })
+    })
 }
 
 /// What came back.
@@ -225,6 +239,12 @@ impl Client {
             app,
             stop: Stop::default(),
         }
+    }
+
+    /// The same where the application's handlers stop at `stop`.
+    pub fn stopping_at(self, stop: &Stop) -> Self {
+        let stop = stop.clone();
+        Self { stop, ..self }
     }
 
     pub async fn send(&self, request: Request<Body>) -> Answer {

@@ -122,6 +122,10 @@ const FOUND_BY: &[(Flaw, &str)] = &[
     (Flaw::FirstExpiryStays, "a_later_expiry_holds"),
     (Flaw::FirstExpiryStays, "an_earlier_expiry_holds"),
     (
+        Flaw::FirstExpiryStays,
+        "a_record_that_is_over_ends_its_session",
+    ),
+    (
         Flaw::EngineDropsAtFirstExpiry,
         "a_session_in_use_outlives_its_first_expiry",
     ),

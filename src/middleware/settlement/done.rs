@@ -17,6 +17,7 @@ use crate::{
         plan::Verdict,
         settle::{Outcome, Realm, Settlement},
         time::Timestamp,
+        unadmitted::Environment,
     },
     store::Admitted,
 };
@@ -52,6 +53,7 @@ impl HandlerDone {
                 audience: &shared.settings.audience,
                 is_stored: matches!(shared.settings.backend, Backend::Stored(_)),
             },
+            data_budget: shared.data_budget(),
         }
     }
 }
@@ -63,6 +65,7 @@ impl Verdict {
             Self::Stands => Ok(cookies),
             Self::Refused => Err(SessionError::new(SessionErrorKind::Refused)),
             Self::Unusable => Err(SessionError::new(SessionErrorKind::InvalidSubject)),
+            Self::DataConflict => Err(SessionError::new(SessionErrorKind::DataConflict)),
         }
     }
 }

@@ -84,7 +84,16 @@ impl<'a> CommitToToken<'a> {
             issue: Issue::Nothing,
         };
         Ok(match (plan, self.live) {
-            (Plan::Nothing, _) | (Plan::Save { .. } | Plan::Rotate { .. }, None) => nothing,
+            (Plan::Nothing, _)
+            | (Plan::Save { .. } | Plan::Rotate { .. } | Plan::EndGuest { .. }, None) => nothing,
+            // A token that was replaced meanwhile may hold less than the one that replaced it.
+            (Plan::EndGuest { .. }, Some(live)) if live.is_current() => Change {
+                ended: vec![live],
+                ends_first: false,
+                issue: Issue::Again(self.issued(live)),
+                ..nothing
+            },
+            (Plan::EndGuest { .. }, Some(_)) => nothing,
             (Plan::End, _) => Change {
                 ended: self.presented(),
                 ..nothing
@@ -196,6 +205,18 @@ impl<'a> CommitToToken<'a> {
                 self.tell(&events, None);
                 self.tell_ended_beside(changed);
             }
+            Plan::EndGuest { .. } => match changed.issue {
+                Some(_) if changed.ended.contains(&true) => {
+                    cookies.remove(&self.shared.writer, CookieKind::Guest);
+                    self.tell(&events, None);
+                }
+                // It ended as it was to.
+                Some(_) => {}
+                None if self.live.is_some() => {
+                    self.tell(&[EventKind::ResurrectionBlocked], None);
+                }
+                None => {}
+            },
             Plan::Save { state, why, .. } => match changed.issue {
                 // A token that was replaced meanwhile must not leave again: the browser has a newer one.
                 Some((id, _)) if self.live.is_some_and(Live::is_current) => {

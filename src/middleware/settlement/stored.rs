@@ -35,7 +35,9 @@ use crate::{
 };
 
 /// How often a plan is made anew because other requests changed the session first.
-const ATTEMPTS: u32 = 40;
+///
+/// Each time, another request has succeeded: so many may write one session at a time.
+const ATTEMPTS: u32 = 256;
 
 /// How often a new id is drawn because the one before was taken.
 const DRAWS: u32 = 4;
@@ -168,6 +170,27 @@ impl CommitToStore {
                 self.end_all().await?;
                 self.remove_presented();
                 self.tell(&events, None);
+            }
+            Plan::EndGuest { state } => {
+                let Some((live, loaded)) = self.live.as_ref().zip(self.record.as_ref()) else {
+                    return Ok(Attempt::Done(verdict));
+                };
+                let id = live.id;
+                let (secrets, lineage) = secrets_of(loaded);
+                let record = Record::of(state, secrets, lineage, self.shared.policy());
+                // A removal would take with it what others have written since: the record is over first, which is
+                // conditional.
+                match self.replace(&id, loaded.revision, &record).await? {
+                    Replaced::Replaced(_) => {
+                        // What is left is garbage, which a store clears away in time.
+                        let _ = self.store.remove(&id, None).await;
+                        self.cookies.remove(&self.shared.writer, CookieKind::Guest);
+                        self.tell(&events, None);
+                    }
+                    Replaced::Conflict => return Ok(Attempt::Conflict),
+                    // It ended as it was to.
+                    Replaced::Gone => {}
+                }
             }
         }
         Ok(Attempt::Done(verdict))

@@ -8,6 +8,8 @@ use crate::session::{
     authentication::{AssuranceLevel, Authentication, Elevation, Subject},
     binding::Client,
     came::{Barred, Came},
+    change::Change,
+    data::DataKey,
     entries::{Entries, Entry},
     id::SessionId,
     live::{Live, Signature},
@@ -105,8 +107,8 @@ fn entries(list: &[(&str, &str, bool)]) -> Entries {
     list.iter().fold(Entries::default(), entry)
 }
 
-/// `login:bob`, `elevate:3`, `elevate:3:60`, `step-down`, `renew`, `logout`, `put:k:v`, `carried:k:v` and
-/// `remove:k`, separated by spaces; all made now.
+/// `login:bob`, `elevate:3`, `elevate:3:60`, `step-down`, `renew`, `logout`, `put:k:v`, `carried:k:v`,
+/// `remove:k`, `append:k:v` and `clear:k` (updates, the former of numbers only), separated by spaces; all made now.
 pub(super) fn marks(text: &str) -> Vec<(Timestamp, Mark)> {
     text.split_whitespace()
         .map(|word| (NOW, mark(word)))
@@ -138,8 +140,18 @@ fn mark(text: &str) -> Mark {
         ["remove", name] => Mark::Remove {
             name: SmolStr::new(name),
         },
+        ["append", name, digit] => update(name, Some(digit.parse().unwrap())),
+        ["clear", name] => update(name, None),
         _ => panic!("{text}"),
     }
+}
+
+/// Appends a digit to a number, or removes it. It never ran before.
+fn update(name: &str, digit: Option<u64>) -> Mark {
+    let key = DataKey::<u64>::named(name).unwrap();
+    Mark::Update(Change::of(&key, move |number| {
+        Some(number.unwrap_or(0) * 10 + digit?)
+    }))
 }
 
 /// `rotate elevated alice@2 k=1 c=2; elevated`: the plan, then the events, then a verdict other than that
@@ -148,6 +160,10 @@ pub(super) fn show(settled: &Settled) -> String {
     let plan = match &settled.plan {
         Plan::Nothing => "keep".to_owned(),
         Plan::End => "end".to_owned(),
+        Plan::EndGuest { state } => {
+            assert!(state.absolute_expiry < state.created_at);
+            format!("end guest {}", state_text(state))
+        }
         Plan::Save {
             state,
             why,
@@ -167,6 +183,7 @@ pub(super) fn show(settled: &Settled) -> String {
         Verdict::Stands => "",
         Verdict::Refused => "; refused",
         Verdict::Unusable => "; unusable",
+        Verdict::DataConflict => "; conflict",
     };
     let text = format!("{plan}; {}{verdict}", events.join(" ")).to_lowercase();
     text.trim_end_matches("; ").to_owned()

@@ -22,6 +22,7 @@ fn settled(who: &str, text: &str, outcome: Outcome, policy: &SessionPolicy) -> S
         now: NOW,
         policy,
         realm: Realm::default(),
+        data_budget: usize::MAX,
     })
 }
 
@@ -149,6 +150,100 @@ fn data_is_saved_under_the_same_token_and_begins_a_session_only_for_a_guest() {
     check("alice@1", "logout put:x:1", Failed, "end; logged_out data_dropped");
 }
 
+/// R11: an update takes what is there when it is settled, and what it makes nothing of goes.
+#[test]
+fn an_update_is_made_on_what_the_session_holds_by_then() {
+    check("alice@1", "append:k:7", Answered, "save data alice@1 c*=2 k=17");
+    check("alice@1 lost", "append:k:7", Answered, "save data alice@1 c*=2 k=17");
+    check("alice@1", "put:k:3 append:k:7 append:k:8", Answered, "save data alice@1 c*=2 k=378");
+    check("alice@1", "append:x:7", Answered, "save data alice@1 c*=2 k=1 x=7");
+    check("alice@1", "clear:k", Answered, "save data alice@1 c*=2");
+    check("alice@1", "clear:absent", Answered, "keep");
+    check("alice@1", "append:k:7 remove:k put:k:1", Answered, "keep");
+    check("alice@1", "login:alice append:k:7", Answered, "start alice@1 c*=2 k=17; reauthenticated");
+    check("alice@1", "append:k:7 login:bob append:k:8", Answered, "start bob@1 k=8; subject_switched");
+    check("alice@1", "logout append:k:7", Answered, "start afterwards guest k=7; logged_out created");
+    check("anonymous", "append:k:7", Answered, "start guest k=7; created");
+    check("anonymous", "clear:k", Answered, "keep");
+    check("retired", "append:k:7", Answered, "keep; retired_token_data_dropped");
+    check("guest retired", "append:k:7", Answered, "keep; retired_token_data_dropped");
+    check("alice@2 suspended", "append:k:7", Answered, "keep; suspended_session_data_dropped");
+    check("alice@1 expiring", "append:k:7", Answered, "keep; expiring_key_data_dropped");
+    for outcome in [Failed, Dropped] {
+        check("alice@1", "append:k:7", outcome, "keep; data_dropped");
+        check("alice@1", "append:k:7 put:x:1 clear:k", outcome, "keep; data_dropped");
+    }
+}
+
+/// R10, R11: an answer that claims an update which failed meanwhile is withheld, and what lowers holds all the same.
+#[test]
+fn an_update_that_fails_on_what_others_left_withholds_the_answer() {
+    // What is under `k` then is no number.
+    check("alice@1", "put:k:x append:k:7", Answered, "keep; update_failed; conflict");
+    check("anonymous", "put:k:x append:k:7", Answered, "keep; update_failed; conflict");
+    check("alice@1", "put:k:x append:k:7 login:bob", Answered, "keep; update_failed; conflict");
+    check("alice@2", "put:k:x append:k:7 step-down", Answered, "save lower alice@1 c*=2 k=1; stepped_down update_failed; conflict");
+    check("alice@1", "logout put:k:x append:k:7", Answered, "end; logged_out update_failed; conflict");
+    // What comes after a logout knows nothing of what came before.
+    check("alice@1", "put:k:x append:k:7 logout", Answered, "end; logged_out");
+    check("alice@1", "put:k:x append:k:7", Failed, "keep; data_dropped");
+    check("alice@1", "put:k:x append:k:7", Dropped, "keep; data_dropped");
+}
+
+/// R11, R28: what others wrote meanwhile counts towards the size; what shrinks a session may always be written.
+#[test]
+fn data_that_others_left_no_room_for_withholds_the_answer() {
+    let check = |who: &str, text: &str, data_budget, expected: &str| {
+        let settled = settle(&Settlement {
+            live: live(who).as_ref(),
+            came: &came(false, &[]),
+            marks: &marks(text),
+            outcome: Answered,
+            now: NOW,
+            policy: &SessionPolicy::default(),
+            realm: Realm::default(),
+            data_budget,
+        });
+        assert_eq!(show(&settled), expected, "{text}");
+    };
+    // Five bytes an entry: flags, two lengths, a name, a value.
+    check("alice@1", "put:x:1", 15, "save data alice@1 c*=2 k=1 x=1");
+    check("alice@1", "put:x:1", 14, "keep; data_too_large; conflict");
+    check("alice@1", "append:k:7", 11, "save data alice@1 c*=2 k=17");
+    check("alice@1", "append:k:7", 10, "keep; data_too_large; conflict");
+    check("alice@1", "append:k:7 elevate:2", 10, "keep; data_too_large; conflict");
+    check("alice@1", "logout put:x:1111111", 10, "end; logged_out data_too_large; conflict");
+    check("alice@1", "remove:k", 0, "save data alice@1 c*=2");
+    check("alice@1", "login:alice", 0, "start alice@1 c*=2 k=1; reauthenticated");
+}
+
+/// A guest's session is there for its data: without any it ends. A user's is there for its user.
+#[test]
+fn a_guests_session_ends_with_its_last_value() {
+    check("guest", "remove:k", Answered, "save data guest c*=2");
+    check("guest", "remove:k remove:c", Answered, "end guest guest; guest_ended");
+    check("guest", "clear:k clear:c", Answered, "end guest guest; guest_ended");
+    check("guest idle", "remove:k remove:c", Answered, "end guest guest; guest_ended");
+    check("guest stale", "remove:k remove:c", Answered, "end guest guest; guest_ended");
+    check("guest grace", "remove:k remove:c", Answered, "end guest guest; guest_ended");
+    check("guest lost", "remove:k remove:c", Answered, "end guest guest; guest_ended");
+    check("guest", "remove:k renew remove:c", Answered, "end guest guest; guest_ended");
+    check("guest", "remove:k remove:c put:x:1", Answered, "save data guest x=1");
+    check("guest", "remove:k remove:c login:alice", Answered, "start alice@1; logged_in");
+    check("guest", "remove:k remove:c logout", Answered, "end; logged_out");
+    check("guest", "logout put:x:1 remove:x", Answered, "end; logged_out");
+    check("alice@1", "remove:k remove:c", Answered, "save data alice@1");
+    check("alice@1", "clear:k clear:c", Answered, "save data alice@1");
+    check("anonymous", "put:x:1 remove:x", Answered, "keep");
+    check("anonymous", "append:x:1 clear:x", Answered, "keep");
+    check("guest retired", "remove:k remove:c", Answered, "keep; retired_token_data_dropped");
+    check("guest expiring", "remove:k remove:c", Answered, "keep; expiring_key_data_dropped");
+    check("alice@1 suspended", "remove:k remove:c", Answered, "keep");
+    for outcome in [Failed, Dropped] {
+        check("guest", "remove:k remove:c", outcome, "keep; data_dropped");
+    }
+}
+
 /// R26, R60.
 #[test]
 fn unasked_a_session_is_touched_or_signed_again_at_most() {
@@ -192,6 +287,7 @@ fn only_who_is_logged_in_is_bound_to_a_client() {
             now: NOW,
             policy: &SessionPolicy::default(),
             realm: Realm::default(),
+            data_budget: usize::MAX,
         });
         let Plan::Save { state, .. } = settled.plan else {
             panic!("{who}");
@@ -327,6 +423,7 @@ fn a_login_of_no_usable_subject_changes_nothing_but_what_lowers() {
             now: NOW,
             policy: &policy,
             realm: Realm::default(),
+            data_budget: usize::MAX,
         };
         assert_eq!(show(&settle(&input)), expected);
     }

@@ -108,6 +108,28 @@ pub(super) async fn an_earlier_expiry_holds(c: Context) -> Result<(), Failure> {
     expect_visible_until(&c, &id, &shorter, sooner).await
 }
 
+/// How a session is ended on a condition: it is replaced by one that is over.
+pub(super) async fn a_record_that_is_over_ends_its_session(c: Context) -> Result<(), Failure> {
+    for age in [HOUR, Duration::ZERO] {
+        let id = c.id();
+        let revision = c.create(&id, &c.guest().build()).await?;
+        let now = c.now().as_unix_millis();
+        let millis = u64::try_from(age.as_millis()).unwrap_or(u64::MAX);
+        let over = Timestamp::from_unix_millis(now.saturating_sub(millis));
+        let ended = c.guest().expires_at(over).build();
+        let newer = c.replace_now(&id, revision, &ended).await?;
+        c.expect_nothing(&id).await?;
+        for stale in [revision, newer] {
+            let answer = c.replace(&id, stale, &c.guest().build()).await?;
+            expect("replace of what is over", answer, Replaced::Gone)?;
+        }
+        // Whether the store still had it is its own affair.
+        let _ = c.remove(&id).await?;
+        c.expect_nothing(&id).await?;
+    }
+    Ok(())
+}
+
 /// The engine's own time to live must follow each write, or it would end sessions in use.
 pub(super) async fn a_session_in_use_outlives_its_first_expiry(c: Context) -> Result<(), Failure> {
     let (id, alice) = (c.id(), c.subject("alice"));

@@ -108,6 +108,7 @@ const CHECKS: &[Check] = checks! {
         an_expired_id_never_shows_its_old_record,
         a_later_expiry_holds,
         an_earlier_expiry_holds,
+        a_record_that_is_over_ends_its_session,
         a_session_in_use_outlives_its_first_expiry,
         a_far_expiry_is_kept,
         reading_with_a_fast_clock_destroys_nothing,

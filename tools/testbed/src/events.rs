@@ -35,6 +35,7 @@ impl EventLog {
                     "at": event.at.as_unix_seconds(),
                     "session": event.session.map(|id| id.to_string()),
                     "successor": event.successor.map(|id| id.to_string()),
+                    "except": event.except.map(|id| id.to_string()),
                     "subject": event.subject.as_ref().map(ToString::to_string),
                 })
             })

@@ -11,7 +11,8 @@ use axum::{
 };
 use serde_json::{Value, json};
 use tower_session_guard::{
-    AssuranceLevel, AuthenticatedSession, DataKey, Login, Session, Timestamp,
+    AssuranceLevel, AuthenticatedSession, DataError, DataErrorKind, DataKey, Login, Session,
+    Timestamp,
 };
 
 use crate::{config::Testbed, control};
@@ -34,6 +35,7 @@ pub(crate) fn router(testbed: Arc<Testbed>) -> Router {
         .route("/put", post(put))
         .route("/put-carried", post(put_carried))
         .route("/remove", post(remove))
+        .route("/append", post(append))
         .route("/get", get(read))
         .route("/slow", post(slow))
         .route("/mark-then-wait", post(mark_then_wait))
@@ -80,6 +82,19 @@ async fn put_carried(session: Session, Query(parameters): Query<Parameters>) -> 
 
 async fn remove(session: Session, Query(parameters): Query<Parameters>) -> Answer {
     session.remove(&key(&parameters)?);
+    Ok("ok".into_response())
+}
+
+async fn append(session: Session, Query(parameters): Query<Parameters>) -> Answer {
+    let item = text(&parameters, "v")?.to_owned();
+    let longer = move |list: Option<String>| {
+        Some(match list {
+            Some(list) => format!("{list},{item}"),
+            None => item.clone(),
+        })
+    };
+    let appended = session.update(&key(&parameters)?, longer);
+    appended.map_err(|error| refusal(&error))?;
     Ok("ok".into_response())
 }
 
@@ -245,7 +260,14 @@ fn insert(session: &Session, key: &DataKey<String>, parameters: &Parameters) -> 
 
 fn store(session: &Session, key: &DataKey<String>, value: &str) -> Result<(), StatusCode> {
     let inserted = session.insert(key, &value.to_owned());
-    inserted.map_err(|_| StatusCode::PAYLOAD_TOO_LARGE)
+    inserted.map_err(|error| refusal(&error))
+}
+
+fn refusal(error: &DataError) -> StatusCode {
+    match error.kind() {
+        DataErrorKind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        _ => StatusCode::INTERNAL_SERVER_ERROR,
+    }
 }
 
 fn mark(session: &Session, parameters: &Parameters) -> Result<(), StatusCode> {

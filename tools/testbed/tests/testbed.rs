@@ -14,6 +14,7 @@ use hyper_util::{
 };
 use process::Testbed;
 use serde_json::Value;
+use tokio::task::JoinSet;
 
 const SESSION: &str = "__Host-Http-session";
 const GUEST: &str = "__Host-Http-session-guest";
@@ -189,6 +190,93 @@ async fn every_route_answers_as_the_contract_says() {
         assert_eq!(read.json(), serde_json::json!({"value": "v"}));
         let read = server.get("/get?k=k", &[(SESSION, &token)]).await;
         assert_eq!(read.json(), serde_json::json!({"value": null}));
+    }
+}
+
+/// R11: the last item of each answer is its own, and in a store none of the others' is lost.
+#[tokio::test]
+async fn fifty_appends_at_once_are_all_answered_and_kept() {
+    for (server, is_stored) in Server::both(&[]).into_iter().zip([false, true]) {
+        let server = Arc::new(server);
+        let token = server.login("alice").await;
+        let session = [(SESSION, &*token)];
+        let mut tasks = JoinSet::new();
+        for n in 0..50 {
+            let (server, token) = (Arc::clone(&server), token.clone());
+            tasks.spawn(async move {
+                let path = format!("/append?k=list&v={n}");
+                (n, server.post(&path, &[(SESSION, &token)]).await)
+            });
+        }
+        for (n, answer) in tasks.join_all().await {
+            assert_eq!((answer.status.as_u16(), &*answer.body), (200, "ok"));
+            if let Some(own) = answer.cookie(SESSION) {
+                assert!(!is_stored);
+                let read = server.get("/get?k=list", &[(SESSION, &own)]).await;
+                assert_eq!(read.json()["value"], n.to_string());
+            }
+        }
+        if is_stored {
+            let read = server.get("/get?k=list", &session).await.json();
+            let list = read["value"].as_str().unwrap();
+            let mut items: Vec<u32> = list.split(',').map(|n| n.parse().unwrap()).collect();
+            items.sort_unstable();
+            assert_eq!(items, (0..50).collect::<Vec<_>>());
+        }
+    }
+}
+
+/// R17: a guest's session ends with its last value, and a user's does not.
+#[tokio::test]
+async fn a_guest_whose_last_value_is_removed_holds_nothing() {
+    for (server, is_stored) in Server::both(&[]).into_iter().zip([false, true]) {
+        let records = || async {
+            let stats = server.get("/_stats", &[]).await.json();
+            stats["records"].as_u64()
+        };
+        let token = server
+            .post("/append?k=a&v=1", &[])
+            .await
+            .cookie(GUEST)
+            .unwrap();
+        let answer = server.post("/put?k=b&v=2", &[(GUEST, &token)]).await;
+        let token = answer.cookie(GUEST).unwrap_or(token);
+        let answer = server.post("/remove?k=a", &[(GUEST, &token)]).await;
+        assert_ne!(answer.cookie(GUEST).as_deref(), Some(""));
+        let token = answer.cookie(GUEST).unwrap_or(token);
+        let guest = [(GUEST, &*token)];
+        let answer = server.post("/remove?k=b", &guest).await;
+        assert_eq!((answer.status.as_u16(), &*answer.body), (200, "ok"));
+        assert_eq!(answer.cookie(GUEST).as_deref(), Some(""));
+        let read = server.get("/get?k=b", &guest).await.json();
+        assert_eq!(read["value"], Value::Null);
+        assert_eq!(records().await, is_stored.then_some(0));
+        let events = server.get("/_events", &[]).await.json();
+        let ended = |event: &&Value| event["kind"] == "guest_ended";
+        let ended: Vec<_> = events.as_array().unwrap().iter().filter(ended).collect();
+        assert_eq!(ended.len(), 1);
+        assert!(ended[0]["session"].is_string() && ended[0]["except"].is_null());
+
+        let answer = server.post("/marks?do=login:alice,put:k:v", &[]).await;
+        let token = answer.cookie(SESSION).unwrap();
+        let answer = server.post("/remove?k=k", &[(SESSION, &token)]).await;
+        let token = answer.cookie(SESSION).unwrap_or(token);
+        assert_eq!(server.who(&[(SESSION, &token)]).await, "alice");
+    }
+}
+
+/// R90: where all others end, the events name the session that is left.
+#[tokio::test]
+async fn the_events_name_the_session_that_was_spared() {
+    for server in Server::both(&[]) {
+        let token = server.login("alice").await;
+        server.post("/revoke-others", &[(SESSION, &token)]).await;
+        let events = server.get("/_events", &[]).await.json();
+        let events = events.as_array().unwrap();
+        let of = |kind: &str| events.iter().find(|event| event["kind"] == kind).unwrap();
+        let spared = of("other_sessions_revoked");
+        assert_eq!(spared["except"], of("logged_in")["session"]);
+        assert!(spared["except"].is_string() && spared["successor"].is_null());
     }
 }
 

@@ -70,6 +70,7 @@ impl Case {
             now: NOW,
             policy: &self.policy,
             realm: Realm::default(),
+            data_budget: usize::MAX,
         })
     }
 }

@@ -32,7 +32,7 @@ pub(super) const fn written(plan: &Plan) -> Option<&State> {
         Plan::Save { state, .. } | Plan::Rotate { state, .. } | Plan::Start { state, .. } => {
             Some(state)
         }
-        Plan::Nothing | Plan::End => None,
+        Plan::Nothing | Plan::End | Plan::EndGuest { .. } => None,
     }
 }
 

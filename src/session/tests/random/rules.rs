@@ -44,7 +44,7 @@ proptest! {
                 prop_assert_eq!(user.map(|who| &who.subject), before.map(|who| &who.subject));
                 prop_assert_eq!(user.map(|who| who.level), before.map(|who| who.level));
             }
-            (Plan::Nothing | Plan::End, _, _) => {}
+            (Plan::Nothing | Plan::End | Plan::EndGuest { .. }, _, _) => {}
         }
     }
 
@@ -154,7 +154,7 @@ proptest! {
         let settled = case.settle();
         let before = case.live.as_ref().and_then(|live| live.state.authentication.clone());
         match settled.plan {
-            Plan::Nothing | Plan::End | Plan::Start { .. } => {}
+            Plan::Nothing | Plan::End | Plan::EndGuest { .. } | Plan::Start { .. } => {}
             Plan::Rotate { how: Rotation::Renewed, state } => {
                 prop_assert_eq!(state.authentication, before);
             }

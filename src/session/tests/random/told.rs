@@ -6,9 +6,9 @@ use super::{case, cases, plain::counts};
 use crate::session::{
     draft::Rotation,
     event::EventKind::{
-        Created, DataDropped, Elevated, ElevationDropped, ElevationRefused, LoggedIn, LoggedOut,
-        LoginDropped, LoginRefused, Reauthenticated, RenewalDropped, Renewed, RenewedByPolicy,
-        SteppedDown, SubjectSwitched, TokenReSigned,
+        Created, DataDropped, Elevated, ElevationDropped, ElevationRefused, GuestEnded, LoggedIn,
+        LoggedOut, LoginDropped, LoginRefused, Reauthenticated, RenewalDropped, Renewed,
+        RenewedByPolicy, SteppedDown, SubjectSwitched, TokenReSigned,
     },
     mark::Mark,
     plan::{Plan, Save, Verdict},
@@ -36,6 +36,7 @@ proptest! {
             },
             Plan::Save { why: Save::Lower, .. } => told(&[SteppedDown]),
             Plan::Save { re_sign, .. } => !re_sign || told(&[TokenReSigned]),
+            Plan::EndGuest { .. } => told(&[GuestEnded]),
             Plan::Nothing => true,
         };
         prop_assert!(is_told, "{:?} and {:?}", settled.plan, settled.events);

@@ -4,6 +4,7 @@
 
 mod attacks;
 mod example;
+mod moved;
 mod report;
 mod site;
 mod stage;

@@ -3,6 +3,7 @@
 
 mod gate;
 mod hostile;
+mod moved;
 mod ours;
 mod unprotected;
 
@@ -25,6 +26,8 @@ use tower_session_guard::{CookiePolicy, Endings, KeyRing, SessionLayer};
 
 pub use gate::Gate;
 pub use hostile::encode;
+use moved::Releases;
+pub use moved::{MOVED, MOVED_SEALED, Release};
 
 /// An application that is attacked.
 #[derive(Clone, Copy, Debug)]
@@ -131,6 +134,7 @@ pub fn value<'a>(cookie: &'a str, name: &str) -> Option<&'a str> {
 pub struct Site {
     pub address: SocketAddr,
     pub gate: Gate,
+    moved: [(&'static str, Releases); 2],
     seen: Arc<Mutex<Vec<Seen>>>,
 }
 
@@ -148,12 +152,17 @@ impl Site {
         let bare = SessionLayer::new(keys()).with_cookies(bare.build().unwrap());
         let stored = SessionLayer::new(keys());
         let sealed = SessionLayer::self_contained(keys(), Endings::this_process());
+        let moved =
+            [MOVED, MOVED_SEALED].map(|target| (target.host, Releases::of(target, gate.clone())));
+        let [(_, in_store), (_, in_cookie)] = &moved;
         let hosts = Hosts {
             applications: Arc::new([
                 (UNPROTECTED.host, unprotected::app(gate.clone())),
                 (UNPREFIXED.host, ours::app(bare, gate.clone())),
                 (STORED.host, ours::app(stored, gate.clone())),
                 (SEALED.host, ours::app(sealed, gate.clone())),
+                (MOVED.host, in_store.app()),
+                (MOVED_SEALED.host, in_cookie.app()),
                 (crate::example::HOST, crate::example::app()),
             ]),
             hostile: hostile::app(),
@@ -169,8 +178,20 @@ impl Site {
         Self {
             address,
             gate,
+            moved,
             seen,
         }
+    }
+
+    /// Puts another release of the application in place.
+    #[track_caller]
+    pub fn deploy(&self, target: Target, release: Release) {
+        let mut releases = self.moved.iter();
+        let found = releases.find(|(host, _)| *host == target.host);
+        found
+            .expect("an application with releases")
+            .1
+            .deploy(release);
     }
 
     /// The browser's requests for this host and path, oldest first.
