@@ -18,7 +18,7 @@ use crate::{
         live::{Live, Signature},
         mark::{Login, Mark},
         policy::SessionPolicy,
-        settle::{self, Outcome, Realm, Settlement},
+        settle::{self, Outcome, Realm, Settlement, Upkeep},
         standing::Standing,
         state::State,
         time::Timestamp,
@@ -148,6 +148,7 @@ impl Parts {
             policy: &self.policy,
             realm: Realm::default(),
             data_budget: usize::MAX,
+            upkeep: Upkeep::Everything,
         });
         settled.events.len()
     }

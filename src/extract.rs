@@ -2,15 +2,17 @@
 
 use std::{error::Error, fmt, ops::Deref};
 
+use axum::response::{Html, Redirect};
 use axum_core::{
+    body::Body,
     extract::{FromRequestParts, OptionalFromRequestParts},
     response::{IntoResponse, Response},
 };
 use http::{StatusCode, request::Parts};
 
 use crate::{
-    guard::{refusal::Refusal, requirement::Requirement},
-    mistake::{self, MissingLayer, Needing},
+    guard::{answer::Answer, refusal::Refusal, requirement::Requirement},
+    mistake::{self, MissingLayer},
     session::{
         authenticated::AuthenticatedSession, authentication::AssuranceLevel, csrf::CsrfRejected,
         handle::Session,
@@ -26,8 +28,8 @@ pub struct MissingSessionLayer(MissingLayer);
 
 impl MissingSessionLayer {
     /// Says so in the log too.
-    fn told(needing: Needing) -> Self {
-        let missing = MissingLayer(needing);
+    fn told(needing: &'static str) -> Self {
+        let missing = MissingLayer::around(needing);
         mistake::tell(&missing);
         Self(missing)
     }
@@ -56,10 +58,10 @@ where
     type Rejection = MissingSessionLayer;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
-        let session = parts.extensions.get::<Self>();
-        session
-            .cloned()
-            .ok_or_else(|| MissingSessionLayer::told(Needing::Session))
+        let session = parts.extensions.get::<Self>().cloned();
+        let session = session.ok_or_else(|| MissingSessionLayer::told("Session"))?;
+        session.note_look();
+        Ok(session)
     }
 }
 
@@ -70,7 +72,8 @@ where
 #[derive(Clone, Copy, Debug)]
 pub struct AuthenticationRejection {
     refusal: Refusal,
-    needing: Needing,
+    /// What is told if there is no layer.
+    missing: MissingLayer,
 }
 
 impl AuthenticationRejection {
@@ -80,18 +83,18 @@ impl AuthenticationRejection {
         self.refusal
     }
 
-    fn new(refusal: Refusal, needing: Needing) -> Self {
+    fn new(refusal: Refusal, missing: MissingLayer) -> Self {
         if refusal == Refusal::MissingSessionLayer {
-            mistake::tell(&MissingLayer(needing));
+            mistake::tell(&missing);
         }
-        Self { refusal, needing }
+        Self { refusal, missing }
     }
 }
 
 impl fmt::Display for AuthenticationRejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.refusal {
-            Refusal::MissingSessionLayer => MissingLayer(self.needing).fmt(f),
+            Refusal::MissingSessionLayer => self.missing.fmt(f),
             refusal => refusal.fmt(f),
         }
     }
@@ -101,9 +104,9 @@ impl Error for AuthenticationRejection {}
 
 impl IntoResponse for AuthenticationRejection {
     fn into_response(self) -> Response {
-        let Self { refusal, needing } = self;
+        let Self { refusal, missing } = self;
         if refusal == Refusal::MissingSessionLayer {
-            return MissingSessionLayer(MissingLayer(needing)).into_response();
+            return MissingSessionLayer(missing).into_response();
         }
         let mut response = refusal.status().into_response();
         refusal.write_to(response.headers_mut());
@@ -117,6 +120,36 @@ impl IntoResponse for CsrfRejected {
     }
 }
 
+impl From<Redirect> for Answer<Body> {
+    fn from(redirect: Redirect) -> Self {
+        redirect.into_response().into()
+    }
+}
+
+impl From<StatusCode> for Answer<Body> {
+    fn from(status: StatusCode) -> Self {
+        status.into_response().into()
+    }
+}
+
+impl<T> From<Html<T>> for Answer<Body>
+where
+    Html<T>: IntoResponse,
+{
+    fn from(page: Html<T>) -> Self {
+        page.into_response().into()
+    }
+}
+
+impl<T> From<(StatusCode, T)> for Answer<Body>
+where
+    T: IntoResponse,
+{
+    fn from(answer: (StatusCode, T)) -> Self {
+        answer.into_response().into()
+    }
+}
+
 impl<S> FromRequestParts<S> for AuthenticatedSession
 where
     S: Sync,
@@ -126,7 +159,9 @@ where
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
         let logged_in = Requirement::default();
         let user = logged_in.check(&parts.extensions);
-        user.map_err(|refusal| AuthenticationRejection::new(refusal, Needing::AuthenticatedSession))
+        user.map_err(|refusal| {
+            AuthenticationRejection::new(refusal, MissingLayer::around("AuthenticatedSession"))
+        })
     }
 }
 
@@ -185,7 +220,11 @@ where
         };
         let user = requirement.check(&parts.extensions);
         user.map(Self).map_err(|refusal| {
-            AuthenticationRejection::new(refusal, Needing::AuthenticatedAt(LEVEL))
+            let missing = MissingLayer {
+                level: Some(LEVEL),
+                ..MissingLayer::around("AuthenticatedAt")
+            };
+            AuthenticationRejection::new(refusal, missing)
         })
     }
 }
@@ -200,9 +239,7 @@ where
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Self::Rejection> {
         match parts.extensions.get::<Session>() {
             Some(session) => Ok(session.authenticated()),
-            None => Err(MissingSessionLayer::told(
-                Needing::AuthenticatedSessionIfAny,
-            )),
+            None => Err(MissingSessionLayer::told("Option<AuthenticatedSession>")),
         }
     }
 }

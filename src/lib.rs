@@ -65,6 +65,7 @@
 //! | data | 64 KiB, on the server | about 2 KiB, which the holder can read |
 //! | older data | is gone | the holder can present an older cookie, with what it held |
 //! | parallel writes of one session | those of different keys are all kept; those of one key by [`update`](Session::update) | the last one wins |
+//! | a read beside a write | undoes nothing | undoes nothing that was written in the same process |
 //! | listing and limiting the sessions of a subject | yes, 100 unless set | no |
 //!
 //! # Stores
@@ -125,7 +126,7 @@ pub mod store;
 pub mod testing;
 
 pub use cookie::{
-    CookieName, CookiePolicy, CookiePolicyBuilder, CookiePrefix, CookieScope, SameSite,
+    Caching, CookieName, CookiePolicy, CookiePolicyBuilder, CookiePrefix, CookieScope, SameSite,
     TransactionCookie,
 };
 pub use error::ConfigError;
@@ -133,6 +134,7 @@ pub use error::ConfigError;
 pub use extract::{AuthenticatedAt, AuthenticationRejection, MissingSessionLayer};
 pub use guard::{
     answer::Answer,
+    background::{BackgroundLayer, BackgroundService},
     csrf::{CsrfLayer, CsrfService},
     future::GuardFuture,
     layer::RequireAuthentication,

@@ -4,33 +4,23 @@ use std::{any::Any, fmt};
 
 use bytes::Bytes;
 
-/// What was used where no session layer is around it.
+/// That there is no session layer around what needs one, and where to put it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Needing {
-    Session,
-    AuthenticatedSession,
-    AuthenticatedSessionIfAny,
-    AuthenticatedAt(u8),
-    RequireAuthentication,
-    CsrfLayer,
+pub(crate) struct MissingLayer {
+    /// The name of the type that needs it.
+    pub(crate) needing: &'static str,
+    /// Its parameter, of one that has one.
+    pub(crate) level: Option<u8>,
 }
 
-impl fmt::Display for Needing {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Session => f.write_str("Session"),
-            Self::AuthenticatedSession => f.write_str("AuthenticatedSession"),
-            Self::AuthenticatedSessionIfAny => f.write_str("Option<AuthenticatedSession>"),
-            Self::AuthenticatedAt(level) => write!(f, "AuthenticatedAt<{level}>"),
-            Self::RequireAuthentication => f.write_str("RequireAuthentication"),
-            Self::CsrfLayer => f.write_str("CsrfLayer"),
+impl MissingLayer {
+    pub(crate) const fn around(needing: &'static str) -> Self {
+        Self {
+            needing,
+            level: None,
         }
     }
 }
-
-/// That there is no session layer around what needs one, and where to put it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct MissingLayer(pub(crate) Needing);
 
 /// Where a session layer has to stand.
 pub(crate) const WHERE_TO_PUT_THE_LAYER: &str = "write `.layer(sessions)` after the route and after its guards, since axum applies \
@@ -38,10 +28,13 @@ pub(crate) const WHERE_TO_PUT_THE_LAYER: &str = "write `.layer(sessions)` after 
 
 impl fmt::Display for MissingLayer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self(needing) = self;
+        write!(f, "`{}", self.needing)?;
+        if let Some(level) = self.level {
+            write!(f, "<{level}>")?;
+        }
         write!(
             f,
-            "`{needing}` needs a `SessionLayer` around it, and there is none: {WHERE_TO_PUT_THE_LAYER}"
+            "` needs a `SessionLayer` around it, and there is none: {WHERE_TO_PUT_THE_LAYER}"
         )
     }
 }
@@ -88,12 +81,15 @@ where
 mod tests {
     use bytes::Bytes;
 
-    use super::{MissingLayer, Needing, body};
+    use super::{MissingLayer, body};
 
     /// S19: a body of a known type says it; another one stays as it is.
     #[test]
     fn a_mistake_is_said_in_the_body_of_a_debug_build() {
-        let what = MissingLayer(Needing::AuthenticatedAt(2));
+        let what = MissingLayer {
+            level: Some(2),
+            ..MissingLayer::around("AuthenticatedAt")
+        };
         let said = if cfg!(debug_assertions) {
             format!("{what}\n")
         } else {

@@ -12,7 +12,7 @@ use axum::{
 };
 use common::{Client, Events, GUEST, SESSION, both_modes, clock, keys, now};
 use tower_session_guard::{
-    AuthenticatedSession, CookiePolicy, EventKind, Session, SessionLayer, SessionPolicy,
+    AuthenticatedSession, CookiePolicy, EventKind, Login, Session, SessionLayer, SessionPolicy,
     testing::ManualClock,
 };
 
@@ -221,6 +221,39 @@ async fn an_expired_guest_session_gives_nothing() {
     }
 }
 
+/// R60, R61: a remembered login that asked for limits keeps to them, and its idle timer is kept as exactly as they need.
+#[tokio::test]
+async fn a_remembered_login_keeps_to_the_limits_that_it_asked_for() {
+    async fn login(session: Session) {
+        let login = Login::new("alice").remembered();
+        session.login(login.idle(seconds(120)).absolute(seconds(1000)));
+    }
+    async fn whoami(session: Session) -> String {
+        common::whoami(&session)
+    }
+    for layer in both_modes() {
+        let time = clock();
+        let policy = SessionPolicy::aal2()
+            .remember_for(seconds(86_400 * 30))
+            .unwrap();
+        let layer = layer.with_clock(time.clone()).with_policy(policy);
+        let app = Router::new().route("/login", post(login));
+        let client = Client::around(app.route("/whoami", get(whoami)).layer(layer));
+        for (step, uses) in [(112, 8), (120, 0)] {
+            let mut token = client.post("/login", &[]).await.cookie(SESSION).unwrap();
+            // A touch is due after a sixteenth of two minutes.
+            for _ in 0..uses {
+                time.advance(seconds(8));
+                token = visit(&client, token).await;
+                time.advance(seconds(step));
+                token = visit(&client, token).await;
+            }
+            time.advance(seconds(if uses == 0 { step } else { 40 }));
+            assert_eq!(client.whoami(&[(SESSION, &token)]).await, "nobody");
+        }
+    }
+}
+
 /// R46: without a wish to be remembered the cookie ends with the browser.
 #[tokio::test]
 async fn a_cookie_is_kept_only_where_the_login_asked_for_it() {
@@ -258,7 +291,7 @@ async fn a_session_tells_when_it_began_and_when_it_ends() {
         let account = move |user: AuthenticatedSession| async move {
             assert_eq!(user.created_at(), began);
             assert_eq!(user.authenticated_at(), began);
-            assert_eq!(user.absolute_expiry(), ends);
+            assert_eq!(user.expires_at(), ends);
             assert_eq!(user.age_of_proof(), seconds(100));
             format!("{user:?}")
         };

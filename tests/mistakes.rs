@@ -23,9 +23,10 @@ use log::Log;
 use tower::{Layer, ServiceExt, service_fn};
 use tower_http::cors::CorsLayer;
 use tower_session_guard::{
-    Answer as GuardAnswer, AtLimit, AuthenticatedAt, AuthenticatedSession, CookiePolicy, CsrfLayer,
-    EventKind, KeyRing, MemoryStore, Refusal, RefusalResponse, RequireAuthentication, ReturnPath,
-    Session, SessionLayer, SessionPolicy, SessionStore, Subject, Timestamp, testing::ManualClock,
+    Answer as GuardAnswer, AtLimit, AuthenticatedAt, AuthenticatedSession, BackgroundLayer,
+    CookiePolicy, CsrfLayer, EventKind, KeyRing, MemoryStore, Refusal, RefusalResponse,
+    RequireAuthentication, ReturnPath, Session, SessionLayer, SessionPolicy, SessionStore, Subject,
+    Timestamp, testing::ManualClock,
 };
 
 /// Where a session layer has to stand.
@@ -129,6 +130,10 @@ async fn a_guard_outside_of_the_layer_is_said() {
         (
             "`CsrfLayer` needs a `SessionLayer` around it",
             inner().layer(CsrfLayer::new()),
+        ),
+        (
+            "`BackgroundLayer` needs a `SessionLayer` around it",
+            inner().layer(BackgroundLayer::new()),
         ),
     ];
     for (needing, guarded) in guards {
@@ -452,7 +457,7 @@ async fn the_return_path_of_a_nested_router_keeps_its_prefix() {
     let guard = || {
         RequireAuthentication::new().on_refusal(|_, request| {
             let back = ReturnPath::of_request(request).in_query();
-            Redirect::to(&format!("/login?next={back}")).into_response()
+            Redirect::to(&format!("/login?next={back}"))
         })
     };
     let users = || {
@@ -488,12 +493,11 @@ async fn the_return_path_of_a_nested_router_keeps_its_prefix() {
 async fn closures_for_refusals_and_failures_infer() {
     let route = || Router::new().route("/", any(async || "welcome"));
     let sessions = || SessionLayer::new(keys());
-    let redirecting =
-        RequireAuthentication::new().on_refusal(|_, _| Redirect::to("/login").into_response());
+    let redirecting = RequireAuthentication::new().on_refusal(|_, _| Redirect::to("/login"));
     let asking = RequireAuthentication::new().on_refusal_async(|refusal, request| async move {
         tokio::task::yield_now().await;
         let page = Html(format!("{} {}", request.method, request.uri));
-        (refusal.status(), page).into_response()
+        (refusal.status(), page)
     });
     let at_once = Client::around(route().layer(redirecting).layer(sessions()));
     let answer = at_once.get("/", &[]).await;
@@ -506,6 +510,17 @@ async fn closures_for_refusals_and_failures_infer() {
     );
 
     let csrf = CsrfLayer::new().on_refusal(|refusal, _| refusal.to_string().into_response());
+    let page = Router::new()
+        .route("/", any(async || "welcome"))
+        .layer(RequireAuthentication::new().on_refusal(|_, _| Html("a page")))
+        .layer(sessions());
+    assert_eq!(Client::around(page).get("/", &[]).await.body, "a page");
+    let status = Router::new()
+        .route("/", any(async || "welcome"))
+        .layer(RequireAuthentication::new().on_refusal(|_, _| StatusCode::NOT_FOUND))
+        .layer(sessions());
+    let answer = Client::around(status).get("/", &[]).await;
+    assert_eq!(answer.status, StatusCode::NOT_FOUND);
     let csrf_later = CsrfLayer::new()
         .on_refusal_async(|refusal, _| async move { refusal.to_string().into_response() });
     let apps = [

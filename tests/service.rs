@@ -209,15 +209,15 @@ async fn extractors_say_what_is_missing() {
             router()
         };
         let answer = collect(app.oneshot(request("GET", path, cookies)).await.unwrap()).await;
-        assert_eq!(
-            (answer.status.as_u16(), &*answer.body),
-            (status, body),
-            "{path} {within}"
-        );
-        let depends = within && path != "/session";
+        assert_eq!(answer.status.as_u16(), status, "{path} {within}");
+        // `tests/mistakes.rs` has what a 500 says in debug builds.
+        if status != 500 {
+            assert_eq!(answer.body, body, "{path} {within}");
+        }
+        // R77: the extractor itself is a look.
         assert_eq!(
             answer.headers.contains_key(header::VARY),
-            depends,
+            within,
             "{path} {within}"
         );
     }

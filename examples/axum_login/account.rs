@@ -32,7 +32,7 @@ pub(crate) async fn home(State(site): State<Site>, session: Session) -> Html<Str
         ("Assurance level", level.to_string()),
         ("Last proved", away(now, user.authenticated_at())),
         ("Session began", away(now, user.created_at())),
-        ("Ends at the latest", away(now, user.absolute_expiry())),
+        ("Ends at the latest", away(now, user.expires_at())),
         ("Known as", user.label().unwrap_or("—").to_owned()),
         ("Session id", user.id().to_string()),
     ];

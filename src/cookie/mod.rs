@@ -13,6 +13,7 @@ pub use self::{
     attributes::SameSite,
     name::{CookieName, CookiePrefix},
     policy::{CookiePolicy, CookiePolicyBuilder},
+    response::Caching,
     scope::CookieScope,
     transaction::TransactionCookie,
 };

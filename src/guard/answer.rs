@@ -6,7 +6,8 @@ use http::Response;
 
 /// The response to a refused request: there at once, or once a future is done.
 ///
-/// A [`Response`] turns into one with `into`.
+/// A [`Response`] turns into one with `into`; with the feature `axum`, so do a redirect, a page, a status and a status with
+/// a body.
 pub struct Answer<B>(pub(super) Kind<B>);
 
 pub(super) enum Kind<B> {
@@ -22,6 +23,13 @@ impl<B> Answer<B> {
     #[must_use]
     pub fn later(response: impl Future<Output = Response<B>> + Send + 'static) -> Self {
         Self(Kind::Later(Box::pin(response)))
+    }
+
+    pub(super) async fn response(self) -> Response<B> {
+        match self.0 {
+            Kind::Now(response) => response,
+            Kind::Later(response) => response.await,
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use super::{
     refusal::{AsyncRefusal, EmptyRefusal, Refusal, RefusalResponse},
 };
 use crate::{
-    mistake::{self, MissingLayer, Needing},
+    mistake::{self, MissingLayer},
     session::{csrf::CsrfRejected, handle::Session},
 };
 
@@ -84,20 +84,23 @@ impl<F> CsrfLayer<F> {
 
     /// Makes the response to what is refused with `refusal`, from the reason and the request without its body.
     ///
-    /// With axum, end the closure with `.into_response()`.
+    /// The closure returns a response, or what turns into an [`Answer`](crate::Answer). With the feature `axum` a
+    /// redirect, a page, a status and a status with a body do; end a closure that returns something else with
+    /// `.into_response()`.
     ///
     /// # Examples
     ///
     /// ```
-    /// use axum::response::{IntoResponse, Redirect};
+    /// use axum::response::Redirect;
     /// use tower_session_guard::CsrfLayer;
     ///
-    /// let guard = CsrfLayer::new().on_refusal(|_, _| Redirect::to("/").into_response());
-    /// # let _ = guard;
+    /// let guard = CsrfLayer::new().on_refusal(|_, _| Redirect::to("/"));
+    /// # let _: axum::Router = axum::Router::new()
+    /// #     .route("/", axum::routing::get(|| async {})).layer(guard);
     /// ```
-    pub fn on_refusal<C, B>(self, refusal: C) -> CsrfLayer<C>
+    pub fn on_refusal<C, R>(self, refusal: C) -> CsrfLayer<C>
     where
-        C: Fn(&Refusal, &Parts) -> Response<B>,
+        C: Fn(&Refusal, &Parts) -> R,
     {
         self.on_refusal_with(refusal)
     }
@@ -108,20 +111,21 @@ impl<F> CsrfLayer<F> {
     /// # Examples
     ///
     /// ```
-    /// use axum::response::{Html, IntoResponse};
+    /// use axum::response::Html;
     /// use tower_session_guard::CsrfLayer;
     ///
     /// # async fn translated(language: Option<axum::http::HeaderValue>) -> String { String::new() }
     /// let guard = CsrfLayer::new().on_refusal_async(|refusal, request| async move {
     ///     let page = translated(request.headers.get("accept-language").cloned()).await;
-    ///     (refusal.status(), Html(page)).into_response()
+    ///     (refusal.status(), Html(page))
     /// });
-    /// # let _ = guard;
+    /// # let _: axum::Router = axum::Router::new()
+    /// #     .route("/", axum::routing::get(|| async {})).layer(guard);
     /// ```
-    pub fn on_refusal_async<C, R, B>(self, refusal: C) -> CsrfLayer<AsyncRefusal<C>>
+    pub fn on_refusal_async<C, R>(self, refusal: C) -> CsrfLayer<AsyncRefusal<C>>
     where
         C: Fn(Refusal, Parts) -> R,
-        R: Future<Output = Response<B>> + Send + 'static,
+        R: Future + Send + 'static,
     {
         self.on_refusal_with(AsyncRefusal::new(refusal))
     }
@@ -174,7 +178,7 @@ where
             Ok(()) => GuardFuture::inner(self.inner.call(request)),
             Err(refusal) => {
                 if refusal == Refusal::MissingSessionLayer {
-                    mistake::tell(&MissingLayer(Needing::CsrfLayer));
+                    mistake::tell(&MissingLayer::around("CsrfLayer"));
                 }
                 let (request, _) = request.into_parts();
                 GuardFuture::refused(self.settings.refusal.respond(&refusal, request))

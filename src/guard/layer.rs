@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use http::{Response, request::Parts};
+use http::request::Parts;
 use tower_layer::Layer;
 
 use super::{
@@ -60,7 +60,8 @@ use crate::session::authentication::AssuranceLevel;
 ///     let back = ReturnPath::of_request(request).in_query();
 ///     Redirect::to(&format!("/login?next={back}")).into_response()
 /// });
-/// # let _ = members;
+/// # let _: axum::Router = axum::Router::new()
+/// #     .route("/", axum::routing::get(|| async {})).layer(members);
 /// ```
 ///
 /// # Beneath other layers
@@ -101,20 +102,23 @@ impl<F> RequireAuthentication<F> {
 
     /// Makes the response to what is refused with `refusal`, from the reason and the request without its body.
     ///
-    /// With axum, end the closure with `.into_response()`.
+    /// The closure returns a response, or what turns into an [`Answer`](crate::Answer). With the feature `axum` a
+    /// redirect, a page, a status and a status with a body do; end a closure that returns something else with
+    /// `.into_response()`.
     ///
     /// # Examples
     ///
     /// ```
-    /// use axum::response::{IntoResponse, Redirect};
+    /// use axum::response::Redirect;
     /// use tower_session_guard::RequireAuthentication;
     ///
-    /// let guard = RequireAuthentication::new().on_refusal(|_, _| Redirect::to("/login").into_response());
-    /// # let _ = guard;
+    /// let guard = RequireAuthentication::new().on_refusal(|_, _| Redirect::to("/login"));
+    /// # let _: axum::Router = axum::Router::new()
+    /// #     .route("/", axum::routing::get(|| async {})).layer(guard);
     /// ```
-    pub fn on_refusal<C, B>(self, refusal: C) -> RequireAuthentication<C>
+    pub fn on_refusal<C, R>(self, refusal: C) -> RequireAuthentication<C>
     where
-        C: Fn(&Refusal, &Parts) -> Response<B>,
+        C: Fn(&Refusal, &Parts) -> R,
     {
         self.on_refusal_with(refusal)
     }
@@ -125,20 +129,21 @@ impl<F> RequireAuthentication<F> {
     /// # Examples
     ///
     /// ```
-    /// use axum::response::{Html, IntoResponse};
+    /// use axum::response::Html;
     /// use tower_session_guard::RequireAuthentication;
     ///
     /// # async fn translated(language: Option<axum::http::HeaderValue>) -> String { String::new() }
     /// let guard = RequireAuthentication::new().on_refusal_async(|refusal, request| async move {
     ///     let page = translated(request.headers.get("accept-language").cloned()).await;
-    ///     (refusal.status(), Html(page)).into_response()
+    ///     (refusal.status(), Html(page))
     /// });
-    /// # let _ = guard;
+    /// # let _: axum::Router = axum::Router::new()
+    /// #     .route("/", axum::routing::get(|| async {})).layer(guard);
     /// ```
-    pub fn on_refusal_async<C, R, B>(self, refusal: C) -> RequireAuthentication<AsyncRefusal<C>>
+    pub fn on_refusal_async<C, R>(self, refusal: C) -> RequireAuthentication<AsyncRefusal<C>>
     where
         C: Fn(Refusal, Parts) -> R,
-        R: Future<Output = Response<B>> + Send + 'static,
+        R: Future + Send + 'static,
     {
         self.on_refusal_with(AsyncRefusal::new(refusal))
     }

@@ -1,7 +1,8 @@
 //! [`RequireAuthentication`](layer::RequireAuthentication) and [`CsrfLayer`](csrf::CsrfLayer): refuse
-//! requests before their handler runs.
+//! requests before their handler runs. [`BackgroundLayer`](background::BackgroundLayer): says which are no activity.
 
 pub(crate) mod answer;
+pub(crate) mod background;
 pub(crate) mod csrf;
 pub(crate) mod future;
 pub(crate) mod layer;

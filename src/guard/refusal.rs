@@ -104,7 +104,8 @@ impl Error for Refusal {}
 
 /// Makes the response to a refused request.
 ///
-/// A closure from `&Refusal` and `&Parts` (the request without its body) to a response is one. It can
+/// A closure from `&Refusal` and `&Parts` (the request without its body) to a response, or to what turns into an
+/// [`Answer`], is one. It can
 /// redirect to a login page with a [`ReturnPath`](crate::ReturnPath), answer JSON, or do as htmx wants.
 /// Implement it for a type that keeps something of its own, such as templates, and give that to
 /// [`on_refusal_with`](crate::RequireAuthentication::on_refusal_with).
@@ -112,7 +113,7 @@ impl Error for Refusal {}
     message = "`{Self}` makes no response with a body of the type `{B}`",
     label = "a refused request cannot be answered with this body",
     note = "an empty answer needs `{B}: Default + 'static`",
-    note = "give `on_refusal` a closure that makes a `Response<{B}>`, or put the layer that changes the body (`TraceLayer`, `CompressionLayer`) outside of the guard"
+    note = "give `on_refusal` a closure that makes a `Response<{B}>` (with axum, end it with `.into_response()`), or put the layer that changes the body (`TraceLayer`, `CompressionLayer`) outside of the guard"
 )]
 pub trait RefusalResponse<B> {
     /// The response to a request that was refused for this reason.
@@ -143,9 +144,10 @@ where
     }
 }
 
-impl<F, B> RefusalResponse<B> for F
+impl<F, R, B> RefusalResponse<B> for F
 where
-    F: Fn(&Refusal, &Parts) -> Response<B>,
+    F: Fn(&Refusal, &Parts) -> R,
+    R: Into<Answer<B>>,
 {
     fn respond(&self, refusal: &Refusal, request: Parts) -> Answer<B> {
         self(refusal, &request).into()
@@ -165,10 +167,13 @@ impl<C> AsyncRefusal<C> {
 impl<C, R, B> RefusalResponse<B> for AsyncRefusal<C>
 where
     C: Fn(Refusal, Parts) -> R,
-    R: Future<Output = Response<B>> + Send + 'static,
+    R: Future + Send + 'static,
+    R::Output: Into<Answer<B>>,
+    B: Send + 'static,
 {
     fn respond(&self, refusal: &Refusal, request: Parts) -> Answer<B> {
-        Answer::later(self.0(*refusal, request))
+        let answer = self.0(*refusal, request);
+        Answer::later(async move { answer.await.into().response().await })
     }
 }
 

@@ -70,7 +70,7 @@ impl ReturnPath {
 
     /// The path and query of this URI, to come back to; `/` if it cannot be one.
     ///
-    /// Of a request in a nested router, take [`of_request`](Self::of_request), which knows the prefix.
+    /// Of a request in a nested router, take `of_request` of the feature `axum`, which knows the prefix.
     #[must_use]
     pub fn of(uri: &Uri) -> Self {
         let path = uri.path_and_query().map(http::uri::PathAndQuery::as_str);

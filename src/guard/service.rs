@@ -11,7 +11,7 @@ use super::{
     refusal::{EmptyRefusal, Refusal, RefusalResponse},
     requirement::Requirement,
 };
-use crate::mistake::{self, MissingLayer, Needing};
+use crate::mistake::{self, MissingLayer};
 
 /// The service that a [`RequireAuthentication`](crate::RequireAuthentication) makes of an inner one.
 #[derive(Clone, Copy, Debug)]
@@ -51,7 +51,7 @@ where
                 let (request, _) = request.into_parts();
                 match refusal {
                     Refusal::MissingSessionLayer => {
-                        mistake::tell(&MissingLayer(Needing::RequireAuthentication));
+                        mistake::tell(&MissingLayer::around("RequireAuthentication"));
                     }
                     Refusal::NotAuthenticated => preflight::tell_once(&request),
                     _ => {}

@@ -5,6 +5,8 @@ use std::{fmt, sync::Arc};
 
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header::CACHE_CONTROL};
 
+use crate::{cookie::response::is_targeted_cache_control, session::settle::Upkeep};
+
 /// In the head of a gRPC response that has no body; else it comes in the trailers, after the settlement.
 const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 
@@ -39,20 +41,51 @@ impl fmt::Debug for FailureRule {
     }
 }
 
+/// How much may be written beside an answer of this status that nobody asked for.
+pub(super) fn upkeep_of(status: StatusCode) -> Upkeep {
+    match status {
+        StatusCode::SWITCHING_PROTOCOLS => Upkeep::Nothing,
+        StatusCode::NOT_MODIFIED => Upkeep::Silent,
+        _ => Upkeep::Everything,
+    }
+}
+
 /// Whether a handler says that its answer is the same for everybody.
 pub(super) fn is_public(headers: &HeaderMap) -> bool {
-    let says_so = |field: &HeaderValue| {
-        let mut directives = field.as_bytes().split(|byte| *byte == b',');
-        directives.any(|one| one.trim_ascii().eq_ignore_ascii_case(b"public"))
-    };
-    headers.get_all(CACHE_CONTROL).iter().any(says_so)
+    let mut fields = headers.get_all(CACHE_CONTROL).iter();
+    fields.any(|field| says(field, b"public"))
+}
+
+/// Whether a handler lets shared caches keep its answer: by `public`, `s-maxage`, or a field for one kind of cache,
+/// unless it says `private` or `no-store` beside it.
+// One look at each name: most answers have a few, and neither field.
+pub(super) fn allows_shared_caches(headers: &HeaderMap) -> bool {
+    headers.keys().any(|name| {
+        let is_for_all = name == CACHE_CONTROL;
+        if !is_for_all && !is_targeted_cache_control(name) {
+            return false;
+        }
+        headers.get_all(name).iter().any(|field| {
+            let allows = !is_for_all || says(field, b"public") || says(field, b"s-maxage");
+            allows && !says(field, b"private") && !says(field, b"no-store")
+        })
+    })
+}
+
+/// Whether a field has this directive, with or without an argument.
+fn says(field: &HeaderValue, directive: &[u8]) -> bool {
+    let mut directives = field.as_bytes().split(|byte| *byte == b',');
+    directives.any(|one| {
+        let name = one.split(|byte| *byte == b'=').next().unwrap_or_default();
+        name.trim_ascii().eq_ignore_ascii_case(directive)
+    })
 }
 
 #[cfg(test)]
 mod tests {
-    use http::{HeaderMap, HeaderValue, StatusCode, header::CACHE_CONTROL};
+    use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header::CACHE_CONTROL};
 
-    use super::{FailureRule, GRPC_STATUS, is_public};
+    use super::{FailureRule, GRPC_STATUS, allows_shared_caches, is_public};
 
     /// S08.
     #[test]
@@ -104,5 +137,28 @@ mod tests {
             assert_eq!(is_public(&headers), public, "{value}");
         }
         assert!(!is_public(&HeaderMap::new()));
+    }
+
+    /// R78.
+    #[test]
+    fn what_lets_a_shared_cache_keep_an_answer_is_found() {
+        for (name, value, allows) in [
+            ("cache-control", "public", true),
+            ("cache-control", "max-age=60, S-MaxAge = 600", true),
+            ("cache-control", "max-age=60", false),
+            ("cache-control", "public, no-store", false),
+            ("cache-control", "private, s-maxage=60", false),
+            ("cdn-cache-control", "max-age=600", true),
+            ("cdn-cache-control", "no-store", false),
+            ("surrogate-control", "max-age=600", true),
+            ("x-cache-status", "public", false),
+        ] {
+            let headers = HeaderMap::from_iter([(
+                HeaderName::from_static(name),
+                HeaderValue::from_static(value),
+            )]);
+            assert_eq!(allows_shared_caches(&headers), allows, "{name}: {value}");
+        }
+        assert!(!allows_shared_caches(&HeaderMap::new()));
     }
 }

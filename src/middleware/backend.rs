@@ -66,18 +66,18 @@ pub(crate) struct Beside {
 }
 
 impl Loaded {
-    /// Of a request that has no session.
+    /// Of a request that has no session, or none of those whose tokens came.
     #[inline]
-    pub(crate) fn nothing(backend: &Backend) -> Self {
+    pub(crate) fn nothing(backend: &Backend, beside: Option<Box<Beside>>) -> Self {
         match backend {
             Backend::SelfContained(ended) => Self::SelfContained {
                 ended: ended.clone(),
-                beside: None,
+                beside,
             },
             Backend::Stored(store) => Self::Stored {
                 store: Arc::clone(store),
                 record: None,
-                beside: None,
+                beside,
             },
         }
     }

@@ -18,6 +18,7 @@ use super::{
     settings::Shared,
     settlement::{Commit, PendingCommit, done::Committed, set_cookies::SetCookies},
 };
+use crate::cookie::response::ForCaches;
 
 pin_project! {
     /// The response of a [`SessionService`](crate::SessionService).
@@ -60,7 +61,7 @@ pin_project! {
             commit: PendingCommit,
             // None once it was returned.
             answer: Option<Result<Res, Err>>,
-            read: bool,
+            for_caches: ForCaches,
         },
         Done,
     }
@@ -135,20 +136,21 @@ where
                         polled_after_completion()
                     };
                     match admitted {
-                        Ok(mut context) => match context.enter(&mut request) {
-                            Ok(()) => {
-                                let handler = service.call(request);
-                                this.state.set(State::Run { handler });
-                                *this.context = Some(context);
+                        Ok(mut context) => {
+                            context.note_arrival(&request);
+                            match context.enter(request.extensions_mut()) {
+                                Ok(()) => {
+                                    let handler = service.call(request);
+                                    this.state.set(State::Run { handler });
+                                }
+                                Err(error) => this.state.set(State::Fail { error }),
                             }
-                            Err(error) => {
-                                this.state.set(State::Fail { error });
-                                *this.context = Some(context);
-                            }
-                        },
+                            *this.context = Some(context);
+                        }
                         Err(error) => {
                             let mut response = reply(this.failure, &error);
-                            shared.writer.finish(response.headers_mut(), &[], false);
+                            let writer = &shared.writer;
+                            writer.finish(response.headers_mut(), &[], ForCaches::default());
                             this.state.set(State::Done);
                             return Poll::Ready(Ok(response));
                         }
@@ -160,7 +162,7 @@ where
                     };
                     let mut response = reply(this.failure, &(*error).into());
                     let writer = &context.shared().writer;
-                    writer.finish(response.headers_mut(), &[], false);
+                    writer.finish(response.headers_mut(), &[], ForCaches::default());
                     this.state.set(State::Done);
                     return Poll::Ready(Ok(response));
                 }
@@ -171,34 +173,34 @@ where
                     };
                     let head = answer.as_ref().ok();
                     let head = head.map(|response| (response.status(), response.headers()));
-                    let read = head.is_some_and(|(_, headers)| context.may_show(headers));
+                    let for_caches = head.map_or_else(ForCaches::default, |(status, headers)| {
+                        context.for_caches(status, headers)
+                    });
                     match context.close(head) {
                         Commit::Now(committed) => {
                             context.watch_cookies(&committed);
-                            let shared = context.shared();
-                            finish(shared, this.failure, &mut answer, committed, read);
+                            finish(context, this.failure, &mut answer, committed, for_caches);
                             this.state.set(State::Done);
                             return Poll::Ready(answer);
                         }
                         Commit::Later(commit) => this.state.set(State::Settle {
                             commit,
                             answer: Some(answer),
-                            read,
+                            for_caches,
                         }),
                     }
                 }
                 StateProj::Settle {
                     commit,
                     answer,
-                    read,
+                    for_caches,
                 } => {
                     let committed = ready!(commit.poll(cx));
                     let (Some(mut answer), Some(context)) = (answer.take(), this.context) else {
                         polled_after_completion()
                     };
                     context.watch_cookies(&committed);
-                    let shared = context.shared();
-                    finish(shared, this.failure, &mut answer, committed, *read);
+                    finish(context, this.failure, &mut answer, committed, *for_caches);
                     this.state.set(State::Done);
                     return Poll::Ready(answer);
                 }
@@ -215,11 +217,11 @@ fn polled_after_completion() -> ! {
 
 /// Puts our cookies into the handler's answer, or the reply to a failure in its place.
 fn finish<F, R, E>(
-    shared: &Shared,
+    context: &RequestContext,
     failure: &F,
     answer: &mut Result<Response<R>, E>,
     committed: Committed,
-    read: bool,
+    for_caches: ForCaches,
 ) where
     F: FailureResponse<R>,
 {
@@ -229,7 +231,12 @@ fn finish<F, R, E>(
         SetCookies::default()
     });
     let headers = response.headers_mut();
-    shared.writer.finish(headers, cookies.as_slice(), read);
+    // No cache keeps a response that writes a cookie, whatever its handler said.
+    if cookies.as_slice().is_empty() {
+        context.watch_shared_caches(headers);
+    }
+    let writer = &context.shared().writer;
+    writer.finish(headers, cookies.as_slice(), for_caches);
 }
 
 impl<S: Service<Request<B>>, B, F> fmt::Debug for ResponseFuture<S, B, F> {

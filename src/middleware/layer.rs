@@ -16,7 +16,7 @@ use super::{
     settings::{SessionLimit, Settings, Shared, Slot},
 };
 use crate::{
-    cookie::CookiePolicy,
+    cookie::{Caching, CookiePolicy},
     error::ConfigError,
     key::KeyRing,
     session::{
@@ -201,6 +201,38 @@ impl<F, K> SessionLayer<F, K> {
     /// Sets the cookies' names and attributes.
     pub fn with_cookies(self, cookies: CookiePolicy) -> Self {
         self.with(|settings| settings.cookies = cookies)
+    }
+
+    /// Sets what caches are told of a response that depended on a live session, a guest's too, and whose handler set
+    /// no `Cache-Control`: [`Caching::Private`] unless set.
+    ///
+    /// What a handler sets itself stays. Where it lets shared caches keep a response that depended on a live session
+    /// (`public`, `s-maxage`, or a field for one kind of cache such as `CDN-Cache-Control`), the event
+    /// [`SharedCacheAllowed`](crate::EventKind::SharedCacheAllowed) tells, at most once a minute for each path.
+    ///
+    /// # Back after a logout
+    ///
+    /// A browser may show a page again from its cache, or as it stood from its back/forward cache, after the session
+    /// ended: by the Back button, on a shared computer. `private` allows it. Three things cover it:
+    ///
+    /// - [`Caching::NoStore`] keeps pages out of the browser's cache. Some browsers keep such a page in the
+    ///   back/forward cache all the same, and drop it when a cookie of the site changes, as a logout changes it.
+    /// - [`CookiePolicyBuilder::clear_site_data_on_logout`](crate::CookiePolicyBuilder::clear_site_data_on_logout)
+    ///   empties the cache at the logout, in browsers that support `Clear-Site-Data: "cache"`.
+    /// - A script on the page reloads it when it is shown again:
+    ///   `addEventListener("pageshow", event => { if (event.persisted) location.reload() })`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_session_guard::{Caching, KeyRing, SessionLayer};
+    ///
+    /// let sessions = SessionLayer::new(KeyRing::generate()?).with_caching(Caching::NoStore);
+    /// # let _ = sessions;
+    /// # Ok::<(), tower_session_guard::ConfigError>(())
+    /// ```
+    pub fn with_caching(self, caching: Caching) -> Self {
+        self.with(|settings| settings.caching = caching)
     }
 
     /// Names the application that tokens are for, so that one of another application under the same keys

@@ -8,20 +8,26 @@ use super::{
     answer,
     backend::Loaded,
     failure::{LayersShareCookie, SessionError},
+    in_flight::Ticket,
     settings::Shared,
     settlement::{
         self, Commit,
         done::{Committed, HandlerDone},
         set_cookies::SetCookies,
     },
+    shared_cache::Route,
     transport::Dropped,
 };
-use crate::session::{
-    authenticated::AuthenticatedSession,
-    came::Came,
-    event::{EventKind, SessionEvent},
-    handle::{Met, Session},
-    settle::{self, Outcome},
+use crate::{
+    cookie::response::ForCaches,
+    session::{
+        authenticated::AuthenticatedSession,
+        came::Came,
+        event::{EventKind, SessionEvent},
+        handle::{Met, Session},
+        live::Live,
+        settle::{self, Outcome, Upkeep},
+    },
 };
 
 /// A request's session from its admission until its marks are carried out.
@@ -37,6 +43,11 @@ pub(crate) struct RequestContext {
     came: Came,
     /// Whether the browser drops our cookies, and why.
     dropped: Option<Dropped>,
+    /// There if a self-contained token is due to leave though nobody marks anything. Boxed, since hardly any request
+    /// has one.
+    ticket: Option<Box<Ticket>>,
+    /// What the request asked for; told apart only for a live session.
+    route: Route,
 }
 
 impl RequestContext {
@@ -53,6 +64,28 @@ impl RequestContext {
             loaded: Some(loaded),
             came,
             dropped: None,
+            ticket: None,
+            route: Route::NONE,
+        }
+    }
+
+    /// Takes note of what a request says of its route and its transport, and whether a self-contained token is due to
+    /// leave.
+    #[inline]
+    pub(crate) fn note_arrival<B>(&mut self, request: &Request<B>) {
+        // Only with an unsafe method do browsers say where the page came from.
+        if !request.method().is_safe() && self.shared.is_secure {
+            self.dropped = Dropped::by(request.headers());
+        }
+        let Some(live) = self.session.live() else {
+            return;
+        };
+        self.route = Route::of(request.uri());
+        if let Some(Loaded::SelfContained { .. }) = self.loaded
+            && is_due(&self.shared, &self.session, live)
+        {
+            let ticket = self.shared.settings.in_flight.enter(live.family());
+            self.ticket = ticket.map(Box::new);
         }
     }
 
@@ -60,12 +93,7 @@ impl RequestContext {
     ///
     /// The same layer once more passes the request through: the marks go to the session that is there. Another layer
     /// with the same cookie is a mistake that would lose logins, so the request fails.
-    pub(crate) fn enter<B>(&mut self, request: &mut Request<B>) -> Result<(), LayersShareCookie> {
-        // Only with an unsafe method do browsers say where the page came from.
-        if !request.method().is_safe() && self.shared.is_secure {
-            self.dropped = Dropped::by(request.headers());
-        }
-        let extensions = request.extensions_mut();
+    pub(crate) fn enter(&mut self, extensions: &mut Extensions) -> Result<(), LayersShareCookie> {
         match extensions.insert(self.session.clone()) {
             None => replace_authenticated(extensions, &self.session),
             Some(outer) => self.meet(outer, extensions)?,
@@ -113,15 +141,41 @@ impl RequestContext {
         &self.shared
     }
 
-    /// Whether a response of this head may depend on the session, as far as the layer can tell (S11).
+    /// What caches have to know about a response of this head, as far as the layer can tell (S11).
     ///
     /// Who is logged in may have been looked for in the extensions, which leaves no trace, and whoever still holds
-    /// a handle may read while the body streams.
-    pub(crate) fn may_show(&self, headers: &HeaderMap) -> bool {
+    /// a handle may read while the body streams. Unless the handler says that the response is for everybody, that
+    /// counts as a look.
+    pub(crate) fn for_caches(&self, status: StatusCode, headers: &HeaderMap) -> ForCaches {
         let session = &self.session;
-        session.was_read()
-            || session.is_held_elsewhere()
-            || session.is_authenticated_at_arrival() && !answer::is_public(headers)
+        let may_show = session.was_looked_at()
+            || (session.is_held_elsewhere() || session.is_authenticated_at_arrival())
+                && !answer::is_public(headers);
+        ForCaches {
+            // Of a page that the client has already, nothing but its freshness changes.
+            varies: may_show && status != StatusCode::NOT_MODIFIED,
+            is_personal: may_show && session.live().is_some(),
+        }
+    }
+
+    /// Tells, now and then, of a response that depended on a live session and that shared caches may keep by the
+    /// handler's word.
+    pub(crate) fn watch_shared_caches(&self, headers: &HeaderMap) {
+        if self.session.was_looked_at()
+            && let Some(live) = self.session.live()
+            && answer::allows_shared_caches(headers)
+        {
+            self.tell_shared_caches(live);
+        }
+    }
+
+    #[cold]
+    fn tell_shared_caches(&self, live: &Live) {
+        let now = self.session.admitted_at();
+        if self.shared.settings.shared_caches.tells(self.route, now) {
+            let event = SessionEvent::new(EventKind::SharedCacheAllowed, now).of(live.id);
+            self.shared.tell(&event.by(live.subject().cloned()));
+        }
     }
 
     /// Tells of cookies that the browser will drop, which shows nowhere else.
@@ -145,14 +199,28 @@ impl RequestContext {
         }
     }
 
+    /// Whether something is to be written though nobody marks anything; without a store that was found at the
+    /// admission.
+    fn is_due(&self) -> bool {
+        let is_due = |live| is_due(&self.shared, &self.session, live);
+        match &self.loaded {
+            Some(Loaded::SelfContained { .. }) => self.ticket.is_some(),
+            Some(Loaded::Stored { .. }) => self.session.live().is_some_and(is_due),
+            None => false,
+        }
+    }
+
     /// Takes the marks and carries them out, once: what was loaded goes with them. `head` is the handler's answer,
     /// if there is one.
     pub(crate) fn close(&mut self, head: Option<(StatusCode, &HeaderMap)>) -> Commit {
         let marks = self.session.close();
         let live = self.session.live();
         let admitted_at = self.session.admitted_at();
-        let is_due = |live| settle::is_due(live, admitted_at, self.shared.policy());
-        if marks.is_empty() && (head.is_none() || !live.is_some_and(is_due)) {
+        let upkeep = match head {
+            Some((status, _)) if self.session.is_active() => answer::upkeep_of(status),
+            _ => Upkeep::Nothing,
+        };
+        if marks.is_empty() && (upkeep == Upkeep::Nothing || !self.is_due()) {
             self.loaded = None;
         }
         let Some(loaded) = self.loaded.take() else {
@@ -178,9 +246,16 @@ impl RequestContext {
                 .endings
                 .admitted(admitted_at, self.session.endings_seen()),
             came: mem::take(&mut self.came),
+            upkeep,
+            ticket: self.ticket.take(),
         };
         settlement::commit(&self.shared, live, loaded, done)
     }
+}
+
+/// Whether something is to be written though nobody marks anything, as of the request's admission.
+fn is_due(shared: &Shared, session: &Session, live: &Live) -> bool {
+    settle::is_due(live, session.admitted_at(), shared.policy())
 }
 
 /// Shows who is logged in, if anybody is.

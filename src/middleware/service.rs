@@ -72,10 +72,13 @@ where
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
         let failure = self.failure.clone();
         match admission::admit(&self.shared, &request) {
-            Admission::Now(mut context) => match context.enter(&mut request) {
-                Ok(()) => ResponseFuture::run(self.inner.call(request), context, failure),
-                Err(error) => ResponseFuture::failed(error, context, failure),
-            },
+            Admission::Now(mut context) => {
+                context.note_arrival(&request);
+                match context.enter(request.extensions_mut()) {
+                    Ok(()) => ResponseFuture::run(self.inner.call(request), context, failure),
+                    Err(error) => ResponseFuture::failed(error, context, failure),
+                }
+            }
             Admission::Later(load) => {
                 let shared = Arc::clone(&self.shared);
                 ResponseFuture::admit(load, request, self.take_ready(), shared, failure)

@@ -19,11 +19,15 @@ use super::{
     clock::SystemClock,
     csrf::CsrfKeys,
     endings::Endings,
+    in_flight::InFlight,
     observe::TracingObserver,
+    shared_cache::SharedCacheWatch,
     transport::DroppedWatch,
 };
 use crate::{
-    cookie::{CookiePolicy, request::CookieReader, response::CookieWriter, token::TokenKeys},
+    cookie::{
+        Caching, CookiePolicy, request::CookieReader, response::CookieWriter, token::TokenKeys,
+    },
     key::KeyRing,
     session::{
         authentication::Subject,
@@ -46,6 +50,7 @@ pub(crate) struct Settings {
     pub(crate) keys: KeyRing,
     pub(crate) audience: Arc<str>,
     pub(crate) cookies: CookiePolicy,
+    pub(crate) caching: Caching,
     pub(crate) policy: SessionPolicy,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) observer: Arc<dyn Observer>,
@@ -57,6 +62,8 @@ pub(crate) struct Settings {
     /// Shared by a layer and all that are made from it, as the next one is.
     pub(crate) endings: Arc<Endings>,
     pub(crate) background: Arc<Background>,
+    pub(crate) in_flight: Arc<InFlight>,
+    pub(crate) shared_caches: Arc<SharedCacheWatch>,
 }
 
 /// How many sessions an owner may have at a time, and what happens at one more.
@@ -85,6 +92,7 @@ impl Settings {
             keys,
             audience: Arc::from(""),
             cookies: CookiePolicy::default(),
+            caching: Caching::default(),
             policy: SessionPolicy::default(),
             clock: Arc::new(SystemClock),
             observer: Arc::new(TracingObserver),
@@ -93,6 +101,8 @@ impl Settings {
             failure: FailureRule::default(),
             endings: Arc::new(Endings::new()),
             background: Arc::default(),
+            in_flight: Arc::new(InFlight::new()),
+            shared_caches: Arc::new(SharedCacheWatch::new()),
         }
     }
 }
@@ -178,7 +188,7 @@ impl Shared {
             dropped: DroppedWatch::default(),
             is_secure: settings.cookies.is_secure(),
             reader: CookieReader::new(&settings.cookies, lengths),
-            writer: CookieWriter::new(&settings.cookies),
+            writer: CookieWriter::new(&settings.cookies, settings.caching),
             tokens,
             settings,
         }
@@ -209,6 +219,10 @@ impl Environment for Shared {
 
     fn observe(&self, event: &SessionEvent) {
         self.tell(event);
+    }
+
+    fn policy(&self) -> &SessionPolicy {
+        &self.settings.policy
     }
 
     fn cookie_name(&self) -> &str {

@@ -21,7 +21,7 @@ impl Session {
     /// The logged-in session as it was when the request came, if a user was logged in.
     #[must_use]
     pub fn authenticated(&self) -> Option<AuthenticatedSession> {
-        self.touch_read();
+        self.note_look();
         AuthenticatedSession::of(self)
     }
 }
@@ -62,12 +62,6 @@ impl AuthenticatedSession {
         self.live().state.created_at
     }
 
-    /// When the session ends at the latest.
-    #[must_use]
-    pub fn absolute_expiry(&self) -> Timestamp {
-        self.live().state.absolute_expiry
-    }
-
     /// What the application called the session at its login.
     #[must_use]
     pub fn label(&self) -> Option<&str> {
@@ -94,7 +88,7 @@ impl AuthenticatedSession {
     }
 
     fn live(&self) -> &Live {
-        self.0.touch_read();
+        self.0.note_look();
         match self.0.live() {
             Some(live) => live,
             None => unreachable!("made from a live session only"),

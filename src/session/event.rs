@@ -115,7 +115,8 @@ kinds! {
     RenewalWithoutSession = "renewal_without_session" at Info,
     /// A renewal was skipped because the token had been replaced meanwhile.
     RenewalSkipped = "renewal_skipped" at Info,
-    /// A write was dropped because its session had ended meanwhile; it was not brought back.
+    /// A write or a renewal was dropped because its session had ended, or its token was replaced, meanwhile; nothing was
+    /// brought back.
     ResurrectionBlocked = "resurrection_blocked" at Warning,
     /// Data was dropped because its request came with a replaced token.
     RetiredTokenDataDropped = "retired_token_data_dropped" at Info,
@@ -171,6 +172,9 @@ kinds! {
     TagRevoked = "tag_revoked" at Info,
     /// What was written into a self-contained session was dropped: the key of its token is expiring.
     ExpiringKeyDataDropped = "expiring_key_data_dropped" at Warning,
+    /// A response that depended on a live session may be kept by shared caches: its handler said so. Told at most once a
+    /// minute for each path.
+    SharedCacheAllowed = "shared_cache_allowed" at Warning,
     /// Two session layers around the same service use one cookie; the request was refused.
     LayersShareCookie = "layers_share_cookie" at Alert,
     /// A cookie left for a browser that drops it: it has `Secure`, and the page came over plain HTTP. Told at most once

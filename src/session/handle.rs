@@ -19,6 +19,8 @@ use super::{
     id::SessionId,
     live::Live,
     mark::{Login, Mark},
+    policy::SessionPolicy,
+    state::State,
     time::Timestamp,
     unadmitted::{Environment, Inner, Pending, Unadmitted},
 };
@@ -37,6 +39,31 @@ use super::{
 /// | never: a panic, or the client is gone | logout and step-down |
 ///
 /// A failure that only a trailer tells, as that of a gRPC stream, comes after the settlement and changes nothing.
+///
+/// # Looks
+///
+/// The axum extractors of this crate, its guards, `CsrfLayer` where it checks a token, and every method that reads or
+/// marks the session are *looks*. To find a `Session` in the extensions is none.
+///
+/// | the request | its user is active | is written | the response has |
+/// |---|---|---|---|
+/// | looks at the session | yes | what it marks; what is due: the idle timer, a renewal by policy, a new signature | `Vary: Cookie`; `private` for a live session |
+/// | in the [background](Self::mark_background) looks at it, or asks for its [limits](Self::expires_at) only | no | what it marks | the same |
+/// | does not look at it | no | nothing | the same if a user is logged in or a handle is still held, unless its handler says `public` |
+///
+/// Beside a 304, what is due is written only if that changes no cookie, and no header is added but `private`. Beside a
+/// 101, nothing that is due is written.
+///
+/// A self-contained token that leaves again since something is due holds what it held when its request came. If
+/// another request of this process wrote the session meanwhile, the token stays in, so no read undoes a write. A
+/// write on another node is not seen.
+///
+/// # A session that ends meanwhile
+///
+/// If the session reaches a limit while the handler runs, the handler goes on as if nothing had happened. Then, in
+/// either mode, its data and a renewal are dropped with an event
+/// ([`ResurrectionBlocked`](crate::EventKind::ResurrectionBlocked)), an elevation turns the response into 401, and a
+/// login, a logout and a step-down count.
 ///
 /// Clones are handles to the same session.
 ///
@@ -131,6 +158,17 @@ impl Session {
     /// Data put in afterwards begins a guest session.
     pub fn logout(&self) {
         self.mark(Mark::Logout);
+    }
+
+    /// Makes the request one that runs in the background, such as a page's poll: it is not its user's activity.
+    ///
+    /// It neither restarts the idle timer nor renews, re-signs or re-binds the token, and sets no cookie by itself, in
+    /// either mode. That holds for the whole request, also for what was read before. Other marks work as ever: what
+    /// they write is written, and a login, an elevation, a step-down and a renewal restart the idle timer.
+    ///
+    /// [`BackgroundLayer`](crate::BackgroundLayer) does it for all routes within.
+    pub fn mark_background(&self) {
+        self.0.looks.mark_background();
     }
 
     /// Puts a value under `key`; a guest session begins if there is none.
@@ -231,7 +269,7 @@ impl Session {
     /// The id of the session that the request came with, a guest session or a user's.
     #[must_use]
     pub fn id(&self) -> Option<SessionId> {
-        self.touch_read();
+        self.note_look();
         self.live().map(|live| live.id)
     }
 
@@ -242,7 +280,7 @@ impl Session {
     /// logout work as ever; one of the same subject keeps the session's data.
     #[must_use]
     pub fn is_suspended(&self) -> bool {
-        self.touch_read();
+        self.note_look();
         self.live().is_some_and(|live| live.suspended)
     }
 
@@ -288,12 +326,12 @@ impl Session {
     }
 
     fn own(&self) -> Option<&Live> {
-        self.touch_read();
+        self.note_look();
         self.live().filter(|live| !live.suspended)
     }
 
     fn look<R>(&self, at: impl FnOnce(Option<&Authentication>, &Entries) -> R) -> R {
-        self.touch_read();
+        self.note_look();
         if let Some(draft) = &self.pending().draft {
             return at(draft.authentication.as_ref(), &draft.entries);
         }
@@ -328,7 +366,7 @@ impl Session {
     }
 
     pub(super) fn draft<'a>(&self, pending: &'a mut Pending) -> &'a mut Draft {
-        self.touch_read();
+        self.note_look();
         pending
             .draft
             .get_or_insert_with(|| Box::new(Draft::of(self.live())))
@@ -342,9 +380,20 @@ impl Session {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes note that the response depends on the session.
-    pub(crate) fn touch_read(&self) {
-        self.0.read.store(true, Ordering::Relaxed);
+    /// Takes note of a look: the response depends on the session, and its user is active.
+    #[inline]
+    pub(crate) fn note_look(&self) {
+        self.0.looks.look();
+    }
+
+    /// Reads the session's limits, which is no activity.
+    pub(super) fn in_passing<R>(
+        &self,
+        read: impl FnOnce(&SessionPolicy, &State) -> Option<R>,
+    ) -> Option<R> {
+        self.0.looks.look_in_passing();
+        let live = self.live().filter(|live| !live.suspended)?;
+        read(self.0.environment.policy(), &live.state)
     }
 
     /// How the session of a layer further out relates to this one.
@@ -370,8 +419,14 @@ impl Session {
             .is_some_and(|live| live.authentication().is_some())
     }
 
-    pub(crate) fn was_read(&self) -> bool {
-        self.0.read.load(Ordering::Relaxed)
+    /// Whether the request looked at its session, so that the response depends on it.
+    pub(crate) fn was_looked_at(&self) -> bool {
+        self.0.looks.any()
+    }
+
+    /// Whether the request counts as its user's activity.
+    pub(crate) fn is_active(&self) -> bool {
+        self.0.looks.are_activity()
     }
 
     pub(crate) fn live(&self) -> Option<&Live> {

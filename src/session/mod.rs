@@ -19,6 +19,7 @@ pub(crate) mod head;
 pub(crate) mod id;
 pub(crate) mod index;
 pub(crate) mod live;
+mod look;
 pub(crate) mod mark;
 pub(crate) mod plan;
 pub(crate) mod policy;
@@ -31,5 +32,6 @@ pub(crate) mod succession;
 #[cfg(test)]
 pub(crate) mod tests;
 pub(crate) mod time;
+mod time_left;
 pub(crate) mod unadmitted;
 mod update;

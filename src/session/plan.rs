@@ -1,6 +1,6 @@
 //! [`Plan`]: what the layer is to do once the handler is done.
 
-use super::{draft::Rotation, event::EventKind, state::State};
+use super::{draft::Rotation, event::EventKind, live::Live, state::State};
 
 /// What the layer is to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,6 +50,20 @@ pub(crate) struct Settled {
     pub(crate) plan: Plan,
     pub(crate) events: Vec<EventKind>,
     pub(crate) verdict: Verdict,
+}
+
+impl Settled {
+    /// Whether the plan writes only what nobody asked for: what the session holds stays as it was.
+    pub(crate) fn is_upkeep(&self, live: Option<&Live>) -> bool {
+        match &self.plan {
+            Plan::Save { why, .. } => *why == Save::Touch,
+            Plan::Rotate { state, .. } => {
+                let by_policy = self.events.contains(&EventKind::RenewedByPolicy);
+                by_policy && live.is_some_and(|live| live.state.entries == state.entries)
+            }
+            Plan::Nothing | Plan::Start { .. } | Plan::End | Plan::EndGuest { .. } => false,
+        }
+    }
 }
 
 /// What becomes of the handler's answer if the plan succeeds.

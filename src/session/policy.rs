@@ -121,6 +121,12 @@ impl SessionPolicy {
     }
 
     /// Removes the idle timeout.
+    ///
+    /// It holds for the sessions that are there too, also for those that began under a policy with an idle timeout and
+    /// went unused for longer: a self-contained token of that time opens its session again, as long as its absolute
+    /// limit has not passed, and so does a reference token whose record the store still has. An idle limit of the
+    /// [login](crate::Login::idle) stays. To loosen a policy without that, end the sessions that are there first: a
+    /// new key in place of the old one ends them all.
     #[must_use]
     pub fn without_idle(mut self) -> Self {
         self.idle = None;
@@ -279,6 +285,11 @@ impl SessionPolicy {
     pub(crate) fn idle_end(&self, state: &State) -> Option<Timestamp> {
         let limit = self.idle_limit(state)?;
         Some(state.last_seen_at.after(limit))
+    }
+
+    /// Whether a session has ended by `now`.
+    pub(crate) fn has_ended(&self, state: &State, now: Timestamp) -> bool {
+        now >= self.absolute_end(state) || self.idle_end(state).is_some_and(|end| now >= end)
     }
 
     /// How often the idle timer of this session is written back: a sixteenth of its limit, at most a minute.

@@ -37,6 +37,18 @@ pub(crate) struct Settlement<'a> {
     pub(crate) realm: Realm<'a>,
     /// How many bytes of entries a session may hold.
     pub(crate) data_budget: usize,
+    pub(crate) upkeep: Upkeep,
+}
+
+/// How much may be written that nobody asked for: a touch, a renewal by policy, a new signature, a new binding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Upkeep {
+    /// Nothing: nobody looked at the session, or only in the background, or the connection is handed over.
+    Nothing,
+    /// What changes no cookie: the response says that the client's copy of a page is still good.
+    Silent,
+    /// Everything.
+    Everything,
 }
 
 /// Which application a session is for, and how it is kept.
@@ -71,7 +83,7 @@ fn touch_is_due(live: &Live, now: Timestamp, policy: &SessionPolicy) -> bool {
 pub(crate) fn settle(input: &Settlement<'_>) -> Settled {
     let lost = input
         .live
-        .is_some_and(|live| !live.opens() || is_final(input, live));
+        .is_some_and(|live| !live.opens() || is_final(input, live) || has_ended(input, live));
     let mut events = Vec::new();
     let mut draft = Draft::of(input.live);
     for (at, mark) in input.marks {
@@ -114,6 +126,11 @@ fn is_final(input: &Settlement<'_>, live: &Live) -> bool {
 fn grows(input: &Settlement<'_>, draft: &Draft) -> bool {
     let before = input.live.map_or(0, |live| live.state.entries.len());
     draft.entries.len() > before
+}
+
+/// Whether the session ended by one of its limits while the handler ran.
+fn has_ended(input: &Settlement<'_>, live: &Live) -> bool {
+    input.policy.has_ended(&live.state, input.now)
 }
 
 /// Whether a mark takes effect after such an outcome.
@@ -177,15 +194,22 @@ fn plan(input: &Settlement<'_>, draft: Draft, events: &mut Vec<EventKind>) -> Pl
         }
         return Plan::Nothing;
     }
+    if has_ended(input, live) {
+        return after_the_end(live, draft, events);
+    }
     let policy = input.policy;
+    let is_active = input.upkeep != Upkeep::Nothing;
     let mut state = live.state.clone();
     let entries_changed = draft.entries != state.entries;
     let emptied = draft.empties_guest(live);
     let lowered = draft.authentication != state.authentication;
     state.authentication = draft.authentication;
     state.entries = draft.entries;
-    state.last_seen_at = input.now.max(live.state.last_seen_at);
-    if state.authentication.is_some() {
+    let seen = input.now.max(live.state.last_seen_at);
+    if is_active {
+        state.last_seen_at = seen;
+    }
+    if is_active && state.authentication.is_some() {
         state.binding = input.came.client.taken_over(&state.binding);
     }
 
@@ -206,7 +230,7 @@ fn plan(input: &Settlement<'_>, draft: Draft, events: &mut Vec<EventKind>) -> Pl
                 Plan::Nothing
             };
         }
-        state.rotated_at = input.now;
+        (state.rotated_at, state.last_seen_at) = (input.now, seen);
         return Plan::Rotate { state, how };
     }
     if input.outcome == Outcome::Dropped {
@@ -227,14 +251,15 @@ fn plan(input: &Settlement<'_>, draft: Draft, events: &mut Vec<EventKind>) -> Pl
         return Plan::EndGuest { state };
     }
     let asked = draft.rotation.is_some();
-    let due = renewal_is_due(live, input.now, policy);
+    let may_issue = input.upkeep == Upkeep::Everything;
+    let due = may_issue && renewal_is_due(live, input.now, policy);
     if (asked || due) && live.is_current() {
         events.push(if asked {
             EventKind::Renewed
         } else {
             EventKind::RenewedByPolicy
         });
-        state.rotated_at = input.now;
+        (state.rotated_at, state.last_seen_at) = (input.now, seen);
         return Plan::Rotate {
             state,
             how: Rotation::Renewed,
@@ -243,9 +268,11 @@ fn plan(input: &Settlement<'_>, draft: Draft, events: &mut Vec<EventKind>) -> Pl
     if asked {
         events.push(EventKind::RenewalSkipped);
     }
-    let re_sign = live.signature == Signature::Older && live.is_current();
-    let touch_due = touch_is_due(live, input.now, policy);
-    let touch = (touch_due || re_sign || live.rebind) && live.opens();
+    let re_sign = may_issue && live.signature == Signature::Older && live.is_current();
+    // Without a store a touch is a new token.
+    let may_touch = may_issue || is_active && input.realm.is_stored;
+    let touch_due = may_touch && (touch_is_due(live, input.now, policy) || live.rebind);
+    let touch = (touch_due || re_sign) && live.opens();
     if !entries_changed && !touch {
         return Plan::Nothing;
     }
@@ -268,6 +295,25 @@ fn plan(input: &Settlement<'_>, draft: Draft, events: &mut Vec<EventKind>) -> Pl
 fn long_before(created_at: Timestamp) -> Timestamp {
     const HOUR: u64 = 3_600_000;
     Timestamp::from_unix_millis(created_at.as_unix_millis().saturating_sub(HOUR))
+}
+
+/// The plan where the session ended by one of its limits while the handler ran: only what lowers privilege is
+/// carried out, whatever a later policy lets the session do.
+fn after_the_end(live: &Live, draft: Draft, events: &mut Vec<EventKind>) -> Plan {
+    if draft.entries != live.state.entries || draft.rotation == Some(Rotation::Renewed) {
+        events.push(EventKind::ResurrectionBlocked);
+    }
+    if draft.authentication == live.state.authentication {
+        return Plan::Nothing;
+    }
+    Plan::Save {
+        state: State {
+            authentication: draft.authentication,
+            ..live.state.clone()
+        },
+        why: Save::Lower,
+        re_sign: false,
+    }
 }
 
 /// The plan where the session that the request came with, if any, does not go on.

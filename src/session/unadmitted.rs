@@ -2,10 +2,7 @@
 
 use std::{
     fmt,
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicBool, AtomicU64},
-    },
+    sync::{Arc, Mutex, atomic::AtomicU64},
 };
 
 use super::{
@@ -15,7 +12,9 @@ use super::{
     event::SessionEvent,
     id::{Lineage, SessionId},
     live::{Live, Signature},
+    look::Looks,
     mark::Mark,
+    policy::SessionPolicy,
     state::State,
     time::Timestamp,
 };
@@ -24,6 +23,7 @@ use super::{
 pub(crate) trait Environment: Send + Sync {
     fn now(&self) -> Timestamp;
     fn observe(&self, event: &SessionEvent);
+    fn policy(&self) -> &SessionPolicy;
     /// The name of the session's cookie.
     fn cookie_name(&self) -> &str;
     /// How many bytes of entries a session may hold.
@@ -41,7 +41,7 @@ pub(super) struct Inner<L: ?Sized> {
     pub(super) admitted_at: Timestamp,
     /// How many cut-offs came before the request.
     pub(super) endings_seen: AtomicU64,
-    pub(super) read: AtomicBool,
+    pub(super) looks: Looks,
     pub(super) pending: Mutex<Pending>,
     /// What the request holds: one or none, so that an anonymous request takes no room for it.
     pub(super) live: L,
@@ -58,7 +58,7 @@ impl<L> Inner<L> {
             endings_seen: AtomicU64::new(environment.endings_seen()),
             environment,
             admitted_at,
-            read: AtomicBool::new(false),
+            looks: Looks::default(),
             pending: Mutex::default(),
             live,
         })

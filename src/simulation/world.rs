@@ -257,8 +257,16 @@ pub(super) struct World {
 impl World {
     /// With `store`, or with self-contained tokens.
     pub(super) fn new(store: Option<Arc<dyn SessionStore>>) -> Self {
+        Self::with(store, |_| {})
+    }
+
+    /// The same with other settings.
+    pub(super) fn with(
+        store: Option<Arc<dyn SessionStore>>,
+        change: impl FnOnce(&mut Settings),
+    ) -> Self {
         let (clock, events) = (Stepped::default(), Heard::default());
-        let keys = KeyRing::from_bytes([*b"an unguessable key of 32 bytes!!"]).unwrap();
+        let keys = KeyRing::from_bytes([FIRST_KEY]).unwrap();
         let store = store.map(Scripted::new);
         let backend = match &store {
             Some(store) => Backend::Stored(Arc::new(store.clone())),
@@ -268,6 +276,7 @@ impl World {
         settings.policy = SessionPolicy::default().grace(GRACE).unwrap();
         settings.clock = Arc::new(clock.clone());
         settings.observer = Arc::new(events.clone());
+        change(&mut settings);
         let shared = Arc::new(Shared::new(settings));
         // Where there is a store, its calls are the points at which requests meet.
         let marked = Arc::new(AtomicBool::new(false));
@@ -389,6 +398,9 @@ impl World {
         }
     }
 }
+
+/// The key that signs at first.
+pub(super) const FIRST_KEY: [u8; 32] = *b"an unguessable key of 32 bytes!!";
 
 /// The grace time of every world.
 pub(super) const GRACE: Duration = Duration::from_secs(10);

@@ -99,7 +99,7 @@ fn what_is_no_store_is_led_to_one() {
             "`Pool` is no session store",
             "implement it, and hold the implementation to `testing::store_contract`",
             "crates of the same version as this one",
-            "MemoryRevocations` is no list of ended tokens",
+            "`Pool` is no list of ended tokens",
             "a list in this process is `Endings::this_process()`",
         ],
     );

@@ -7,6 +7,33 @@ use http::{
 
 use super::value::{header_value, trim};
 
+/// What caches are told of a response that depended on a live session, where its handler set no `Cache-Control`.
+///
+/// Set by [`SessionLayer::with_caching`](crate::SessionLayer::with_caching). A response that sets or removes a
+/// cookie of ours is `no-store` whatever is chosen here, and one that depended on the cookie has `Vary: Cookie`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Caching {
+    /// `Cache-Control: private`: no shared cache keeps the page, whether or not it heeds `Vary`; the browser may.
+    #[default]
+    Private,
+    /// `Cache-Control: no-store`: the browser does not keep it either.
+    NoStore,
+    /// No field: a cache that ignores `Vary`, as some content delivery networks do, may hand one user's page to
+    /// another. For an application whose handlers all set their own.
+    Unset,
+}
+
+/// What caches have to know about a response.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct ForCaches {
+    /// Whether it depends on the cookie.
+    pub(crate) varies: bool,
+    /// Whether it may show what is in a live session.
+    pub(crate) is_personal: bool,
+}
+
+const PRIVATE: HeaderValue = HeaderValue::from_static("private");
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 const X_ACCEL_EXPIRES: HeaderName = HeaderName::from_static("x-accel-expires");
 const COOKIE: HeaderValue = HeaderValue::from_static("Cookie");
@@ -49,7 +76,21 @@ pub(super) fn forbid_storing(headers: &mut HeaderMap) {
     }
 }
 
-fn is_targeted_cache_control(name: &HeaderName) -> bool {
+/// Keeps a response that shows what is in a session out of shared caches, unless its handler says what caches may do.
+pub(super) fn restrict(headers: &mut HeaderMap, caching: Caching) {
+    let word = match caching {
+        Caching::Private => PRIVATE,
+        Caching::NoStore => NO_STORE,
+        Caching::Unset => return,
+    };
+    // Most responses have a few names: looking at each costs less than hashing one twice.
+    if headers.keys().all(|name| name != CACHE_CONTROL) {
+        headers.insert(CACHE_CONTROL, word);
+    }
+}
+
+/// Whether it is a `Cache-Control` for one kind of cache, which those heed in place of the one for all.
+pub(crate) fn is_targeted_cache_control(name: &HeaderName) -> bool {
     name.as_str().ends_with("-cache-control") || name == "surrogate-control"
 }
 

@@ -11,8 +11,10 @@ use std::{io::Write as _, time::Duration};
 use http::{HeaderMap, HeaderValue, header::SET_COOKIE};
 use memchr::memchr;
 
+pub use self::caching::Caching;
+pub(crate) use self::caching::{ForCaches, is_targeted_cache_control};
 use self::{
-    caching::{forbid_storing, vary_by_cookie},
+    caching::{forbid_storing, restrict, vary_by_cookie},
     site_data::{clear, spare_cookies},
     value::{header_value, trim},
 };
@@ -30,10 +32,11 @@ pub(crate) struct CookieWriter {
     /// What removes the cookies at the scopes that they had before.
     former_removals: ByKind<Vec<HeaderValue>>,
     clears_site_data: bool,
+    caching: Caching,
 }
 
 impl CookieWriter {
-    pub(crate) fn new(policy: &CookiePolicy) -> Self {
+    pub(crate) fn new(policy: &CookiePolicy, caching: Caching) -> Self {
         let prefix = |kind| format!("{}=", policy.name(kind)).into_boxed_str();
         let suffix = policy.attributes().suffix();
         let removal_at = |kind, suffix: &str| {
@@ -60,6 +63,7 @@ impl CookieWriter {
             },
             suffix: suffix.into(),
             clears_site_data: policy.clears_site_data(),
+            caching,
         }
     }
 
@@ -102,13 +106,13 @@ impl CookieWriter {
     /// Puts our `Set-Cookie` fields into a response, behind the inner service's.
     ///
     /// Those of the inner service that bear one of our names are taken out whether or not we write: only
-    /// we may. A response that we write into is not to be stored by any cache, and one that depended on
-    /// the cookie (`read`) says so.
+    /// we may. A response that we write into is not to be stored by any cache, one that depended on the cookie says
+    /// so, and one that shows what is in a session is for no shared cache unless its handler says what it is for.
     pub(crate) fn finish(
         &self,
         headers: &mut HeaderMap,
         writes: &[(CookieKind, HeaderValue)],
-        read: bool,
+        for_caches: ForCaches,
     ) {
         self.strip(headers);
         for (kind, value) in writes {
@@ -121,11 +125,13 @@ impl CookieWriter {
         if !writes.is_empty() {
             forbid_storing(headers);
             spare_cookies(headers);
+        } else if for_caches.is_personal {
+            restrict(headers, self.caching);
         }
         if self.clears_site_data && self.logs_out(writes) {
             clear(headers);
         }
-        if read || !writes.is_empty() {
+        if for_caches.varies || !writes.is_empty() {
             vary_by_cookie(headers);
         }
     }

@@ -5,7 +5,7 @@ use http::{
     header::{CACHE_CONTROL, SET_COOKIE, VARY},
 };
 
-use super::CookieWriter;
+use super::{Caching, CookieWriter, ForCaches};
 use crate::{
     cookie::{
         CookieKind::{self, Guest, Session},
@@ -21,8 +21,18 @@ use crate::{
 
 const ATTRIBUTES: &str = "; Path=/; Secure; HttpOnly; SameSite=Lax";
 
+const NOTHING: ForCaches = ForCaches {
+    varies: false,
+    is_personal: false,
+};
+/// A read by somebody without a session.
+const READ: ForCaches = ForCaches {
+    varies: true,
+    is_personal: false,
+};
+
 fn writer() -> CookieWriter {
-    CookieWriter::new(&CookiePolicy::default())
+    CookieWriter::new(&CookiePolicy::default(), Caching::default())
 }
 
 fn token() -> Token {
@@ -58,10 +68,14 @@ fn what_writes_a_cookie_removes_the_one_at_its_former_scope() {
         .domain("example.com")
         .formerly(CookieScope::host_only())
         .formerly(CookieScope::of_domain("example.com").path("/app"));
-    let writer = CookieWriter::new(&policy.build().unwrap());
+    let writer = CookieWriter::new(&policy.build().unwrap(), Caching::default());
     let mut headers = HeaderMap::new();
     let set = writer.set(Session, &token(), None);
-    writer.finish(&mut headers, &[(Session, set.clone())], false);
+    writer.finish(
+        &mut headers,
+        &[(Session, set.clone())],
+        ForCaches::default(),
+    );
     assert_eq!(
         values(&headers, SET_COOKIE),
         [
@@ -71,7 +85,7 @@ fn what_writes_a_cookie_removes_the_one_at_its_former_scope() {
         ]
     );
     let mut headers = HeaderMap::new();
-    writer.finish(&mut headers, &removal(&writer, Guest), false);
+    writer.finish(&mut headers, &removal(&writer, Guest), ForCaches::default());
     assert!(
         values(&headers, SET_COOKIE)
             .iter()
@@ -80,7 +94,7 @@ fn what_writes_a_cookie_removes_the_one_at_its_former_scope() {
     assert_eq!(values(&headers, SET_COOKIE).len(), 3);
     // An answer that writes nothing leaves them alone.
     let mut headers = HeaderMap::new();
-    writer.finish(&mut headers, &[], true);
+    writer.finish(&mut headers, &[], READ);
     assert_eq!(values(&headers, SET_COOKIE).len(), 0);
 }
 
@@ -162,7 +176,7 @@ fn setting_and_removing_differ_in_value_and_lifetime_only() {
             .unwrap(),
     ];
     for policy in policies {
-        let writer = CookieWriter::new(&policy);
+        let writer = CookieWriter::new(&policy, Caching::default());
         for kind in [Guest, Session] {
             let set = writer.set(kind, &token(), Some(Duration::from_secs(5)));
             let set = set.to_str().unwrap();
@@ -196,7 +210,7 @@ fn only_we_write_cookies_of_our_names() {
     let writer = writer();
 
     let mut headers = response(&inner);
-    writer.finish(&mut headers, &[], false);
+    writer.finish(&mut headers, &[], NOTHING);
     assert_eq!(values(&headers, SET_COOKIE), kept);
 
     let mut headers = response(&inner);
@@ -204,7 +218,7 @@ fn only_we_write_cookies_of_our_names() {
         (Session, writer.set(Session, &token(), None)),
         (Guest, writer.removal(Guest)),
     ];
-    writer.finish(&mut headers, &writes, true);
+    writer.finish(&mut headers, &writes, READ);
     let expected: Vec<_> = kept
         .into_iter()
         .chain(writes.iter().map(|(_, value)| value.to_str().unwrap()))
@@ -233,7 +247,7 @@ fn cookies_of_other_names_stay() {
         );
     }
     let before = headers.clone();
-    writer().finish(&mut headers, &[], false);
+    writer().finish(&mut headers, &[], NOTHING);
     assert_eq!(headers, before);
 }
 
@@ -248,10 +262,10 @@ fn a_response_that_we_do_not_touch_stays_as_it_was() {
         ("set-cookie", "a=1"),
     ];
     let mut headers = response(&fields);
-    writer().finish(&mut headers, &[], false);
+    writer().finish(&mut headers, &[], NOTHING);
     assert_eq!(headers, response(&fields));
     let mut empty = HeaderMap::new();
-    writer().finish(&mut empty, &[], false);
+    writer().finish(&mut empty, &[], NOTHING);
     assert!(empty.is_empty());
 }
 
@@ -266,7 +280,7 @@ fn no_cache_stores_a_response_that_writes_a_cookie() {
             .collect();
         let mut headers = response(&before);
         let writer = writer();
-        writer.finish(&mut headers, &removal(&writer, Session), false);
+        writer.finish(&mut headers, &removal(&writer, Session), NOTHING);
         assert_eq!(values(&headers, CACHE_CONTROL), [after]);
     }
     check(&[], "no-store");
@@ -296,6 +310,36 @@ fn no_cache_stores_a_response_that_writes_a_cookie() {
     check(&["max-age=\"1, private\""], "no-store");
 }
 
+/// R78: where the handler says nothing; what it says stays, and a cookie is never stored.
+#[test]
+fn what_is_personal_is_restricted_unless_the_handler_says_otherwise() {
+    let personal = ForCaches {
+        varies: true,
+        is_personal: true,
+    };
+    for (caching, word) in [
+        (Caching::Private, Some("private")),
+        (Caching::NoStore, Some("no-store")),
+        (Caching::Unset, None),
+    ] {
+        let writer = CookieWriter::new(&CookiePolicy::default(), caching);
+        let finished = |own: &[(&str, &str)], writes: &[_], for_caches| {
+            let mut headers = response(own);
+            writer.finish(&mut headers, writes, for_caches);
+            headers
+        };
+        let headers = finished(&[], &[], personal);
+        assert_eq!(values(&headers, CACHE_CONTROL), Vec::from_iter(word));
+        let own = [("cache-control", "max-age=60"), ("cache-control", "public")];
+        let headers = finished(&own, &[], personal);
+        assert_eq!(values(&headers, CACHE_CONTROL), ["max-age=60", "public"]);
+        let headers = finished(&[], &[], READ);
+        assert!(!headers.contains_key(CACHE_CONTROL));
+        let headers = finished(&[], &removal(&writer, Session), personal);
+        assert_eq!(values(&headers, CACHE_CONTROL), ["no-store"]);
+    }
+}
+
 // R43
 #[test]
 fn fields_for_one_kind_of_cache_do_not_weaken_it() {
@@ -306,7 +350,7 @@ fn fields_for_one_kind_of_cache_do_not_weaken_it() {
         ("x-cache", "HIT"),
     ]);
     let writer = writer();
-    writer.finish(&mut headers, &removal(&writer, Session), false);
+    writer.finish(&mut headers, &removal(&writer, Session), NOTHING);
     for name in [
         "cdn-cache-control",
         "surrogate-control",
@@ -325,9 +369,9 @@ fn caches_learn_that_the_response_depends_on_the_cookie() {
         let before: Vec<_> = before.iter().map(|value| ("vary", *value)).collect();
         let writer = writer();
         for (writes, read) in [
-            (&[][..], true),
-            (&removal(&writer, Session), false),
-            (&removal(&writer, Guest), true),
+            (&[][..], READ),
+            (&removal(&writer, Session), NOTHING),
+            (&removal(&writer, Guest), READ),
         ] {
             let mut headers = response(&before);
             writer.finish(&mut headers, writes, read);
@@ -356,7 +400,10 @@ fn caches_learn_that_the_response_depends_on_the_cookie() {
 #[test]
 fn site_data_is_cleared_at_a_logout_only_and_never_a_cookie_of_ours() {
     let asked = CookiePolicy::builder().clear_site_data_on_logout();
-    let writers = [writer(), CookieWriter::new(&asked.build().unwrap())];
+    let writers = [
+        writer(),
+        CookieWriter::new(&asked.build().unwrap(), Caching::default()),
+    ];
     let offered = "\"cache\", \"storage\"";
     for (clears, writer) in [false, true].into_iter().zip(writers) {
         let set = |kind| (kind, writer.set(kind, &token(), None));
@@ -390,7 +437,7 @@ fn site_data_is_cleared_at_a_logout_only_and_never_a_cookie_of_ours() {
                 .into_iter()
                 .collect();
             let mut headers = response(&own);
-            writer.finish(&mut headers, &writes, false);
+            writer.finish(&mut headers, &writes, NOTHING);
             let found = headers
                 .get("clear-site-data")
                 .map(|value| value.to_str().unwrap());

@@ -285,8 +285,14 @@ impl<T> Candidates<T> {
 
     /// The request, without a session.
     #[inline(always)]
-    pub(super) fn anonymous(self, shared: &Arc<Shared>, loaded: Loaded) -> RequestContext {
+    pub(super) fn anonymous(
+        self,
+        shared: &Arc<Shared>,
+        beside: Option<Box<Beside>>,
+    ) -> RequestContext {
         let session = Session::new(Arc::clone(shared) as _, self.now);
+        // Made where it stays: it is too large to be handed around.
+        let loaded = Loaded::nothing(&shared.settings.backend, beside);
         self.admitted(shared, session, loaded)
     }
 }

@@ -14,7 +14,7 @@ use http::Request;
 use self::candidates::Candidates;
 use super::{
     arrival::Arrival,
-    backend::{Backend, EndedTokens, Loaded},
+    backend::{Backend, EndedTokens},
     failure::SessionError,
     request::RequestContext,
     settings::Shared,
@@ -47,10 +47,7 @@ pub(crate) fn admit<B>(shared: &Arc<Shared>, request: &Request<B>) -> Admission 
         Backend::SelfContained(ended) => {
             let candidates = Candidates::of(Arrival::of_sessions(shared, request, now));
             match ended {
-                _ if candidates.is_empty() => {
-                    let loaded = Loaded::nothing(&shared.settings.backend);
-                    Admission::Now(candidates.anonymous(shared, loaded))
-                }
+                _ if candidates.is_empty() => Admission::Now(candidates.anonymous(shared, None)),
                 EndedTokens::Local(list) => {
                     match self_contained::admit_now(shared, list, candidates) {
                         Ok(context) => Admission::Now(context),
@@ -66,8 +63,7 @@ pub(crate) fn admit<B>(shared: &Arc<Shared>, request: &Request<B>) -> Admission 
         Backend::Stored(store) => {
             let mut candidates = Candidates::of(Arrival::of_references(shared, request, now));
             if candidates.is_empty() {
-                let loaded = Loaded::nothing(&shared.settings.backend);
-                return Admission::Now(candidates.anonymous(shared, loaded));
+                return Admission::Now(candidates.anonymous(shared, None));
             }
             match stored::try_load(shared, store, &mut candidates) {
                 Some((session, loaded)) => {

@@ -6,7 +6,7 @@ use super::candidates::{Appraised, Candidates, Chosen, Consequence, DeadToken};
 use crate::{
     cookie::CookieKind,
     middleware::{
-        backend::{EndedTokens, Loaded},
+        backend::{Beside, EndedTokens, Loaded},
         request::RequestContext,
         settings::Shared,
         side_by_side::side_by_side,
@@ -65,7 +65,8 @@ fn admit_others(
             Chosen::One(session) => return Ok(admitted(candidates, shared, session, ended)),
         }
     }
-    Ok(anonymous(candidates, shared, ended))
+    let beside = beside(&mut candidates);
+    Ok(candidates.anonymous(shared, beside))
 }
 
 /// Asks a distributed list.
@@ -94,11 +95,8 @@ pub(super) async fn load(
             }
         }
     }
-    Ok(anonymous(
-        candidates,
-        &shared,
-        EndedTokens::Distributed(list),
-    ))
+    let beside = beside(&mut candidates);
+    Ok(candidates.anonymous(&shared, beside))
 }
 
 fn issued<'a>(shared: &'a Shared, token: &'a Unadmitted) -> IssuedToken<'a> {
@@ -137,21 +135,15 @@ fn admitted(
     session: Session,
     ended: EndedTokens,
 ) -> RequestContext {
-    let loaded = loaded(&mut candidates, ended);
-    candidates.admitted(shared, session, loaded)
-}
-
-fn anonymous(mut candidates: Sessions, shared: &Arc<Shared>, ended: EndedTokens) -> RequestContext {
-    let loaded = loaded(&mut candidates, ended);
-    candidates.anonymous(shared, loaded)
+    let beside = beside(&mut candidates);
+    candidates.admitted(shared, session, Loaded::SelfContained { ended, beside })
 }
 
 /// Guests beside a logged-in session are not looked at; their tokens say what they are.
 #[inline]
-fn loaded(candidates: &mut Sessions, ended: EndedTokens) -> Loaded {
-    let beside = candidates.take_beside(|beside, guests| {
+fn beside(candidates: &mut Sessions) -> Option<Box<Beside>> {
+    candidates.take_beside(|beside, guests| {
         let guests = guests.into_iter().map(Session::admitted);
         beside.found.extend(guests);
-    });
-    Loaded::SelfContained { ended, beside }
+    })
 }

@@ -6,7 +6,7 @@ use super::candidates::{Appraised, Candidates, Chosen, Consequence, DeadToken};
 use crate::{
     cookie::{CookieKind, token::Opened},
     middleware::{
-        backend::{Loaded, LoadedRecord},
+        backend::{Beside, Loaded, LoadedRecord},
         request::RequestContext,
         settings::Shared,
         side_by_side::side_by_side,
@@ -32,7 +32,12 @@ pub(super) fn try_load(
     let stored = store.try_load((&token.value).into(), candidates.now)?;
     let (session, record) = open(shared, candidates, kind, token, stored).ok()?;
     let _opened = candidates.take_only();
-    let loaded = loaded(candidates, Arc::clone(store), Some(record));
+    let (store, beside) = (Arc::clone(store), beside(candidates));
+    let loaded = Loaded::Stored {
+        store,
+        record: Some(record),
+        beside,
+    };
     Some((session, loaded))
 }
 
@@ -65,13 +70,17 @@ pub(super) async fn load(
             Chosen::Next => {}
             Chosen::None => break,
             Chosen::One((session, record)) => {
-                let loaded = loaded(&mut candidates, store, Some(record));
+                let loaded = Loaded::Stored {
+                    store,
+                    record: Some(record),
+                    beside: beside(&mut candidates),
+                };
                 return Ok(candidates.admitted(&shared, session, loaded));
             }
         }
     }
-    let loaded = loaded(&mut candidates, store, None);
-    Ok(candidates.anonymous(&shared, loaded))
+    let beside = beside(&mut candidates);
+    Ok(candidates.anonymous(&shared, beside))
 }
 
 /// The tokens of each session, of which there is one at least.
@@ -159,19 +168,11 @@ const fn unknown(claim: &Claim, now: Timestamp) -> DeadToken {
     }
 }
 
+/// Guests beside a logged-in session are not looked up.
 #[inline]
-fn loaded(
-    candidates: &mut References,
-    store: Arc<dyn SessionStore>,
-    record: Option<LoadedRecord>,
-) -> Loaded {
-    let beside = candidates.take_beside(|beside, guests| {
+fn beside(candidates: &mut References) -> Option<Box<Beside>> {
+    candidates.take_beside(|beside, guests| {
         let guests = guests.into_iter().map(|guest| guest.value);
         beside.unread.extend(guests);
-    });
-    Loaded::Stored {
-        store,
-        record,
-        beside,
-    }
+    })
 }

@@ -5,6 +5,7 @@ use crate::{
     middleware::{
         backend::Backend,
         failure::{SessionError, SessionErrorKind},
+        in_flight::Ticket,
         settings::Shared,
     },
     session::{
@@ -15,7 +16,7 @@ use crate::{
         live::Live,
         mark::Mark,
         plan::Verdict,
-        settle::{Outcome, Realm, Settlement},
+        settle::{Outcome, Realm, Settlement, Upkeep},
         time::Timestamp,
         unadmitted::Environment,
     },
@@ -31,6 +32,9 @@ pub(crate) struct HandlerDone {
     /// When the request was admitted, as a cut-off compares it.
     pub(crate) admitted: Admitted,
     pub(crate) now: Timestamp,
+    pub(crate) upkeep: Upkeep,
+    /// There if a self-contained token may leave again unasked.
+    pub(crate) ticket: Option<Box<Ticket>>,
 }
 
 /// The cookies that the response is to write, or why another response takes its place.
@@ -54,6 +58,7 @@ impl HandlerDone {
                 is_stored: matches!(shared.settings.backend, Backend::Stored(_)),
             },
             data_budget: shared.data_budget(),
+            upkeep: self.upkeep,
         }
     }
 }

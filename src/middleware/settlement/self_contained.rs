@@ -46,6 +46,9 @@ pub(super) struct CommitToToken<'a> {
 impl<'a> CommitToToken<'a> {
     /// With the list of this process, which answers at once. It fails only where it is full.
     pub(super) fn commit_now(self, list: &Revocations, settled: Settled) -> Committed {
+        if !self.may_go_on(&settled) {
+            return settled.verdict.into_result(SetCookies::default());
+        }
         let change = self.change(&settled.plan)?;
         let changed = change.ask(list, self.done.now).map_err(StoreError::from);
         self.watch(list.occupancy());
@@ -53,6 +56,9 @@ impl<'a> CommitToToken<'a> {
     }
 
     pub(super) async fn commit(self, list: &dyn RevocationList, settled: Settled) -> Committed {
+        if !self.may_go_on(&settled) {
+            return settled.verdict.into_result(SetCookies::default());
+        }
         let change = self.change(&settled.plan)?;
         let committed = match change.ask_distributed(list, self.done.now).await {
             Ok(changed) => {
@@ -63,6 +69,48 @@ impl<'a> CommitToToken<'a> {
         };
         tell_if_failed(self.shared, &committed, self.live, self.done.now);
         committed
+    }
+
+    /// Whether the plan is carried out, by what other requests of the session do meanwhile.
+    ///
+    /// A token that nobody asked for holds the session as it was when its request came, so it leaves only if nobody
+    /// wrote the session since. Of a write and a renewal at the same time the renewal comes first: the write is
+    /// dropped, as it is once the list knows of the renewal.
+    fn may_go_on(&self, settled: &Settled) -> bool {
+        if settled.is_upkeep(self.live) {
+            let may_leave = self.done.ticket.as_ref().is_some_and(|ticket| {
+                if matches!(settled.plan, Plan::Rotate { .. }) {
+                    ticket.claim_renewal()
+                } else {
+                    !ticket.is_outdated()
+                }
+            });
+            if !may_leave {
+                self.tell_without_upkeep(&settled.events);
+            }
+            return may_leave;
+        }
+        let Some(live) = self.live else { return true };
+        let comes_first = self.shared.settings.in_flight.note_write(live.family());
+        let is_data = matches!(
+            settled.plan,
+            Plan::Save {
+                why: Save::Data,
+                ..
+            }
+        );
+        if is_data && !comes_first {
+            self.tell(&[EventKind::ResurrectionBlocked], None);
+        }
+        comes_first || !is_data
+    }
+
+    /// Tells what happened, but for what nobody asked for and was not done.
+    fn tell_without_upkeep(&self, events: &[EventKind]) {
+        let undone = [EventKind::RenewedByPolicy, EventKind::TokenReSigned];
+        let mut told = events.to_vec();
+        told.retain(|event| !undone.contains(event));
+        self.tell(&told, None);
     }
 
     /// Tells once that the list fills up, and once that it is full; again only after it was less full.
@@ -219,14 +267,14 @@ impl<'a> CommitToToken<'a> {
             },
             Plan::Save { state, why, .. } => match changed.issue {
                 // A token that was replaced meanwhile must not leave again: the browser has a newer one.
-                Some((id, _)) if self.live.is_some_and(Live::is_current) => {
+                Some((id, _)) if self.live.is_some_and(Live::is_current) && self.is_newest(why) => {
                     self.issue(&state, &id, &mut cookies)?;
                     self.tell(&events, None);
                 }
                 _ if why == Save::Data && self.live.is_some() => {
                     self.tell(&[EventKind::ResurrectionBlocked], None);
                 }
-                _ => {}
+                _ => self.tell_without_upkeep(&events),
             },
             Plan::Rotate { mut state, .. } => match changed.issue {
                 Some((id, at)) => {
@@ -268,6 +316,12 @@ impl<'a> CommitToToken<'a> {
         verdict.into_result(cookies)
     }
 
+    /// Whether nobody wrote the session while a list was asked whether its token may leave again.
+    fn is_newest(&self, why: Save) -> bool {
+        let ticket = self.done.ticket.as_ref();
+        why != Save::Touch || ticket.is_some_and(|ticket| !ticket.is_outdated())
+    }
+
     /// Tells of the sessions that this request ended besides its own.
     fn tell_ended_beside(&self, changed: &Changed) {
         let own = usize::from(self.live.is_some());
@@ -289,7 +343,8 @@ impl<'a> CommitToToken<'a> {
         let kind = CookieKind::of_session(state.authentication.is_some());
         let token = self.shared.tokens.seal_self_contained(kind, id, state);
         let token = token.map_err(|_| SessionError::new(SessionErrorKind::TooLarge))?;
-        cookies.hand_out(&self.shared.writer, &token, state, self.done.now);
+        let (writer, policy) = (&self.shared.writer, self.shared.policy());
+        cookies.hand_out(writer, &token, state, policy, self.done.now);
         Ok(())
     }
 

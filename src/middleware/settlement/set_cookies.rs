@@ -4,7 +4,7 @@ use http::HeaderValue;
 
 use crate::{
     cookie::{CookieKind, response::CookieWriter, token::Token},
-    session::{came::Came, state::State, time::Timestamp},
+    session::{came::Came, policy::SessionPolicy, state::State, time::Timestamp},
 };
 
 /// The cookies that a response is to write, at most one of each name: the last word counts.
@@ -18,10 +18,13 @@ impl SetCookies {
         writer: &CookieWriter,
         token: &Token,
         state: &State,
+        policy: &SessionPolicy,
         now: Timestamp,
     ) {
         let kind = CookieKind::of_session(state.authentication.is_some());
-        let max_age = state.persistent.then(|| state.absolute_expiry.since(now));
+        let max_age = state
+            .persistent
+            .then(|| policy.absolute_end(state).since(now));
         self.put(kind, writer.set(kind, token, max_age));
     }
 

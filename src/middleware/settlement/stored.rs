@@ -336,7 +336,9 @@ impl CommitToStore {
             .tokens
             .seal_reference(kind, id, secret, state.absolute_expiry);
         let writer = &self.shared.writer;
-        self.cookies.hand_out(writer, &token, state, self.done.now);
+        let policy = self.shared.policy();
+        self.cookies
+            .hand_out(writer, &token, state, policy, self.done.now);
     }
 
     fn remove_presented(&mut self) {

@@ -27,7 +27,7 @@ pub(super) fn seconds_ago(seconds: u64) -> Timestamp {
 }
 
 /// `anonymous`, `guest` or `alice@2`, each perhaps with ` grace`, ` lost`, ` unadmitted`, ` stale` (signed under an older
-/// key), ` suspended` (for this client), ` moved` (its client is to be taken for its own) or ` idle` (last seen
+/// key), ` over` (ended by now), ` suspended` (for this client), ` moved` (its client is to be taken for its own) or ` idle` (last seen
 /// long enough ago for a touch). `retired` is anonymous, and ` retired` a guest, beside a retired token. Everybody has
 /// the data `k=1` and `c=2`, the latter carried.
 pub(super) fn live(text: &str) -> Option<Live> {
@@ -52,7 +52,11 @@ pub(super) fn live(text: &str) -> Option<Live> {
             created_at: seconds_ago(900),
             last_seen_at: seen,
             rotated_at: seconds_ago(900),
-            absolute_expiry: NOW.after(Duration::from_secs(3600)),
+            absolute_expiry: if has("over") {
+                NOW
+            } else {
+                NOW.after(Duration::from_secs(3600))
+            },
             persistent: false,
             label: None,
             binding: Box::default(),

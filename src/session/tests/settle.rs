@@ -7,7 +7,7 @@ use crate::session::{
     mark::{Login, Mark},
     plan::{Plan, Settled, Verdict},
     policy::SessionPolicy,
-    settle::{Outcome, Realm, Settlement, settle, without_session},
+    settle::{Outcome, Realm, Settlement, Upkeep, settle, without_session},
 };
 use std::time::Duration;
 
@@ -23,6 +23,7 @@ fn settled(who: &str, text: &str, outcome: Outcome, policy: &SessionPolicy) -> S
         policy,
         realm: Realm::default(),
         data_budget: usize::MAX,
+            upkeep: Upkeep::Everything,
     })
 }
 
@@ -203,6 +204,7 @@ fn data_that_others_left_no_room_for_withholds_the_answer() {
             policy: &SessionPolicy::default(),
             realm: Realm::default(),
             data_budget,
+            upkeep: Upkeep::Everything,
         });
         assert_eq!(show(&settled), expected, "{text}");
     };
@@ -272,6 +274,62 @@ fn nothing_is_signed_again_under_an_expiring_key_but_a_login() {
     check("alice@1 expiring", "login:alice", Answered, "start alice@1 c*=2 k=1; reauthenticated");
 }
 
+/// R61, R77: a limit that passed while the handler ran.
+#[test]
+fn what_ended_while_its_handler_ran_is_only_lowered() {
+    check("alice@1 over", "", Answered, "keep");
+    check("alice@1 over idle stale moved", "", Answered, "keep");
+    check("alice@1 over", "put:x:1", Answered, "keep; resurrection_blocked");
+    check("alice@1 over", "remove:k", Answered, "keep; resurrection_blocked");
+    check("alice@1 over", "put:x:1", Failed, "keep; data_dropped");
+    check("alice@1 over", "renew", Answered, "keep; resurrection_blocked");
+    check("alice@1 over", "elevate:2", Answered, "keep; elevation_refused; refused");
+    check("alice@2 over", "step-down put:x:1", Answered, "save lower alice@1 c*=2 k=1; stepped_down resurrection_blocked");
+    check("alice@2 over", "step-down", Dropped, "save lower alice@1 c*=2 k=1; stepped_down");
+    check("alice@1 over", "logout", Answered, "end; logged_out");
+    check("alice@1 over", "login:alice", Answered, "start alice@1 c*=2 k=1; reauthenticated");
+    check("guest over", "login:alice", Answered, "start alice@1 c*=2; logged_in");
+}
+
+/// R59, R77: what nobody asked for is written after a look only, and beside a 304 only where that changes no cookie.
+#[test]
+fn upkeep_needs_a_look_and_a_cookie_needs_an_answer_that_takes_it() {
+    let renews = SessionPolicy::default()
+        .renew_every(Duration::from_secs(900))
+        .unwrap();
+    let plain = SessionPolicy::default();
+    let touch = "save touch alice@1 c*=2 k=1";
+    for (policy, who, text, is_stored, upkeep, expected) in [
+        (&plain, "alice@1 idle", "", true, Upkeep::Nothing, "keep"),
+        (&plain, "alice@1 idle", "", true, Upkeep::Silent, touch),
+        (&plain, "alice@1 idle", "", false, Upkeep::Silent, "keep"),
+        (&plain, "alice@1 moved", "", true, Upkeep::Silent, touch),
+        (&plain, "alice@1 moved", "", false, Upkeep::Nothing, "keep"),
+        (&plain, "alice@1 stale", "", true, Upkeep::Silent, "keep"),
+        (&plain, "alice@1 idle stale", "", true, Upkeep::Silent, touch),
+        (&plain, "alice@1 idle stale", "put:x:1", true, Upkeep::Nothing, "save data alice@1 c*=2 k=1 x=1"),
+        (&plain, "alice@1 idle stale", "elevate:2", false, Upkeep::Nothing, "rotate elevated alice@2 c*=2 k=1; elevated"),
+        (&renews, "alice@1", "", true, Upkeep::Nothing, "keep"),
+        (&renews, "alice@1 idle", "", true, Upkeep::Silent, touch),
+        (&renews, "alice@1", "put:x:1", false, Upkeep::Nothing, "save data alice@1 c*=2 k=1 x=1"),
+        (&renews, "alice@1", "renew", false, Upkeep::Nothing, "rotate renewed alice@1 c*=2 k=1; renewed"),
+    ] {
+        let realm = Realm { audience: "", is_stored };
+        let settled = settle(&Settlement {
+            live: live(who).as_ref(),
+            came: &came(false, &[]),
+            marks: &marks(text),
+            outcome: Answered,
+            now: NOW,
+            policy,
+            realm,
+            data_budget: usize::MAX,
+            upkeep,
+        });
+        assert_eq!(show(&settled), expected, "{who} {text} {is_stored} {upkeep:?}");
+    }
+}
+
 /// R93, S20: only a logged-in session remembers its client, a layer without a binding forgets none, and nobody claims
 /// what was not shown at the login.
 #[test]
@@ -288,6 +346,7 @@ fn only_who_is_logged_in_is_bound_to_a_client() {
             policy: &SessionPolicy::default(),
             realm: Realm::default(),
             data_budget: usize::MAX,
+            upkeep: Upkeep::Everything,
         });
         let Plan::Save { state, .. } = settled.plan else {
             panic!("{who}");
@@ -424,6 +483,7 @@ fn a_login_of_no_usable_subject_changes_nothing_but_what_lowers() {
             policy: &policy,
             realm: Realm::default(),
             data_budget: usize::MAX,
+            upkeep: Upkeep::Everything,
         };
         assert_eq!(show(&settle(&input)), expected);
     }

@@ -37,6 +37,10 @@ pub(super) enum Action {
     Plant(usize),
     /// A grace time passes.
     Wait,
+    /// So much time passes that a session in use is to be touched, and its token renewed where the policy asks for it.
+    Age,
+    /// Another key signs from now on; the one before it still verifies.
+    NewKey,
     /// An administrator ends all of the victim's sessions.
     Revoke,
 }

@@ -6,6 +6,7 @@
 //! nothing but names of ids and secrets tells them apart.
 
 mod action;
+mod kept;
 mod plain;
 mod properties;
 mod replay;
@@ -112,7 +113,7 @@ impl Model for Scenario {
             Action::Plant(_) => (Some(&mut left.plants), true),
             Action::Wait => (Some(&mut left.waits), true),
             Action::Revoke => (Some(&mut left.revocations), true),
-            Action::Step(_) | Action::Deliver(_) => (None, false),
+            Action::Step(_) | Action::Deliver(_) | Action::Age | Action::NewKey => (None, false),
         };
         if let Some(spent) = spent {
             *spent -= 1;

@@ -42,10 +42,13 @@ pub(super) enum Mutant {
     RenewalHasNoEnd,
     /// A login does not hear that everything of its subject ended while it was under way.
     CutoffIsForgotten,
+    /// A self-contained token leaves again unasked without a look at what was written since its request came.
+    ReissueOverwrites,
 }
 
 impl Mutant {
-    pub(super) const ALL: [Self; 10] = [
+    /// All that a store shows.
+    pub(super) const IN_STORE: [Self; 10] = [
         Self::LoginKeepsTheOldRecord,
         Self::LogoutKeepsTheRecord,
         Self::ReplaceCreates,

@@ -3,6 +3,7 @@
 use stateright::Property;
 
 use super::{
+    kept::Kept,
     replay::Who,
     scenario::{Scenario, State},
 };
@@ -47,16 +48,18 @@ pub(super) fn all() -> Vec<Property<Scenario>> {
         ),
         Property::always(
             "one live token a session, and one in its grace time",
-            |_: &Scenario, state: &State| {
-                (0..state.view.tokens.len()).all(|id| {
-                    let alive = state
-                        .view
-                        .tokens
-                        .iter()
-                        .filter(|token| token.id == id && token.is_alive());
-                    let alive: Vec<_> = alive.collect();
-                    alive.len() < 2 || alive.len() == 2 && alive[1].is_fresh
-                })
+            |model: &Scenario, state: &State| {
+                // A token that leaves again with other data is the same token.
+                model.kept != Kept::Store
+                    || (0..state.view.tokens.len()).all(|id| {
+                        let alive = state
+                            .view
+                            .tokens
+                            .iter()
+                            .filter(|token| token.id == id && token.is_alive());
+                        let alive: Vec<_> = alive.collect();
+                        alive.len() < 2 || alive.len() == 2 && alive[1].is_fresh
+                    })
             },
         ),
         Property::always(
@@ -84,6 +87,16 @@ pub(super) fn all() -> Vec<Property<Scenario>> {
                     .iter()
                     .any(|request| request.who == Who::Victim && request.name == "login");
                 !(view.undisturbed && quiet && logged_in) || view.victim_is.starts_with("alice")
+            },
+        ),
+        Property::always(
+            "a token that leaves unasked overwrites nothing newer",
+            |model: &Scenario, state: &State| {
+                let view = &state.view;
+                let mut requests = view.requests.iter();
+                let quiet = requests.all(|request| request.waits_for_delivery.is_none());
+                let holds = view.holds_written && model.kept != Kept::Store;
+                !(holds && quiet) || view.victim_is.contains("k=written")
             },
         ),
         Property::sometimes("somebody is elevated", |_: &Scenario, state: &State| {

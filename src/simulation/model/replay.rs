@@ -4,13 +4,16 @@ use std::{sync::Arc, task::Poll, time::Duration};
 
 use super::{
     action::Action,
+    kept::Kept,
     plain::{Mutant, Plain},
 };
 use crate::{
+    key::KeyRing,
+    middleware::in_flight::InFlight,
     session::time::Timestamp,
     simulation::{
         store::Fault,
-        world::{Answer, Cookies, Flight, GRACE, Op, World},
+        world::{Answer, Cookies, FIRST_KEY, Flight, GRACE, Op, World},
     },
 };
 
@@ -63,13 +66,33 @@ pub(super) struct Replay {
     pub(super) jar: Cookies,
     /// Tokens whose end was acknowledged: they came with a login, an elevation or a logout that succeeded.
     pub(super) ended: Vec<usize>,
+    /// Whether the victim's browser was told that what it wrote is in its token.
+    pub(super) holds_written: bool,
+}
+
+/// For how long a session has to be in use until it is touched, or renewed where the policy asks for it.
+const AGE: Duration = Duration::from_secs(61);
+
+/// From now on store calls fail as `faults` says, and perhaps wait for their turn.
+fn begin(world: &World, waits: bool, faults: &[(usize, Fault)]) {
+    if let Some(store) = &world.store {
+        store.begin(waits, faults);
+    }
 }
 
 impl Replay {
-    pub(super) fn of(mutant: Option<Mutant>, path: &[Action]) -> Self {
+    pub(super) fn of(kept: Kept, mutant: Option<Mutant>, path: &[Action]) -> Self {
         let plain = Plain::new(mutant);
-        let world = World::new(Some(Arc::new(plain.clone())));
-        world.store.as_ref().unwrap().begin(true, &[]);
+        let store = (kept == Kept::Store).then(|| Arc::new(plain.clone()) as _);
+        let world = World::with(store, |settings| {
+            if kept == Kept::RenewedTokens {
+                settings.policy = settings.policy.clone().renew_every(AGE).unwrap();
+            }
+            if mutant == Some(Mutant::ReissueOverwrites) {
+                settings.in_flight = Arc::new(InFlight::deaf());
+            }
+        });
+        begin(&world, true, &[]);
         let mut replay = Self {
             world,
             plain,
@@ -77,6 +100,7 @@ impl Replay {
             sent: Vec::new(),
             jar: Cookies::default(),
             ended: Vec::new(),
+            holds_written: false,
         };
         for action in path {
             replay.apply(*action);
@@ -95,6 +119,11 @@ impl Replay {
             Action::StepAndFail(at, fault) => self.step(at, Some(fault)),
             Action::Deliver(at) => {
                 let answer = self.sent[at].answer.take().unwrap();
+                match (self.sent[at].name, &answer.session) {
+                    ("write", Some(_)) => self.holds_written = true,
+                    ("login" | "login-bob" | "logout", _) => self.holds_written = false,
+                    _ => {}
+                }
                 self.jar.take(&answer);
             }
             Action::Lose(at) => self.sent[at].answer = None,
@@ -104,11 +133,17 @@ impl Replay {
                 self.jar.guest = planted.guest.or(self.jar.guest.take());
             }
             Action::Wait => self.world.advance(GRACE + Duration::from_secs(1)),
+            Action::Age => self.world.advance(AGE),
+            Action::NewKey => {
+                let keys = [*b"another, unguessable, of 32 byte", FIRST_KEY];
+                self.world.replace_keys(&KeyRing::from_bytes(keys).unwrap());
+            }
             Action::Revoke => {
                 self.world.revoke("alice");
                 let issued = self.tokens.iter().enumerate();
                 let of_alice = issued.filter(|(_, token)| token.is_of_alice());
                 self.ended.extend(of_alice.map(|(at, _)| at));
+                self.holds_written = false;
                 for sent in self.sent.iter_mut().filter(|sent| sent.is_under_way()) {
                     sent.revoked = true;
                 }
@@ -130,12 +165,11 @@ impl Replay {
     }
 
     fn step(&mut self, at: usize, fault: Option<Fault>) {
-        let store = self.world.store.as_ref().unwrap();
         // The next call, whichever it is, is this request's.
         let faults: Vec<_> = fault.map(|fault| (0, fault)).into_iter().collect();
-        store.begin(true, &faults);
+        begin(&self.world, true, &faults);
         self.poll(at);
-        self.world.store.as_ref().unwrap().begin(true, &[]);
+        begin(&self.world, true, &[]);
     }
 
     fn poll(&mut self, at: usize) {
@@ -199,7 +233,7 @@ impl Replay {
 impl Drop for Replay {
     /// Nothing is left to a runtime: there is none.
     fn drop(&mut self) {
-        self.world.store.as_ref().unwrap().begin(false, &[]);
+        begin(&self.world, false, &[]);
         for flight in self.sent.iter_mut().filter_map(|sent| sent.flight.take()) {
             flight.finish();
         }

@@ -4,6 +4,7 @@ use std::hash::{Hash, Hasher};
 
 use super::{
     action::{Action, Budget},
+    kept::Kept,
     plain::Mutant,
     replay::Replay,
     view::View,
@@ -22,6 +23,7 @@ pub(super) struct Scenario {
     pub(super) thief: bool,
     /// Whether answers may be held back and come in any order.
     pub(super) held: bool,
+    pub(super) kept: Kept,
     pub(super) mutant: Option<Mutant>,
 }
 
@@ -52,7 +54,12 @@ impl Scenario {
             Action::Step(at) | Action::StepAndFail(at, _) => Some(at),
             _ => None,
         };
-        let view = View::of(&Replay::of(self.mutant, &path), &last.view, left, stepped);
+        let view = View::of(
+            &Replay::of(self.kept, self.mutant, &path),
+            &last.view,
+            left,
+            stepped,
+        );
         State { path, view }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::{
     action::{Act, Action, Budget},
+    kept::Kept,
     scenario::Scenario,
 };
 use crate::simulation::world::{ELEVATE, LOGIN, LOGIN_BOB, LOGOUT, PLANT, READ, RENEW, WRITE};
@@ -43,6 +44,7 @@ pub(super) const FIXATION: Scenario = Scenario {
     prefix: PLANTED,
     thief: false,
     held: false,
+    kept: Kept::Store,
     mutant: None,
 };
 
@@ -59,6 +61,7 @@ pub(super) const OVERLAP: Scenario = Scenario {
     prefix: LOGGED_IN,
     thief: false,
     held: false,
+    kept: Kept::Store,
     mutant: None,
 };
 
@@ -75,6 +78,7 @@ pub(super) const TROUBLE: Scenario = Scenario {
     prefix: LOGGED_IN,
     thief: false,
     held: true,
+    kept: Kept::Store,
     mutant: None,
 };
 
@@ -91,5 +95,49 @@ pub(super) const THEFT: Scenario = Scenario {
     prefix: LOGGED_IN,
     thief: true,
     held: false,
+    kept: Kept::Store,
     mutant: None,
+};
+
+/// A session in a token that is due to leave again with the next look.
+const TO_BE_TOUCHED: &[Action] = &[
+    Action::Victim(Act(LOGIN)),
+    Action::Step(0),
+    Action::Deliver(0),
+    Action::Age,
+];
+
+/// The same for a token under the key before.
+const TO_BE_SIGNED_AGAIN: &[Action] = &[
+    Action::Victim(Act(LOGIN)),
+    Action::Step(0),
+    Action::Deliver(0),
+    Action::NewKey,
+];
+
+/// One browser whose session is in a token that is to be touched: reads beside writes.
+pub(super) const TOUCH: Scenario = Scenario {
+    victim: &[READ, WRITE, LOGIN, LOGOUT],
+    attacker: &[],
+    budget: Budget {
+        victim: 3,
+        ..NOTHING
+    },
+    prefix: TO_BE_TOUCHED,
+    thief: false,
+    held: false,
+    kept: Kept::Tokens,
+    mutant: None,
+};
+
+/// The same for a token that is to be signed again.
+pub(super) const RE_SIGNING: Scenario = Scenario {
+    prefix: TO_BE_SIGNED_AGAIN,
+    ..TOUCH
+};
+
+/// The same for a token that the policy replaces.
+pub(super) const RENEWAL: Scenario = Scenario {
+    kept: Kept::RenewedTokens,
+    ..TOUCH
 };

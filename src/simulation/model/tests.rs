@@ -3,7 +3,7 @@ use stateright::{Checker, HasDiscoveries, Model};
 use super::{
     plain::Mutant,
     scenario::Scenario,
-    scenarios::{FIXATION, OVERLAP, THEFT, TROUBLE},
+    scenarios::{FIXATION, OVERLAP, RE_SIGNING, RENEWAL, THEFT, TOUCH, TROUBLE},
 };
 
 #[track_caller]
@@ -56,6 +56,16 @@ fn a_failing_store_and_lost_and_late_answers_keep_every_rule() {
 #[test]
 fn a_thief_of_every_token_regains_nothing_that_was_retired() {
     holds("theft", THEFT, ELEVATES);
+}
+
+const ENDS: &[&str] = &["a token is retired"];
+
+/// R77.
+#[test]
+fn a_token_that_leaves_unasked_overwrites_no_newer_write() {
+    holds("touch", TOUCH, ENDS);
+    holds("re-signing", RE_SIGNING, ENDS);
+    holds("renewal", RENEWAL, ENDS);
 }
 
 /// The same with one request of the victim more, with one more of everything else that there is, and, where nobody
@@ -120,7 +130,15 @@ fn caught(mutant: Mutant, scenarios: &[Scenario]) -> String {
 
 #[test]
 fn the_checker_finds_every_broken_rule() {
-    for mutant in Mutant::ALL {
+    for mutant in Mutant::IN_STORE {
         println!("{}", caught(mutant, &[OVERLAP, FIXATION, THEFT]));
+    }
+}
+
+/// Where the policy renews, a write renews too, and the list of ended tokens lets one of two renewals win.
+#[test]
+fn the_checker_finds_a_token_that_overwrites_a_write() {
+    for scenario in [TOUCH, RE_SIGNING] {
+        println!("{}", caught(Mutant::ReissueOverwrites, &[scenario]));
     }
 }

@@ -27,6 +27,8 @@ pub(super) struct View {
     /// Whether the victim's browser is entitled to a session: a login was delivered to it, and neither it nor
     /// anybody else ended it, no answer was lost, no fault struck and nothing was planted.
     pub(super) undisturbed: bool,
+    /// Whether the victim's browser was told that what it wrote is in its token.
+    pub(super) holds_written: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -131,6 +133,7 @@ impl View {
             victim_is: replay.probe(&replay.jar),
             left,
             undisturbed: before.undisturbed,
+            holds_written: replay.holds_written,
         }
     }
 }
@@ -168,6 +171,10 @@ fn digest_of(token: &str) -> SecretDigest {
 
 /// Every record, its secrets named by the tokens that hold them.
 fn records(replay: &Replay, ids: &[[u8; 16]]) -> Vec<String> {
+    let content = replay.plain.content();
+    if content.records.is_empty() {
+        return Vec::new();
+    }
     let now = replay.world.now();
     let digests: Vec<_> = replay
         .tokens
@@ -191,7 +198,6 @@ fn records(replay: &Replay, ids: &[[u8; 16]]) -> Vec<String> {
             record.fields.state.entries.as_bytes(),
         )
     };
-    let content = replay.plain.content();
     let texts: BTreeSet<_> = content.records.iter().map(text).collect();
     texts.into_iter().collect()
 }

@@ -39,6 +39,10 @@ async fn guarded(
     Query(parameters): Query<Parameters>,
     request: Request,
 ) -> Result<Response<Body>, StatusCode> {
+    // What the guard cannot ask for yet.
+    if parameters.contains_key("bound") || parameters.contains_key("method") {
+        return Err(StatusCode::NOT_IMPLEMENTED);
+    }
     let level = level(&parameters, AssuranceLevel::AAL1)?;
     let mut guard = RequireAuthentication::at_least(level);
     if let Some(seconds) = number(&parameters, "within")? {

@@ -3,11 +3,13 @@
 //! Run with `cargo run --release -p testbed --all-features`, or with the feature of the chosen store alone.
 //! `TESTBED_ADDR` is the address to listen on and `TESTBED_STORE` says where sessions live.
 
+mod background;
 mod config;
 mod control;
 mod events;
 mod gates;
 mod routes;
+mod unbuilt;
 mod workbench;
 
 use std::{env, io::Write, process::ExitCode, sync::Arc, time::Duration};

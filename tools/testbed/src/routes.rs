@@ -15,14 +15,14 @@ use tower_session_guard::{
     Timestamp,
 };
 
-use crate::{config::Testbed, control};
+use crate::{background, config::Testbed, control, unbuilt};
 
 pub(crate) type Parameters = HashMap<String, String>;
 type Answer = Result<Response, StatusCode>;
 
 pub(crate) fn router(testbed: Arc<Testbed>) -> Router {
     Router::new()
-        .route("/public", get(|| async { "public" }))
+        .route("/public", get(public))
         .route(
             "/whoami",
             get(|session: Session| async move { whoami(&session) }),
@@ -45,8 +45,14 @@ pub(crate) fn router(testbed: Arc<Testbed>) -> Router {
         .route("/panic", post(panics))
         .route("/own-cookie", post(own_cookie))
         .route("/echo-cookie", get(echo_cookie))
+        .merge(background::router())
         .merge(control::router())
+        .merge(unbuilt::router())
         .with_state(testbed)
+}
+
+async fn public() -> impl IntoResponse {
+    ([(header::CACHE_CONTROL, "public, max-age=60")], "public")
 }
 
 async fn login(session: Session, Query(parameters): Query<Parameters>) -> Answer {

@@ -724,3 +724,105 @@ async fn a_csrf_token_is_checked_against_its_session() {
         );
     }
 }
+
+/// R59, R74, R77: the routes in the background, and the one that never looks.
+#[tokio::test]
+async fn a_page_that_polls_ends_and_the_time_left_can_be_asked() {
+    let settings = [
+        ("TESTBED_CLOCK", "manual"),
+        ("TESTBED_IDLE", "300"),
+        ("TESTBED_RENEW", "60"),
+    ];
+    for server in Server::both(&settings) {
+        let answer = server
+            .post("/login?user=alice&level=2&absolute=1000&method=otp", &[])
+            .await;
+        let token = answer.cookie(SESSION).unwrap();
+        let session = [(SESSION, &*token)];
+        let began = answer.json()["authenticated_at"].as_u64().unwrap();
+        for _ in 0..2 {
+            server.post("/_clock?advance=100", &[]).await;
+            let told = server.get("/session", &session).await;
+            let expected = serde_json::json!({
+                "subject": "alice", "level": 2, "created_at": began, "last_seen_at": began,
+                "idle_expires_at": began + 300, "expires_at": began + 1000, "bound": false,
+                "actor": null, "methods": [],
+            });
+            assert_eq!((told.json(), told.cookie(SESSION)), (expected, None));
+            let polled = server.get("/poll", &session).await;
+            assert_eq!(
+                (&polled.json()["subject"], polled.cookie(SESSION)),
+                (&"alice".into(), None)
+            );
+            let public = server.get("/public", &session).await;
+            assert_eq!(public.headers["cache-control"], "public, max-age=60");
+            assert!(!public.headers.contains_key("vary") && public.cookie(SESSION).is_none());
+        }
+        server.post("/_clock?advance=100", &[]).await;
+        assert_eq!(
+            server.get("/poll", &session).await.json()["subject"],
+            Value::Null
+        );
+        let nobody = serde_json::json!({
+            "subject": null, "level": null, "created_at": null, "last_seen_at": null,
+            "idle_expires_at": null, "expires_at": null, "bound": false, "actor": null, "methods": [],
+        });
+        assert_eq!(server.get("/session", &session).await.json(), nobody);
+        let guest = server
+            .post("/put?k=k&v=v", &[])
+            .await
+            .cookie(GUEST)
+            .unwrap();
+        assert_eq!(
+            server.get("/session", &[(GUEST, &guest)]).await.json(),
+            nobody
+        );
+    }
+}
+
+/// R77: a read that waits while another request writes carries nothing over it.
+#[tokio::test]
+async fn a_slow_read_leaves_a_write_alone() {
+    for then in ["read&k=k", "none"] {
+        for server in Server::both(&[("TESTBED_CLOCK", "manual")]) {
+            let server = Arc::new(server);
+            let token = server.login("alice").await;
+            server.post("/_clock?advance=61", &[]).await;
+            let slow = {
+                let (server, token) = (Arc::clone(&server), token.clone());
+                let path = format!("/slow?gate=g&then={then}");
+                tokio::spawn(async move { server.post(&path, &[(SESSION, &token)]).await })
+            };
+            while server.get("/_waiting?gate=g", &[]).await.json()["waiting"] != 1 {
+                tokio::task::yield_now().await;
+            }
+            let wrote = server.post("/put?k=k&v=new", &[(SESSION, &token)]).await;
+            let mut jar = wrote.cookie(SESSION).unwrap_or(token);
+            server.post("/_gate?gate=g", &[]).await;
+            jar = slow.await.unwrap().cookie(SESSION).unwrap_or(jar);
+            let read = server.get("/get?k=k", &[(SESSION, &jar)]).await.json();
+            assert_eq!(read, serde_json::json!({"value": "new"}), "{then}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_built_says_so() {
+    let server = Server::start(&[]);
+    for path in [
+        "/stream",
+        "/take?k=k",
+        "/guarded?bound=1",
+        "/guarded?method=otp",
+    ] {
+        assert_eq!(server.get(path, &[]).await.status, 501, "{path}");
+    }
+    for path in [
+        "/put-once?k=k&v=v",
+        "/impersonate?user=bob",
+        "/impersonate-end",
+        "/backchannel-logout",
+    ] {
+        assert_eq!(server.post(path, &[]).await.status, 501, "{path}");
+    }
+}

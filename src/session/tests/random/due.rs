@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use proptest::{prop_assert, prop_assert_eq, proptest};
+use proptest::{prelude::any, prop_assert, prop_assert_eq, prop_assume, proptest};
 
 use super::{Case, NOW, case, cases};
+use crate::session::event::EventKind;
 use crate::session::live::Signature;
 use crate::session::plan::{Plan, Save, Verdict};
-use crate::session::settle::{Outcome, is_due};
+use crate::session::settle::{Outcome, Upkeep, is_due};
 
 impl Case {
     /// Whether the token is old enough to be renewed.
@@ -60,6 +61,8 @@ proptest! {
     #[test]
     fn unasked_a_session_only_gets_what_is_due(mut case in case()) {
         case.marks.clear();
+        // Without a mark a request is settled as of its admission.
+        prop_assume!(!case.has_ended());
         let settled = case.settle();
         prop_assert_eq!(settled.verdict, Verdict::Stands);
         let Some(live) = case.live.as_ref().filter(|live| {
@@ -83,6 +86,27 @@ proptest! {
                 prop_assert_eq!(state.entries, live.state.entries.clone());
             }
             other => prop_assert!(false, "{:?}", other),
+        }
+    }
+
+    /// R59, R77: where nobody looked, a mark takes effect and brings nothing else.
+    #[test]
+    fn without_a_look_nothing_comes_unasked(case in case(), is_stored in any::<bool>()) {
+        let settle = |upkeep| case.settle_with(upkeep, is_stored);
+        let (none, silent) = (settle(Upkeep::Nothing), settle(Upkeep::Silent));
+        let told = [EventKind::RenewedByPolicy, EventKind::TokenReSigned];
+        for settled in [&none, &silent] {
+            prop_assert!(!settled.events.iter().any(|event| told.contains(event)));
+            let re_signs = matches!(settled.plan, Plan::Save { re_sign: true, .. });
+            prop_assert!(!re_signs);
+        }
+        let touches = |plan: &Plan| matches!(plan, Plan::Save { why: Save::Touch, .. });
+        prop_assert!(!touches(&none.plan));
+        prop_assert!(is_stored || !touches(&silent.plan));
+        if let Plan::Save { why: Save::Data, state, .. } = &none.plan {
+            let before = &case.live.as_ref().unwrap().state;
+            prop_assert_eq!(state.last_seen_at, before.last_seen_at);
+            prop_assert_eq!(&state.binding, &before.binding);
         }
     }
 }

@@ -20,6 +20,7 @@ use crate::session::{
     id::Lineage,
     mark::Mark,
     plan::{Plan, Verdict},
+    policy::SessionPolicy,
     settle::Outcome,
     state::State,
     time::Timestamp,
@@ -28,13 +29,16 @@ use crate::session::{
 
 /// A layer whose clock is set before every mark.
 #[derive(Default)]
-struct Layer(AtomicU64);
+struct Layer(AtomicU64, SessionPolicy);
 
 impl Environment for Layer {
     fn now(&self) -> Timestamp {
         Timestamp::from_unix_millis(self.0.load(SeqCst))
     }
     fn observe(&self, _: &SessionEvent) {}
+    fn policy(&self) -> &SessionPolicy {
+        &self.1
+    }
     fn cookie_name(&self) -> &'static str {
         "session"
     }
@@ -149,13 +153,12 @@ proptest! {
         let sees = seen(&session);
         prop_assert_eq!(session.close(), case.marks.clone());
         let settled = case.settle();
-        let lost = case.live.as_ref().is_some_and(|live| !live.opens());
         // An unanswered, refused, barred or suspended request is told so, and keeps what was there.
         if case.outcome != Outcome::Answered
             || settled.verdict != Verdict::Stands
             || case.retired_token
             || case.is_suspended() && case.last_stretch().0.is_none()
-            || lost
+            || case.is_lost()
         {
             return Ok(());
         }
@@ -178,6 +181,7 @@ proptest! {
             || case.logs_out()
             || case.retired_token
             || case.is_suspended()
+            || case.has_ended() && case.last_stretch().0.is_none()
             || !alone
         {
             return Ok(());

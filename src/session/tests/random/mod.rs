@@ -30,7 +30,7 @@ use crate::session::{
     mark::{Login, Mark},
     plan::Settled,
     policy::SessionPolicy,
-    settle::{Outcome, Realm, Settlement, settle},
+    settle::{Outcome, Realm, Settlement, Upkeep, settle},
     standing::Standing,
     state::State,
     time::Timestamp,
@@ -62,6 +62,10 @@ struct Case {
 
 impl Case {
     fn settle(&self) -> Settled {
+        self.settle_with(Upkeep::Everything, false)
+    }
+
+    fn settle_with(&self, upkeep: Upkeep, is_stored: bool) -> Settled {
         settle(&Settlement {
             live: self.live.as_ref(),
             came: &came(self.retired_token, &self.client),
@@ -69,8 +73,12 @@ impl Case {
             outcome: self.outcome,
             now: NOW,
             policy: &self.policy,
-            realm: Realm::default(),
+            realm: Realm {
+                audience: "",
+                is_stored,
+            },
             data_budget: usize::MAX,
+            upkeep,
         })
     }
 }
@@ -87,10 +95,11 @@ fn later(millis: u64) -> Timestamp {
 fn case() -> impl Strategy<Value = Case> {
     let request = (policy(), vec((0..MINUTE, mark()), 0..9), outcome());
     let held = option::weighted(0.85, session());
-    (request, held, any::<bool>(), vec(any::<u8>(), 0..3)).prop_map(
-        |((policy, mut marks, outcome), live, retired_came, client)| {
+    let flags = (any::<bool>(), (0..8_u8).prop_map(|one| one == 0));
+    (request, held, flags, vec(any::<u8>(), 0..3)).prop_map(
+        |((policy, mut marks, outcome), live, (retired_came, may_end), client)| {
             marks.sort_by_key(|(age, _)| std::cmp::Reverse(*age));
-            let live = live.map(|live| admitted(live, &policy));
+            let live = live.map(|live| admitted(live, &policy, may_end));
             let guest = live.as_ref().is_none_or(|live| live.subject().is_none());
             Case {
                 live,
@@ -278,13 +287,14 @@ fn authentication() -> impl Strategy<Value = Authentication> {
     })
 }
 
-/// The session as its admission leaves it: not idle for too long, and lowered if it is a remembered one.
-fn admitted(mut live: Live, policy: &SessionPolicy) -> Live {
+/// The session as its admission leaves it: neither idle for too long nor too old, unless it may end while the handler
+/// runs, and lowered if it is a remembered one.
+fn admitted(mut live: Live, policy: &SessionPolicy, may_end: bool) -> Live {
     let state = &mut live.state;
-    if let Some(end) = policy.idle_end(state)
-        && NOW >= end
-    {
+    if !may_end && policy.has_ended(state, NOW) {
         state.last_seen_at = NOW;
+        state.created_at = state.created_at.max(ago(MINUTE));
+        state.rotated_at = state.rotated_at.max(state.created_at);
     }
     lower_remembered(state, NOW, policy);
     live

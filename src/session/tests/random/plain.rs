@@ -73,13 +73,32 @@ impl Case {
         self.outcome == Outcome::Answered && self.marks.iter().any(|(_, mark)| unfit(mark))
     }
 
-    /// Whether an elevation is answered of a session that goes on and whose token was replaced meanwhile.
+    /// Whether the session ended by one of its limits while the handler ran.
+    pub(super) fn has_ended(&self) -> bool {
+        let Some(live) = &self.live else {
+            return false;
+        };
+        let (state, policy) = (&live.state, &self.policy);
+        let remembered = policy.remembered_timeout().filter(|_| state.persistent);
+        let longest = remembered.unwrap_or(policy.absolute_timeout());
+        let unused = policy.idle_timeout().filter(|_| remembered.is_none());
+        super::NOW >= state.absolute_expiry
+            || super::NOW >= state.created_at.after(longest)
+            || unused.is_some_and(|idle| super::NOW >= state.last_seen_at.after(idle))
+    }
+
+    /// Whether the request no longer holds the session that it came with.
+    pub(super) fn is_lost(&self) -> bool {
+        let replaced = |live: &Live| !live.opens();
+        self.live.as_ref().is_some_and(replaced) || self.has_ended()
+    }
+
+    /// Whether an elevation is answered of a session that goes on and that ended, or whose token was replaced, meanwhile.
     pub(super) fn is_refused(&self) -> bool {
-        let lost = |live: &Live| !live.opens();
         let any = |test: fn(&Mark) -> bool| self.marks.iter().any(|(_, mark)| test(mark));
         self.outcome == Outcome::Answered
             && !self.is_unusable()
-            && self.live.as_ref().is_some_and(lost)
+            && self.is_lost()
             && self.user().is_some()
             && any(|mark| matches!(mark, Mark::Elevate { .. }))
             && !any(is_boundary)

@@ -165,7 +165,7 @@ proptest! {
             Plan::Save { why: Save::Lower, state, .. } => {
                 let mut lower = before.unwrap();
                 let unread = case.end() == Outcome::Dropped;
-                prop_assert!(unread || !case.live.unwrap().opens());
+                prop_assert!(unread || case.is_lost());
                 lower.elevation = None;
                 prop_assert_eq!(state.authentication, Some(lower));
             }
@@ -208,10 +208,31 @@ proptest! {
         prop_assert_eq!(state.created_at, before.created_at);
         prop_assert_eq!(state.persistent, before.persistent);
         prop_assert_eq!(&state.label, &before.label);
-        prop_assert_eq!(state.last_seen_at, NOW.max(before.last_seen_at));
+        let used = if case.has_ended() { before.last_seen_at } else { NOW };
+        prop_assert_eq!(state.last_seen_at, used.max(before.last_seen_at));
         let renewed = matches!(settled.plan, Plan::Rotate { .. });
         let rotated_at = if renewed { NOW } else { before.rotated_at };
         prop_assert_eq!(state.rotated_at, rotated_at);
+    }
+
+    /// R61: what ended by a limit while its handler ran is lowered at most; a login and a logout count.
+    #[test]
+    fn a_session_that_ended_meanwhile_is_only_lowered(case in case()) {
+        let settled = case.settle();
+        if !case.has_ended() {
+            return Ok(());
+        }
+        match settled.plan {
+            Plan::Rotate { .. } | Plan::EndGuest { .. } => prop_assert!(false, "{:?}", settled.plan),
+            Plan::Save { why, state, .. } => {
+                prop_assert_eq!(why, Save::Lower);
+                let before = &case.live.as_ref().unwrap().state;
+                prop_assert_eq!(&state.entries, &before.entries);
+            }
+            Plan::Start { .. } => prop_assert!(case.last_stretch().0.is_some()),
+            Plan::End => prop_assert!(case.logs_out()),
+            Plan::Nothing => {}
+        }
     }
 
     /// Invariant 6.

@@ -1,0 +1,23 @@
+//! The routes of the contract whose capability is not there: 501, so that a client can tell.
+
+use std::sync::Arc;
+
+use axum::{Router, http::StatusCode, routing::any};
+
+use crate::config::Testbed;
+
+const ROUTES: [&str; 6] = [
+    "/stream",
+    "/put-once",
+    "/take",
+    "/impersonate",
+    "/impersonate-end",
+    "/backchannel-logout",
+];
+
+pub(crate) fn router() -> Router<Arc<Testbed>> {
+    let not_built = || any(async || StatusCode::NOT_IMPLEMENTED);
+    ROUTES.into_iter().fold(Router::new(), |router, path| {
+        router.route(path, not_built())
+    })
+}
