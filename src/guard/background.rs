@@ -65,7 +65,7 @@ impl<F> BackgroundLayer<F> {
         self.on_refusal_with(refusal)
     }
 
-    /// The same with a type of the application that implements [`RefusalResponse`].
+    /// The same with a type of the application that implements [`RefusalResponse`](crate::RefusalResponse).
     pub fn on_refusal_with<G>(self, refusal: G) -> BackgroundLayer<G> {
         BackgroundLayer { refusal }
     }

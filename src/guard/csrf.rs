@@ -130,7 +130,7 @@ impl<F> CsrfLayer<F> {
         self.on_refusal_with(AsyncRefusal::new(refusal))
     }
 
-    /// The same with a type of the application that implements [`RefusalResponse`].
+    /// The same with a type of the application that implements [`RefusalResponse`](crate::RefusalResponse).
     pub fn on_refusal_with<G>(self, refusal: G) -> CsrfLayer<G> {
         CsrfLayer {
             header: self.header,

@@ -148,7 +148,7 @@ impl<F> RequireAuthentication<F> {
         self.on_refusal_with(AsyncRefusal::new(refusal))
     }
 
-    /// The same with a type of the application that implements [`RefusalResponse`].
+    /// The same with a type of the application that implements [`RefusalResponse`](crate::RefusalResponse).
     pub fn on_refusal_with<G>(self, refusal: G) -> RequireAuthentication<G> {
         RequireAuthentication {
             requirement: self.requirement,

@@ -231,12 +231,12 @@ fn finish<F, R, E>(
         SetCookies::default()
     });
     let headers = response.headers_mut();
+    let writer = &context.shared().writer;
+    let concerns_caches = writer.finish(headers, cookies.as_slice(), for_caches);
     // No cache keeps a response that writes a cookie, whatever its handler said.
-    if cookies.as_slice().is_empty() {
+    if concerns_caches && cookies.as_slice().is_empty() {
         context.watch_shared_caches(headers);
     }
-    let writer = &context.shared().writer;
-    writer.finish(headers, cookies.as_slice(), for_caches);
 }
 
 impl<S: Service<Request<B>>, B, F> fmt::Debug for ResponseFuture<S, B, F> {

@@ -160,19 +160,15 @@ impl RequestContext {
 
     /// Tells, now and then, of a response that depended on a live session and that shared caches may keep by the
     /// handler's word.
-    pub(crate) fn watch_shared_caches(&self, headers: &HeaderMap) {
-        if self.session.was_looked_at()
-            && let Some(live) = self.session.live()
-            && answer::allows_shared_caches(headers)
-        {
-            self.tell_shared_caches(live);
-        }
-    }
-
     #[cold]
-    fn tell_shared_caches(&self, live: &Live) {
-        let now = self.session.admitted_at();
-        if self.shared.settings.shared_caches.tells(self.route, now) {
+    pub(crate) fn watch_shared_caches(&self, headers: &HeaderMap) {
+        let (session, now) = (&self.session, self.session.admitted_at());
+        let watch = &self.shared.settings.shared_caches;
+        if session.was_looked_at()
+            && let Some(live) = session.live()
+            && answer::allows_shared_caches(headers)
+            && watch.tells(self.route, now)
+        {
             let event = SessionEvent::new(EventKind::SharedCacheAllowed, now).of(live.id);
             self.shared.tell(&event.by(live.subject().cloned()));
         }
@@ -217,7 +213,9 @@ impl RequestContext {
         let live = self.session.live();
         let admitted_at = self.session.admitted_at();
         let upkeep = match head {
-            Some((status, _)) if self.session.is_active() => answer::upkeep_of(status),
+            Some((status, _)) if live.is_some() && self.session.is_active() => {
+                answer::upkeep_of(status)
+            }
             _ => Upkeep::Nothing,
         };
         if marks.is_empty() && (upkeep == Upkeep::Nothing || !self.is_due()) {

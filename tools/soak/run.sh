@@ -7,7 +7,7 @@
 set -eu
 cd "$(dirname "$0")/../.."
 if [ "${1:-}" = smoke ]; then
-    export SOAK_REQUESTS=20000 SOAK_CLIENTS=20 SOAK_FLOOD=2000 SOAK_RATE=200
+    export SOAK_REQUESTS=8000 SOAK_CLIENTS=20 SOAK_FLOOD=1000 SOAK_RATE=200
     # What `cargo test --workspace --all-features` has built already.
     cargo build --quiet --workspace --all-features --bin testbed --bin soak
     kind=debug

@@ -76,22 +76,24 @@ pub(super) fn forbid_storing(headers: &mut HeaderMap) {
     }
 }
 
-/// Keeps a response that shows what is in a session out of shared caches, unless its handler says what caches may do.
+/// Keeps a response without `Cache-Control` that shows what is in a session out of shared caches.
 pub(super) fn restrict(headers: &mut HeaderMap, caching: Caching) {
     let word = match caching {
         Caching::Private => PRIVATE,
         Caching::NoStore => NO_STORE,
         Caching::Unset => return,
     };
-    // Most responses have a few names: looking at each costs less than hashing one twice.
-    if headers.keys().all(|name| name != CACHE_CONTROL) {
-        headers.insert(CACHE_CONTROL, word);
+    if let Entry::Vacant(none) = headers.entry(CACHE_CONTROL) {
+        none.insert(word);
     }
 }
 
 /// Whether it is a `Cache-Control` for one kind of cache, which those heed in place of the one for all.
 pub(crate) fn is_targeted_cache_control(name: &HeaderName) -> bool {
-    name.as_str().ends_with("-cache-control") || name == "surrogate-control"
+    let name = name.as_str();
+    // Most names are shorter.
+    name.len() > "cache-control".len()
+        && (name.ends_with("-cache-control") || name == "surrogate-control")
 }
 
 /// Says that the response depends on the `Cookie` field.

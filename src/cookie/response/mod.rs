@@ -8,7 +8,10 @@ mod value;
 
 use std::{io::Write as _, time::Duration};
 
-use http::{HeaderMap, HeaderValue, header::SET_COOKIE};
+use http::{
+    HeaderMap, HeaderValue,
+    header::{CACHE_CONTROL, SET_COOKIE},
+};
 use memchr::memchr;
 
 pub use self::caching::Caching;
@@ -20,6 +23,30 @@ use self::{
 };
 use super::{ByKind, CookieKind, CookiePolicy, token::Token};
 use crate::session::policy::SessionPolicy;
+
+/// Which of the names that concern us a response has.
+///
+/// Most responses have a few names and none of these: looking at each once costs less than hashing one.
+#[derive(Clone, Copy, Debug, Default)]
+struct Names {
+    set_cookie: bool,
+    cache_control: bool,
+    /// A field for one kind of cache.
+    targeted: bool,
+}
+
+impl Names {
+    /// Looks for the last only in a response that shows what is in a session.
+    fn of(headers: &HeaderMap, for_caches: ForCaches) -> Self {
+        let mut names = Self::default();
+        for name in headers.keys() {
+            names.set_cookie |= name == SET_COOKIE;
+            names.cache_control |= name == CACHE_CONTROL;
+            names.targeted |= for_caches.is_personal && is_targeted_cache_control(name);
+        }
+        names
+    }
+}
 
 /// Writes the two cookies: what sets one and what removes it differ in value and lifetime only.
 #[derive(Clone, Debug)]
@@ -108,13 +135,18 @@ impl CookieWriter {
     /// Those of the inner service that bear one of our names are taken out whether or not we write: only
     /// we may. A response that we write into is not to be stored by any cache, one that depended on the cookie says
     /// so, and one that shows what is in a session is for no shared cache unless its handler says what it is for.
+    ///
+    /// Tells whether the inner service said something to caches, if the response shows what is in a session.
     pub(crate) fn finish(
         &self,
         headers: &mut HeaderMap,
         writes: &[(CookieKind, HeaderValue)],
         for_caches: ForCaches,
-    ) {
-        self.strip(headers);
+    ) -> bool {
+        let names = Names::of(headers, for_caches);
+        if names.set_cookie {
+            self.strip(headers);
+        }
         for (kind, value) in writes {
             // Before the cookie itself, for clients that know cookies by their names alone.
             for removal in self.former_removals.of(*kind) {
@@ -125,7 +157,7 @@ impl CookieWriter {
         if !writes.is_empty() {
             forbid_storing(headers);
             spare_cookies(headers);
-        } else if for_caches.is_personal {
+        } else if for_caches.is_personal && !names.cache_control {
             restrict(headers, self.caching);
         }
         if self.clears_site_data && self.logs_out(writes) {
@@ -134,6 +166,7 @@ impl CookieWriter {
         if for_caches.varies || !writes.is_empty() {
             vary_by_cookie(headers);
         }
+        names.cache_control || names.targeted
     }
 
     /// Whether the session's cookie goes and nothing comes in its place.
@@ -143,10 +176,6 @@ impl CookieWriter {
     }
 
     fn strip(&self, headers: &mut HeaderMap) {
-        // Most responses have a few names and not this one: looking at each costs less than hashing it.
-        if headers.keys().all(|name| name != SET_COOKIE) {
-            return;
-        }
         let ours = |value: &&HeaderValue| self.is_ours(value.as_bytes());
         if headers.get_all(SET_COOKIE).iter().any(|value| ours(&value)) {
             let all = headers.get_all(SET_COOKIE).iter();

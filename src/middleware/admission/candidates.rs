@@ -273,7 +273,8 @@ impl<T> Candidates<T> {
     }
 
     /// The request, with the session that one of its tokens opened.
-    #[inline]
+    // Always: a call would copy both.
+    #[inline(always)]
     pub(super) fn admitted(
         self,
         shared: &Arc<Shared>,

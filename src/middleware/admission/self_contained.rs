@@ -128,7 +128,8 @@ fn with_consequence(appraised: &Appraised<Session>) -> impl Iterator<Item = &Dea
     dead.filter(|dead| dead.consequence != Consequence::Nothing)
 }
 
-#[inline]
+// Always: a call would copy the candidates.
+#[inline(always)]
 fn admitted(
     mut candidates: Sessions,
     shared: &Arc<Shared>,
