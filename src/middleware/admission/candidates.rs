@@ -96,6 +96,12 @@ impl<S> Appraised<S> {
             Err(dead) => self.dead.push(dead),
         }
     }
+
+    /// The tokens that bring something about, which comes before anything is told.
+    pub(super) fn with_consequence(&self) -> impl Iterator<Item = &DeadToken> {
+        let dead = self.dead.iter();
+        dead.filter(|dead| dead.consequence != Consequence::Nothing)
+    }
 }
 
 impl<T> Candidates<T> {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::candidates::{Appraised, Candidates, Chosen, Consequence, DeadToken};
+use super::candidates::{Appraised, Candidates, Chosen, DeadToken};
 use crate::{
     cookie::CookieKind,
     middleware::{
@@ -56,7 +56,7 @@ fn admit_others(
         let mut appraised = appraise(&candidates, shared, kind, tokens.collect());
         let only = only.take_if(|(of, _)| *of == kind);
         appraised.dead.extend(only.map(|(_, dead)| dead));
-        for dead in with_consequence(&appraised) {
+        for dead in appraised.with_consequence() {
             let _: bool = list.end(&dead.family, Ending::Ended, dead.until, now)?;
         }
         match candidates.choose(shared, appraised, |session| session) {
@@ -82,7 +82,7 @@ pub(super) async fn load(
         let standings = side_by_side(tokens.iter().map(ask)).await?;
         let tokens = standings.into_iter().zip(tokens).collect();
         let appraised = appraise(&candidates, &shared, kind, tokens);
-        for dead in with_consequence(&appraised) {
+        for dead in appraised.with_consequence() {
             let (family, until) = (&dead.family, dead.until);
             let _: bool = list.end(family, Ending::Ended, until, now).await?;
         }
@@ -121,11 +121,6 @@ fn appraise(
         appraised.add(candidates.decide(shared, token, standing, kind));
     }
     appraised
-}
-
-fn with_consequence(appraised: &Appraised<Session>) -> impl Iterator<Item = &DeadToken> {
-    let dead = appraised.dead.iter();
-    dead.filter(|dead| dead.consequence != Consequence::Nothing)
 }
 
 // Always: a call would copy the candidates.

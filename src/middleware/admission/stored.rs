@@ -61,10 +61,8 @@ pub(super) async fn load(
                 None => Err(unknown(&tokens[0].value, now)),
             });
         }
-        for dead in &appraised.dead {
-            if dead.consequence != Consequence::Nothing {
-                let _: Removed = store.remove(&dead.id, None).await?;
-            }
+        for dead in appraised.with_consequence() {
+            let _: Removed = store.remove(&dead.id, None).await?;
         }
         match candidates.choose(&shared, appraised, |(session, _)| session) {
             Chosen::Next => {}
