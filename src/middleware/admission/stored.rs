@@ -11,7 +11,10 @@ use crate::{
         settings::Shared,
         side_by_side::side_by_side,
     },
-    session::{handle::Session, id::Claim, live::Dead, time::Timestamp, unadmitted::Unadmitted},
+    session::{
+        handle::Session, id::Claim, live::Dead, standing::Standing, time::Timestamp,
+        unadmitted::Unadmitted,
+    },
     store::{Removed, SessionStore, StoreError, Stored},
 };
 
@@ -30,7 +33,8 @@ pub(super) fn try_load(
     }
     let (kind, token) = candidates.peek_only()?;
     let stored = store.try_load((&token.value).into(), candidates.now)?;
-    let (session, record) = open(shared, candidates, kind, token, stored).ok()?;
+    let standing = standing(&stored, token, candidates.now);
+    let (session, record) = open(shared, candidates, kind, token, standing, stored).ok()?;
     let _opened = candidates.take_only();
     let (store, beside) = (Arc::clone(store), beside(candidates));
     let loaded = Loaded::Stored {
@@ -102,29 +106,38 @@ fn open_best(
     tokens: &[Opened<Claim>],
     stored: Stored,
 ) -> Result<Opens, DeadToken> {
+    let standing = |token| standing(&stored, token, candidates.now);
+    let mut best = (standing(&tokens[0]), &tokens[0]);
+    for token in &tokens[1..] {
+        let standing = standing(token);
+        if standing.rank() >= best.0.rank() {
+            best = (standing, token);
+        }
+    }
+    let (standing, best) = best;
+    // What opens the session is remembered, so most requests hash one secret once.
     let secrets = &stored.record.fields.secrets;
-    let is_known = tokens
-        .iter()
-        .any(|token| secrets.knows(token.value.secret()));
-    let rank = |token: &&Opened<Claim>| {
-        secrets
-            .standing(token.value.secret(), candidates.now)
-            .rank()
-    };
-    let best = tokens.iter().max_by_key(rank).unwrap_or(&tokens[0]);
-    open(shared, candidates, kind, best, stored).map_err(|mut dead| {
+    let knows = |token: &Opened<Claim>| secrets.knows(token.value.secret());
+    let is_known = standing.opens() || tokens.iter().any(knows);
+    open(shared, candidates, kind, best, standing, stored).map_err(|mut dead| {
         // Only who holds a token that the session remembers may end it.
         dead.session = dead.session.filter(|_| is_known);
         dead
     })
 }
 
-/// The session of a record, if it opens for the bearer of this token.
+fn standing(stored: &Stored, token: &Opened<Claim>, now: Timestamp) -> Standing {
+    let secrets = &stored.record.fields.secrets;
+    secrets.standing(token.value.secret(), now)
+}
+
+/// The session of a record, if it opens for the bearer of this token, which has this standing.
 fn open(
     shared: &Arc<Shared>,
     candidates: &References,
     kind: CookieKind,
     token: &Opened<Claim>,
+    standing: Standing,
     stored: Stored,
 ) -> Result<Opens, DeadToken> {
     let Stored {
@@ -132,10 +145,6 @@ fn open(
         revision,
     } = stored;
     let claim = token.value.clone();
-    let standing = record
-        .fields
-        .secrets
-        .standing(claim.secret(), candidates.now);
     let mut session = Unadmitted::new(
         *claim.id(),
         record.fields.lineage,
