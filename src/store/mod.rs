@@ -6,6 +6,8 @@
 mod cutoff;
 mod cutoffs;
 mod error;
+pub mod feed;
+mod lease;
 mod memory;
 mod outcome;
 mod paging;
@@ -24,6 +26,7 @@ use crate::session::{
 pub use self::{
     cutoff::{Admitted, Cutoff},
     error::{StoreError, StoreErrorKind},
+    lease::Lease,
     memory::MemoryStore,
     outcome::{Created, Removed, Replaced, Revision, Stored},
     paging::{Counting, Cursor, EndedPage, ListedHead, Page},
@@ -32,6 +35,9 @@ pub use crate::session::{head::RecordHead, index::IndexKey};
 
 /// What an operation of a [`SessionStore`] returns: a boxed future, so that the trait is object-safe.
 pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
+
+/// What [`SessionStore::changed`] returns: a boxed future that holds on to nothing of the caller's.
+pub type Changed = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// Where sessions live: conditional operations on one session, and an index of bounded pages.
 ///
@@ -57,6 +63,11 @@ pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>>
 /// secrets; its *data* is all else. For both, an operation that begins after a write was answered, on any node,
 /// sees that write: a replica or a cache that lags may not answer `load`. A store that documents a bound may
 /// let another node see *data* that is older by that bound, never authority.
+///
+/// A store that answers [`try_load`](Self::try_load) from a node's own copies goes by a [`Lease`]. Such an answer may be
+/// older than a write that was answered on another node, by the lease's time at most; with an exact lease it shows no
+/// authority that was taken away before [`endings_hold`](Self::endings_hold) was answered. [`load`](Self::load) has no
+/// such allowance, and a node sees its own writes in both.
 ///
 /// *Index.* A record is listed under each of its [keys](Record::index_keys), which stay the same for as long as
 /// the record lives. An entry is written before its record and taken away after it, so that a crash leaves at
@@ -97,7 +108,8 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
 
     /// The record that [`load`](Self::load) would return, if the store has it without waiting.
     ///
-    /// `None` means "ask `load`", and is the default.
+    /// `None` means "ask `load`", and is the default. A store on a server may answer from its node's own copies, within
+    /// the bounds that the contract names under *Consistency*.
     fn try_load(&self, id: VerifiedId<'_>, now: Timestamp) -> Option<Stored> {
         let _ = (id, now);
         None
@@ -208,6 +220,30 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
     /// If the store cannot say whether there is one.
     fn cutoff<'a>(&'a self, key: &'a IndexKey, now: Timestamp) -> StoreFuture<'a, Option<Cutoff>>;
 
+    /// Waits until everything that was ended before this call holds on every node, those included that answer
+    /// [`try_load`](Self::try_load) from copies of their own; `None`, the default, if there is nothing to wait for.
+    ///
+    /// The layer awaits it once after the last write that ended something, before it acknowledges that. A session
+    /// that was removed, one whose secret was replaced without a time of grace and one whose level was lowered count as
+    /// ended. It may take as long as the longest [lease](Lease) of any node. No time limit of the store's applies to that.
+    ///
+    /// # Errors
+    ///
+    /// If it is not known for how long to wait. What was ended is ended all the same.
+    fn endings_hold(&self) -> Option<StoreFuture<'_, ()>> {
+        None
+    }
+
+    /// A future that is ready once the record under `id` may have changed since this call, on any node; `None`, the
+    /// default, if the store does not hear of changes on other nodes.
+    ///
+    /// Ask for it first and [`load`](Self::load) then: a change after that load makes the future ready, within the
+    /// store's [lease](Lease). It may be ready though nothing changed, as when the store may have missed something.
+    fn changed(&self, id: &SessionId) -> Option<Changed> {
+        let _ = id;
+        None
+    }
+
     /// How many live records there are, where that is cheap to tell: for operators and tests.
     ///
     /// # Errors
@@ -300,6 +336,14 @@ macro_rules! store_behind_a_pointer {
                 now: Timestamp,
             ) -> StoreFuture<'a, Option<Cutoff>> {
                 (**self).cutoff(key, now)
+            }
+
+            fn endings_hold(&self) -> Option<StoreFuture<'_, ()>> {
+                (**self).endings_hold()
+            }
+
+            fn changed(&self, id: &SessionId) -> Option<Changed> {
+                (**self).changed(id)
             }
 
             fn live_records<'a>(&'a self, now: Timestamp) -> StoreFuture<'a, Option<u64>> {

@@ -14,8 +14,8 @@ use crate::{
         time::Timestamp,
     },
     store::{
-        Counting, Created, Cursor, Cutoff, EndedPage, IndexKey, Page, Removed, Replaced, Revision,
-        SessionStore, StoreError, StoreErrorKind, StoreFuture, Stored,
+        Changed, Counting, Created, Cursor, Cutoff, EndedPage, IndexKey, Page, Removed, Replaced,
+        Revision, SessionStore, StoreError, StoreErrorKind, StoreFuture, Stored,
     },
 };
 
@@ -222,6 +222,14 @@ where
 
     fn cutoff<'a>(&'a self, key: &'a IndexKey, now: Timestamp) -> StoreFuture<'a, Option<Cutoff>> {
         Box::pin(self.call(StoreOperation::Cutoff, self.inner.cutoff(key, now)))
+    }
+
+    fn endings_hold(&self) -> Option<StoreFuture<'_, ()>> {
+        self.inner.endings_hold()
+    }
+
+    fn changed(&self, id: &SessionId) -> Option<Changed> {
+        self.inner.changed(id)
     }
 
     fn live_records<'a>(&'a self, now: Timestamp) -> StoreFuture<'a, Option<u64>> {

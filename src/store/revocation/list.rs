@@ -11,7 +11,7 @@ use crate::{
         live::Live,
         time::Timestamp,
     },
-    store::StoreFuture,
+    store::{Changed, StoreFuture},
 };
 
 /// Which self-contained tokens no longer hold, although their MAC does: a list that processes share.
@@ -46,6 +46,17 @@ pub trait RevocationList: fmt::Debug + Send + Sync + 'static {
     ///
     /// If the list cannot say so.
     fn standing<'a>(&'a self, token: IssuedToken<'a>, now: Timestamp) -> StoreFuture<'a, Standing>;
+
+    /// What [`standing`](Self::standing) would answer, if it opens the session and the list knows it without waiting.
+    ///
+    /// `None` means "ask `standing`", and is the default. A list on a server may answer from its node's own copy, for
+    /// as long as its [lease](crate::store::Lease) lets it: the answer may then be older than an ending on another node by the lease's
+    /// time at most, and with an exact lease never older than an ending for which
+    /// [`endings_hold`](Self::endings_hold) was answered.
+    fn try_standing(&self, token: IssuedToken<'_>, now: Timestamp) -> Option<Standing> {
+        let _ = (token, now);
+        None
+    }
 
     /// Whether a token may leave again under the same id, issued at `now`: only while it is
     /// [`Current`](Standing::Current).
@@ -125,6 +136,23 @@ pub trait RevocationList: fmt::Debug + Send + Sync + 'static {
         admitted: &'a Admitted,
         now: Timestamp,
     ) -> StoreFuture<'a, Option<Timestamp>>;
+
+    /// Waits until everything that was ended before this call holds on every node, as
+    /// [`SessionStore::endings_hold`](crate::SessionStore::endings_hold) does.
+    ///
+    /// # Errors
+    ///
+    /// If it is not known for how long to wait. What was ended is ended all the same.
+    fn endings_hold(&self) -> Option<StoreFuture<'_, ()>> {
+        None
+    }
+
+    /// A future that is ready once the session of this family, or everything under some key, may have ended since this
+    /// call, on any node; `None`, the default, if the list does not hear of that. It may be ready though nothing ended.
+    fn changed(&self, family: &SessionId) -> Option<Changed> {
+        let _ = family;
+        None
+    }
 
     /// How full the list was when it last answered, as far as it knows; it does not wait to find out.
     fn occupancy(&self) -> Occupancy {
