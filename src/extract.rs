@@ -8,40 +8,21 @@ use axum_core::{
     extract::{FromRequestParts, OptionalFromRequestParts},
     response::{IntoResponse, Response},
 };
-use http::{StatusCode, request::Parts};
+use http::{Extensions, StatusCode, request::Parts};
 
 use crate::{
-    guard::{answer::Answer, refusal::Refusal, requirement::Requirement},
+    guard::{
+        answer::Answer,
+        load::{LoadError, MissingSessionLayer, load},
+        refusal::Refusal,
+        requirement::Requirement,
+    },
     mistake::{self, MissingLayer},
     session::{
         authenticated::AuthenticatedSession, authentication::AssuranceLevel, csrf::CsrfRejected,
         handle::Session,
     },
 };
-
-/// The route is not within a [`SessionLayer`](crate::SessionLayer): a mistake of the application.
-///
-/// The log says what was asked for and where the layer belongs. As a response it is 500, with the same sentence as its body
-/// in debug builds and an empty one in release builds.
-#[derive(Clone, Copy, Debug)]
-pub struct MissingSessionLayer(MissingLayer);
-
-impl MissingSessionLayer {
-    /// Says so in the log too.
-    fn told(needing: &'static str) -> Self {
-        let missing = MissingLayer::around(needing);
-        mistake::tell(&missing);
-        Self(missing)
-    }
-}
-
-impl fmt::Display for MissingSessionLayer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl Error for MissingSessionLayer {}
 
 impl IntoResponse for MissingSessionLayer {
     fn into_response(self) -> Response {
@@ -51,15 +32,24 @@ impl IntoResponse for MissingSessionLayer {
     }
 }
 
+/// 500 where the layer is missing, as [`MissingSessionLayer`] is, and 503 with an empty body if the store failed.
+impl IntoResponse for LoadError {
+    fn into_response(self) -> Response {
+        match self {
+            Self::MissingSessionLayer(missing) => missing.into_response(),
+            Self::StoreFailed => StatusCode::SERVICE_UNAVAILABLE.into_response(),
+        }
+    }
+}
+
 impl<S> FromRequestParts<S> for Session
 where
     S: Sync,
 {
-    type Rejection = MissingSessionLayer;
+    type Rejection = LoadError;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
-        let session = parts.extensions.get::<Self>().cloned();
-        let session = session.ok_or_else(|| MissingSessionLayer::told("Session"))?;
+        let session = load(&mut parts.extensions, MissingLayer::around("Session")).await?;
         session.note_look();
         Ok(session)
     }
@@ -68,7 +58,8 @@ where
 /// Why a handler that needs a logged-in user was not called.
 ///
 /// As a response it is the [`refusal`](Self::refusal)'s status and challenge with an empty body: 401 where
-/// nobody is logged in, 403 where the level falls short, and 500 where the layer is missing, as [`MissingSessionLayer`] is.
+/// nobody is logged in, 403 where the level falls short, 503 if the store failed, and 500 where the layer is missing, as
+/// [`MissingSessionLayer`] is.
 #[derive(Clone, Copy, Debug)]
 pub struct AuthenticationRejection {
     refusal: Refusal,
@@ -83,11 +74,20 @@ impl AuthenticationRejection {
         self.refusal
     }
 
-    fn new(refusal: Refusal, missing: MissingLayer) -> Self {
-        if refusal == Refusal::MissingSessionLayer {
-            mistake::tell(&missing);
-        }
+    const fn new(refusal: Refusal, missing: MissingLayer) -> Self {
         Self { refusal, missing }
+    }
+
+    /// The user, loaded and checked; `missing` is told if there is no layer.
+    async fn check(
+        requirement: Requirement,
+        extensions: &mut Extensions,
+        missing: MissingLayer,
+    ) -> Result<AuthenticatedSession, Self> {
+        let refused = |refusal| Self::new(refusal, missing);
+        let loaded = load(extensions, missing).await;
+        loaded.map_err(|error| refused(error.into()))?;
+        requirement.check(extensions).map_err(refused)
     }
 }
 
@@ -157,11 +157,8 @@ where
     type Rejection = AuthenticationRejection;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
-        let logged_in = Requirement::default();
-        let user = logged_in.check(&parts.extensions);
-        user.map_err(|refusal| {
-            AuthenticationRejection::new(refusal, MissingLayer::around("AuthenticatedSession"))
-        })
+        let missing = MissingLayer::around("AuthenticatedSession");
+        AuthenticationRejection::check(Requirement::default(), &mut parts.extensions, missing).await
     }
 }
 
@@ -218,14 +215,12 @@ where
             level: Some(Self::REQUIRED),
             within: None,
         };
-        let user = requirement.check(&parts.extensions);
-        user.map(Self).map_err(|refusal| {
-            let missing = MissingLayer {
-                level: Some(LEVEL),
-                ..MissingLayer::around("AuthenticatedAt")
-            };
-            AuthenticationRejection::new(refusal, missing)
-        })
+        let missing = MissingLayer {
+            level: Some(LEVEL),
+            ..MissingLayer::around("AuthenticatedAt")
+        };
+        let user = AuthenticationRejection::check(requirement, &mut parts.extensions, missing);
+        user.await.map(Self)
     }
 }
 
@@ -234,12 +229,11 @@ impl<S> OptionalFromRequestParts<S> for AuthenticatedSession
 where
     S: Sync,
 {
-    type Rejection = MissingSessionLayer;
+    type Rejection = LoadError;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Self::Rejection> {
-        match parts.extensions.get::<Session>() {
-            Some(session) => Ok(session.authenticated()),
-            None => Err(MissingSessionLayer::told("Option<AuthenticatedSession>")),
-        }
+        let missing = MissingLayer::around("Option<AuthenticatedSession>");
+        let session = load(&mut parts.extensions, missing).await?;
+        Ok(session.authenticated())
     }
 }

@@ -131,13 +131,15 @@ pub use cookie::{
 };
 pub use error::ConfigError;
 #[cfg(feature = "axum")]
-pub use extract::{AuthenticatedAt, AuthenticationRejection, MissingSessionLayer};
+pub use extract::{AuthenticatedAt, AuthenticationRejection};
 pub use guard::{
+    after_load::AfterLoad,
     answer::Answer,
     background::{BackgroundLayer, BackgroundService},
     csrf::{CsrfLayer, CsrfService},
     future::GuardFuture,
     layer::RequireAuthentication,
+    load::{LoadError, MissingSessionLayer},
     refusal::{AsyncRefusal, EmptyRefusal, Refusal, RefusalResponse},
     return_path::ReturnPath,
     service::RequireAuthenticationService,

@@ -7,7 +7,8 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::{
-    future::GuardFuture,
+    after_load::{AfterLoad, Gate},
+    answer::Answer,
     refusal::{AsyncRefusal, EmptyRefusal, Refusal, RefusalResponse},
 };
 use crate::{
@@ -162,28 +163,36 @@ pub struct CsrfService<S, F = EmptyRefusal> {
 
 impl<S, F, ReqBody, ResBody> Service<Request<ReqBody>> for CsrfService<S, F>
 where
-    S: Service<Request<ReqBody>, Response = Response<ResBody>>,
-    F: RefusalResponse<ResBody>,
+    S: Service<Request<ReqBody>, Response = Response<ResBody>> + Clone,
+    F: RefusalResponse<ResBody> + Clone,
 {
     type Response = S::Response;
     type Error = S::Error;
-    type Future = GuardFuture<S::Future, ResBody>;
+    type Future = AfterLoad<S, ReqBody, CsrfLayer<F>, ResBody>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         self.inner.poll_ready(cx)
     }
 
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
-        match check(&request, &self.settings.header) {
-            Ok(()) => GuardFuture::inner(self.inner.call(request)),
-            Err(refusal) => {
-                if refusal == Refusal::MissingSessionLayer {
-                    mistake::tell(&MissingLayer::around("CsrfLayer"));
-                }
-                let (request, _) = request.into_parts();
-                GuardFuture::refused(self.settings.refusal.respond(&refusal, request))
-            }
+        let needs_session = !is_safe(request.method());
+        AfterLoad::of(&mut self.inner, request, &self.settings, needs_session)
+    }
+}
+
+impl<F, R> Gate<R> for CsrfLayer<F>
+where
+    F: RefusalResponse<R>,
+{
+    fn check<B>(&self, request: &Request<B>) -> Result<(), Refusal> {
+        check(request, &self.header)
+    }
+
+    fn refuse(&self, refusal: Refusal, request: Parts) -> Answer<R> {
+        if refusal == Refusal::MissingSessionLayer {
+            mistake::tell(&MissingLayer::around("CsrfLayer"));
         }
+        self.refusal.respond(&refusal, request)
     }
 }
 

@@ -3,12 +3,10 @@
 use std::time::Duration;
 
 use http::request::Parts;
-use tower_layer::Layer;
 
 use super::{
     refusal::{AsyncRefusal, EmptyRefusal, Refusal},
     requirement::Requirement,
-    service::RequireAuthenticationService,
 };
 use crate::session::authentication::AssuranceLevel;
 
@@ -75,8 +73,8 @@ use crate::session::authentication::AssuranceLevel;
 #[derive(Clone, Copy, Debug, Default)]
 #[must_use]
 pub struct RequireAuthentication<F = EmptyRefusal> {
-    requirement: Requirement,
-    refusal: F,
+    pub(super) requirement: Requirement,
+    pub(super) refusal: F,
 }
 
 impl RequireAuthentication {
@@ -154,16 +152,5 @@ impl<F> RequireAuthentication<F> {
             requirement: self.requirement,
             refusal,
         }
-    }
-}
-
-impl<S, F> Layer<S> for RequireAuthentication<F>
-where
-    F: Clone,
-{
-    type Service = RequireAuthenticationService<S, F>;
-
-    fn layer(&self, inner: S) -> Self::Service {
-        RequireAuthenticationService::new(inner, self.requirement, self.refusal.clone())
     }
 }

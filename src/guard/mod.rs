@@ -1,11 +1,13 @@
 //! [`RequireAuthentication`](layer::RequireAuthentication) and [`CsrfLayer`](csrf::CsrfLayer): refuse
 //! requests before their handler runs. [`BackgroundLayer`](background::BackgroundLayer): says which are no activity.
 
+pub(crate) mod after_load;
 pub(crate) mod answer;
 pub(crate) mod background;
 pub(crate) mod csrf;
 pub(crate) mod future;
 pub(crate) mod layer;
+pub(crate) mod load;
 mod preflight;
 pub(crate) mod refusal;
 pub(crate) mod requirement;

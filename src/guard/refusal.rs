@@ -7,7 +7,7 @@ use http::{HeaderMap, HeaderValue, Response, StatusCode, header, request::Parts}
 use super::answer::Answer;
 use crate::{
     mistake::{self, WHERE_TO_PUT_THE_LAYER},
-    session::{authentication::AssuranceLevel, csrf::CsrfRejected},
+    session::{authentication::AssuranceLevel, csrf::CsrfRejected, later::LoadFailed},
 };
 
 /// Why a guard did not let a request through.
@@ -30,10 +30,14 @@ pub enum Refusal {
     Csrf(CsrfRejected),
     /// The route is not within a [`SessionLayer`](crate::SessionLayer): a mistake of the application.
     MissingSessionLayer,
+    /// The session could not be loaded where the layer [loads lazily](crate::SessionLayer::lazily). The layer puts its own
+    /// answer in the place of this one's.
+    StoreFailed,
 }
 
 impl Refusal {
-    /// The status: 401 where nobody is logged in, 403 where more is needed, 500 without a session layer.
+    /// The status: 401 where nobody is logged in, 403 where more is needed, 500 without a session layer, 503 if the store
+    /// failed.
     #[must_use]
     pub const fn status(&self) -> StatusCode {
         match self {
@@ -42,6 +46,7 @@ impl Refusal {
                 StatusCode::FORBIDDEN
             }
             Self::MissingSessionLayer => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::StoreFailed => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 
@@ -60,7 +65,7 @@ impl Refusal {
             Self::ProofTooOld { within } => {
                 format!("{STEP_UP}, max_age=\"{}\"", within.as_secs())
             }
-            Self::Csrf(_) | Self::MissingSessionLayer => return None,
+            Self::Csrf(_) | Self::MissingSessionLayer | Self::StoreFailed => return None,
         };
         HeaderValue::try_from(text).ok()
     }
@@ -68,7 +73,10 @@ impl Refusal {
     /// Whether a login, or a stronger one, would let the user through.
     #[must_use]
     pub const fn asks_for_login(&self) -> bool {
-        !matches!(self, Self::Csrf(_) | Self::MissingSessionLayer)
+        !matches!(
+            self,
+            Self::Csrf(_) | Self::MissingSessionLayer | Self::StoreFailed
+        )
     }
 
     /// The refusal's own headers.
@@ -92,6 +100,7 @@ impl fmt::Display for Refusal {
                 within.as_secs()
             ),
             Self::Csrf(rejected) => rejected.fmt(f),
+            Self::StoreFailed => LoadFailed.fmt(f),
             Self::MissingSessionLayer => write!(
                 f,
                 "the route is not within a `SessionLayer`: {WHERE_TO_PUT_THE_LAYER}"

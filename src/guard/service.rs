@@ -2,14 +2,16 @@
 
 use std::task::{Context, Poll};
 
-use http::{Request, Response};
+use http::{Request, Response, request::Parts};
+use tower_layer::Layer;
 use tower_service::Service;
 
 use super::{
-    future::GuardFuture,
+    after_load::{AfterLoad, Gate},
+    answer::Answer,
+    layer::RequireAuthentication,
     preflight,
     refusal::{EmptyRefusal, Refusal, RefusalResponse},
-    requirement::Requirement,
 };
 use crate::mistake::{self, MissingLayer};
 
@@ -17,47 +19,57 @@ use crate::mistake::{self, MissingLayer};
 #[derive(Clone, Copy, Debug)]
 pub struct RequireAuthenticationService<S, F = EmptyRefusal> {
     inner: S,
-    requirement: Requirement,
-    refusal: F,
+    gate: RequireAuthentication<F>,
 }
 
-impl<S, F> RequireAuthenticationService<S, F> {
-    pub(crate) const fn new(inner: S, requirement: Requirement, refusal: F) -> Self {
-        Self {
+impl<S, F> Layer<S> for RequireAuthentication<F>
+where
+    F: Clone,
+{
+    type Service = RequireAuthenticationService<S, F>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        RequireAuthenticationService {
             inner,
-            requirement,
-            refusal,
+            gate: self.clone(),
         }
     }
 }
 
 impl<S, F, ReqBody, ResBody> Service<Request<ReqBody>> for RequireAuthenticationService<S, F>
 where
-    S: Service<Request<ReqBody>, Response = Response<ResBody>>,
-    F: RefusalResponse<ResBody>,
+    S: Service<Request<ReqBody>, Response = Response<ResBody>> + Clone,
+    F: RefusalResponse<ResBody> + Clone,
 {
     type Response = S::Response;
     type Error = S::Error;
-    type Future = GuardFuture<S::Future, ResBody>;
+    type Future = AfterLoad<S, ReqBody, RequireAuthentication<F>, ResBody>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         self.inner.poll_ready(cx)
     }
 
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
-        match self.requirement.check(request.extensions()) {
-            Ok(_) => GuardFuture::inner(self.inner.call(request)),
-            Err(refusal) => {
-                let (request, _) = request.into_parts();
-                match refusal {
-                    Refusal::MissingSessionLayer => {
-                        mistake::tell(&MissingLayer::around("RequireAuthentication"));
-                    }
-                    Refusal::NotAuthenticated => preflight::tell_once(&request),
-                    _ => {}
-                }
-                GuardFuture::refused(self.refusal.respond(&refusal, request))
+        AfterLoad::of(&mut self.inner, request, &self.gate, true)
+    }
+}
+
+impl<F, R> Gate<R> for RequireAuthentication<F>
+where
+    F: RefusalResponse<R>,
+{
+    fn check<B>(&self, request: &Request<B>) -> Result<(), Refusal> {
+        self.requirement.check(request.extensions()).map(drop)
+    }
+
+    fn refuse(&self, refusal: Refusal, request: Parts) -> Answer<R> {
+        match refusal {
+            Refusal::MissingSessionLayer => {
+                mistake::tell(&MissingLayer::around("RequireAuthentication"));
             }
+            Refusal::NotAuthenticated => preflight::tell_once(&request),
+            _ => {}
         }
+        self.refusal.respond(&refusal, request)
     }
 }

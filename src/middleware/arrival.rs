@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use http::Request;
+use http::{HeaderMap, Request};
 
 use super::settings::Shared;
 use crate::{
@@ -40,8 +40,13 @@ pub(crate) struct More<T>(pub(crate) Vec<(CookieKind, T)>);
 impl Arrival<Opened<Claim>> {
     /// What the request claims of a store.
     #[inline(always)]
-    pub(crate) fn of_references<B>(shared: &Shared, request: &Request<B>, now: Timestamp) -> Self {
-        Self::read(shared, request, now, |kind, value| {
+    pub(crate) fn of_references(
+        shared: &Shared,
+        headers: &HeaderMap,
+        client: Client,
+        now: Timestamp,
+    ) -> Self {
+        Self::read(shared, headers, client, now, |kind, value| {
             shared.tokens.open_reference(kind, value, now)
         })
     }
@@ -50,12 +55,13 @@ impl Arrival<Opened<Claim>> {
 impl Arrival<Unadmitted> {
     /// The sessions inside the request's tokens.
     #[inline(always)]
-    pub(crate) fn of_sessions<B>(
+    pub(crate) fn of_sessions(
         shared: &Arc<Shared>,
-        request: &Request<B>,
+        headers: &HeaderMap,
+        client: Client,
         now: Timestamp,
     ) -> Self {
-        Self::read(shared, request, now, |kind, value| {
+        Self::read(shared, headers, client, now, |kind, value| {
             shared
                 .tokens
                 .read_self_contained(kind, value, now, |token| {
@@ -72,22 +78,21 @@ impl Arrival<Unadmitted> {
 impl<T> Arrival<T> {
     /// Reads the cookies and tells of what is wrong with them.
     #[inline(always)]
-    fn read<B>(
+    fn read(
         shared: &Shared,
-        request: &Request<B>,
+        headers: &HeaderMap,
+        client: Client,
         now: Timestamp,
         open: impl FnMut(CookieKind, &[u8]) -> Result<T, Rejected>,
     ) -> Self {
-        let (headers, extensions) = (request.headers(), request.extensions());
         let found = shared.reader.read(headers, open);
-        let client = shared.client.as_ref();
         tell_unless_valid(shared, &found.session, now);
         tell_unless_valid(shared, &found.guest, now);
         let came = Came {
             barred: None,
             guest_token: found.guest.is_signed(),
             session_token: found.session.is_signed(),
-            client: client.map_or_else(Client::default, |reader| reader.read(headers, extensions)),
+            client,
         };
         let mut more = None;
         Self {
@@ -98,6 +103,15 @@ impl<T> Arrival<T> {
             now,
         }
     }
+}
+
+/// The client of a request, if the layer binds sessions to theirs.
+#[inline(always)]
+pub(crate) fn client_of<B>(shared: &Shared, request: &Request<B>) -> Client {
+    let reader = shared.client.as_ref();
+    reader.map_or_else(Client::default, |reader| {
+        reader.read(request.headers(), request.extensions())
+    })
 }
 
 #[inline(always)]

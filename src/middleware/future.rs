@@ -195,7 +195,7 @@ where
                     answer,
                     for_caches,
                 } => {
-                    let committed = ready!(commit.poll(cx));
+                    let committed = ready!(Pin::new(commit).poll(cx));
                     let (Some(mut answer), Some(context)) = (answer.take(), this.context) else {
                         polled_after_completion()
                     };

@@ -126,6 +126,11 @@ impl InFlight {
 }
 
 impl Ticket {
+    /// Whether it is of a session of this family.
+    pub(crate) fn is_of(&self, family: &SessionId) -> bool {
+        self.family == *family
+    }
+
     /// Whether the session was written since the request came.
     pub(crate) fn is_outdated(&self) -> bool {
         let families = self.table.families();

@@ -235,6 +235,46 @@ impl<F, K> SessionLayer<F, K> {
         self.with(|settings| settings.caching = caching)
     }
 
+    /// Loads a session when somebody first looks at it, not before the handler runs.
+    ///
+    /// A route that never looks costs no call of the store, and is answered while the store is down. With a store, not even
+    /// the cookie's MAC is checked for it. It makes no difference where nothing has to be asked: with self-contained
+    /// tokens and a list in this process.
+    ///
+    /// | to look | do |
+    /// |---|---|
+    /// | in a handler of axum | take a [`Session`](crate::Session) or an [`AuthenticatedSession`](crate::AuthenticatedSession), also an optional one, or an [`AuthenticatedAt`](crate::AuthenticatedAt): each awaits the load |
+    /// | behind a guard | nothing: [`RequireAuthentication`](crate::RequireAuthentication) and [`CsrfLayer`](crate::CsrfLayer) await the load where they have to know |
+    /// | in another tower service | await [`Session::load`](crate::Session::load) |
+    ///
+    /// A mark needs no load: a login or a logout of a `Session` that lies in the request's extensions is carried out
+    /// as ever. A `Session` that is read before it is loaded reads as for nobody, and the log says so; an
+    /// `AuthenticatedSession` is in the extensions once it is loaded, not before.
+    ///
+    /// If a load fails, the extractor or the guard refuses with 503, and whatever the handler then answers is replaced by
+    /// the layer's [answer to a failure](Self::on_failure), as without lazy loading.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use axum::{Router, routing::get};
+    /// use tower_session_guard::{KeyRing, Session, SessionLayer};
+    ///
+    /// async fn account(session: Session) -> String {
+    ///     format!("{:?}", session.subject())
+    /// }
+    ///
+    /// let app: Router = Router::new()
+    ///     .route("/account", get(account))
+    ///     .route("/style.css", get(|| async { "body { margin: 0 }" })) // asks nothing
+    ///     .layer(SessionLayer::new(KeyRing::generate()?).lazily());
+    /// # let _ = app;
+    /// # Ok::<(), tower_session_guard::ConfigError>(())
+    /// ```
+    pub fn lazily(self) -> Self {
+        self.with(|settings| settings.lazily = true)
+    }
+
     /// Names the application that tokens are for, so that one of another application under the same keys
     /// is worth nothing here.
     pub fn with_audience(self, audience: impl AsRef<str>) -> Self {

@@ -9,6 +9,7 @@ pub(crate) mod client;
 pub(crate) mod clock;
 pub(crate) mod control;
 mod csrf;
+pub(crate) mod deferred;
 mod endings;
 pub(crate) mod failure;
 pub(crate) mod future;

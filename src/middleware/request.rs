@@ -7,7 +7,8 @@ use http::{Extensions, HeaderMap, Request, StatusCode};
 use super::{
     answer,
     backend::Loaded,
-    failure::{LayersShareCookie, SessionError},
+    deferred::{Deferred, Found},
+    failure::{LayersShareCookie, SessionError, SessionErrorKind},
     in_flight::Ticket,
     settings::Shared,
     settlement::{
@@ -26,7 +27,9 @@ use crate::{
         event::{EventKind, SessionEvent},
         handle::{Met, Session},
         live::Live,
+        mark::Mark,
         settle::{self, Outcome, Upkeep},
+        time::Timestamp,
     },
 };
 
@@ -38,8 +41,10 @@ use crate::{
 pub(crate) struct RequestContext {
     shared: Arc<Shared>,
     session: Session,
-    /// None once the session is closed.
+    /// None once the session is closed, and while it is not loaded.
     loaded: Option<Loaded>,
+    /// There until the session is closed, if it is loaded when somebody looks.
+    deferred: Option<Arc<Deferred>>,
     came: Came,
     /// Whether the browser drops our cookies, and why.
     dropped: Option<Dropped>,
@@ -62,10 +67,40 @@ impl RequestContext {
             shared,
             session,
             loaded: Some(loaded),
+            deferred: None,
             came,
             dropped: None,
             ticket: None,
             route: Route::NONE,
+        }
+    }
+
+    /// For a request whose session is loaded when somebody looks.
+    pub(crate) fn deferred(shared: Arc<Shared>, deferred: Arc<Deferred>, now: Timestamp) -> Self {
+        let later = Arc::clone(&deferred) as _;
+        Self {
+            session: Session::loaded_later(Arc::clone(&shared) as _, now, later),
+            shared,
+            loaded: None,
+            deferred: Some(deferred),
+            came: Came::default(),
+            dropped: None,
+            ticket: None,
+            route: Route::NONE,
+        }
+    }
+
+    /// Holds the ticket of a token that may be due to leave once it is loaded.
+    pub(crate) fn hold(&mut self, ticket: Option<Ticket>) {
+        self.ticket = ticket.map(Box::new);
+    }
+
+    /// What was loaded, for the request that put it off.
+    pub(crate) fn into_found(mut self) -> Found {
+        Found {
+            session: self.session.clone(),
+            loaded: self.loaded.take(),
+            came: mem::take(&mut self.came),
         }
     }
 
@@ -76,6 +111,10 @@ impl RequestContext {
         // Only with an unsafe method do browsers say where the page came from.
         if !request.method().is_safe() && self.shared.is_secure {
             self.dropped = Dropped::by(request.headers());
+        }
+        if self.deferred.is_some() {
+            self.route = Route::of(request.uri());
+            return;
         }
         let Some(live) = self.session.live() else {
             return;
@@ -110,12 +149,12 @@ impl RequestContext {
     ) -> Result<(), LayersShareCookie> {
         let session = match self.session.met(&outer) {
             Met::SameLayer => {
-                self.loaded = None;
+                self.let_go();
                 extensions.insert(outer.clone());
                 outer
             }
             Met::SameCookie => {
-                self.loaded = None;
+                self.let_go();
                 self.tell_shared_cookie();
                 return Err(LayersShareCookie);
             }
@@ -123,6 +162,12 @@ impl RequestContext {
         };
         replace_authenticated(extensions, &session);
         Ok(())
+    }
+
+    /// Leaves the session to another layer.
+    fn let_go(&mut self) {
+        self.loaded = None;
+        self.deferred = None;
     }
 
     fn tell_shared_cookie(&self) {
@@ -148,9 +193,10 @@ impl RequestContext {
     /// counts as a look.
     pub(crate) fn for_caches(&self, status: StatusCode, headers: &HeaderMap) -> ForCaches {
         let session = &self.session;
+        // A session that is still to be loaded shows nothing to who holds it.
+        let is_held = self.deferred.is_none() && session.is_held_elsewhere();
         let may_show = session.was_looked_at()
-            || (session.is_held_elsewhere() || session.is_authenticated_at_arrival())
-                && !answer::is_public(headers);
+            || (is_held || session.is_authenticated_at_arrival()) && !answer::is_public(headers);
         ForCaches {
             // Of a page that the client has already, nothing but its freshness changes.
             varies: may_show && status != StatusCode::NOT_MODIFIED,
@@ -210,44 +256,114 @@ impl RequestContext {
     /// if there is one.
     pub(crate) fn close(&mut self, head: Option<(StatusCode, &HeaderMap)>) -> Commit {
         let marks = self.session.close();
-        let live = self.session.live();
-        let admitted_at = self.session.admitted_at();
         let upkeep = match head {
-            Some((status, _)) if live.is_some() && self.session.is_active() => {
-                answer::upkeep_of(status)
-            }
+            Some((status, _)) if self.session.is_active() => answer::upkeep_of(status),
             _ => Upkeep::Nothing,
         };
+        if let Some(deferred) = self.deferred.take() {
+            match deferred.take() {
+                Some(Ok(found)) => self.take_in(found),
+                // Somebody looked, so the answer may be one for nobody.
+                Some(Err(error)) => return Commit::Now(Err(error)),
+                None if marks.is_empty() => {}
+                None => return self.load_and_close(deferred, marks, head, upkeep),
+            }
+        }
+        let upkeep = upkeep_of(&self.session, upkeep);
         if marks.is_empty() && (upkeep == Upkeep::Nothing || !self.is_due()) {
             self.loaded = None;
         }
         let Some(loaded) = self.loaded.take() else {
             return Commit::Now(Ok(SetCookies::default()));
         };
-        let failure = &self.shared.settings.failure;
+        let done = self.done(marks, head, upkeep);
+        settlement::commit(&self.shared, self.session.live(), loaded, done)
+    }
+
+    /// Takes in what was loaded since the request came.
+    fn take_in(&mut self, found: Found) {
+        let family = found.session.live().map(Live::family);
+        self.ticket = self
+            .ticket
+            .take()
+            .filter(|ticket| family.is_some_and(|family| ticket.is_of(family)));
+        self.loaded = found.loaded;
+        self.came = found.came;
+    }
+
+    /// Carries out the marks of a request that nobody has looked at: what came is loaded first.
+    #[cold]
+    fn load_and_close(
+        &mut self,
+        deferred: Arc<Deferred>,
+        marks: Vec<(Timestamp, Mark)>,
+        head: Option<(StatusCode, &HeaderMap)>,
+        upkeep: Upkeep,
+    ) -> Commit {
+        let mut done = self.done(marks, head, upkeep);
+        let shared = Arc::clone(&self.shared);
+        let load = async move {
+            let Some(found) = deferred.load_and_take().await else {
+                return Err(SessionError::new(SessionErrorKind::Contention));
+            };
+            let Found {
+                session,
+                loaded,
+                came,
+            } = found?;
+            let Some(loaded) = loaded else {
+                return Err(SessionError::new(SessionErrorKind::Contention));
+            };
+            let family = session.live().map(Live::family);
+            done.ticket = done
+                .ticket
+                .filter(|ticket| family.is_some_and(|family| ticket.is_of(family)));
+            done.came = came;
+            done.upkeep = upkeep_of(&session, done.upkeep);
+            match settlement::commit(&shared, session.live(), loaded, done) {
+                Commit::Now(committed) => committed,
+                Commit::Later(commit) => commit.await,
+            }
+        };
+        Commit::later(&self.shared, load)
+    }
+
+    fn done(
+        &mut self,
+        marks: Vec<(Timestamp, Mark)>,
+        head: Option<(StatusCode, &HeaderMap)>,
+        upkeep: Upkeep,
+    ) -> HandlerDone {
+        let admitted_at = self.session.admitted_at();
+        let settings = &self.shared.settings;
         let outcome = match head {
-            Some((status, headers)) if failure.matches(status, headers) => Outcome::Failed,
+            Some((status, headers)) if settings.failure.matches(status, headers) => Outcome::Failed,
             Some(_) => Outcome::Answered,
             None => Outcome::Dropped,
         };
-        let done = HandlerDone {
+        HandlerDone {
             now: if marks.is_empty() {
                 admitted_at
             } else {
-                self.shared.settings.clock.now().max(admitted_at)
+                settings.clock.now().max(admitted_at)
             },
             marks,
             outcome,
-            admitted: self
-                .shared
-                .settings
+            admitted: settings
                 .endings
                 .admitted(admitted_at, self.session.endings_seen()),
             came: mem::take(&mut self.came),
             upkeep,
             ticket: self.ticket.take(),
-        };
-        settlement::commit(&self.shared, live, loaded, done)
+        }
+    }
+}
+
+/// What may leave unasked: nothing without a session.
+fn upkeep_of(session: &Session, upkeep: Upkeep) -> Upkeep {
+    match session.live() {
+        Some(_) => upkeep,
+        None => Upkeep::Nothing,
     }
 }
 
@@ -271,7 +387,7 @@ fn replace_authenticated(extensions: &mut Extensions, session: &Session) {
 
 impl Drop for RequestContext {
     fn drop(&mut self) {
-        if self.loaded.is_some() {
+        if self.loaded.is_some() || self.deferred.is_some() {
             // A commit that waits goes on without the request.
             drop(self.close(None));
         }

@@ -71,7 +71,15 @@ where
 
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
         let failure = self.failure.clone();
-        match admission::admit(&self.shared, &request) {
+        let deferred = match self.shared.settings.lazily {
+            true => admission::lazy::defer(&self.shared, &request),
+            false => None,
+        };
+        let admitted = match deferred {
+            Some(context) => Admission::Now(context),
+            None => admission::admit(&self.shared, &request),
+        };
+        match admitted {
             Admission::Now(mut context) => {
                 context.note_arrival(&request);
                 match context.enter(request.extensions_mut()) {

@@ -56,6 +56,8 @@ pub(crate) struct Settings {
     pub(crate) observer: Arc<dyn Observer>,
     pub(crate) backend: Backend,
     pub(crate) failure: FailureRule,
+    /// Whether sessions are loaded when somebody first looks at them.
+    pub(crate) lazily: bool,
     pub(crate) binding: Option<ClientBinding>,
     /// How many sessions an owner may have; none without a store.
     pub(crate) limit: Option<SessionLimit>,
@@ -99,6 +101,7 @@ impl Settings {
             backend,
             binding: None,
             failure: FailureRule::default(),
+            lazily: false,
             endings: Arc::new(Endings::new()),
             background: Arc::default(),
             in_flight: Arc::new(InFlight::new()),

@@ -17,6 +17,7 @@ use super::{
     entries::{Entries, Entry},
     event::{EventKind, SessionEvent},
     id::SessionId,
+    later::{Later, LoadFailed},
     live::Live,
     mark::{Login, Mark},
     policy::SessionPolicy,
@@ -98,7 +99,30 @@ impl Session {
 
     /// The handle of an anonymous request.
     pub(crate) fn new(environment: Arc<dyn Environment>, admitted_at: Timestamp) -> Self {
-        Self(Inner::make(environment, admitted_at, []))
+        Self(Inner::make(environment, admitted_at, [], None))
+    }
+
+    /// The handle of a request whose session is loaded when somebody first looks.
+    pub(crate) fn loaded_later(
+        environment: Arc<dyn Environment>,
+        admitted_at: Timestamp,
+        later: Arc<dyn Later>,
+    ) -> Self {
+        Self(Inner::make(environment, admitted_at, [], Some(later)))
+    }
+
+    /// Whether the session is loaded, as it is from the beginning unless the layer loads lazily.
+    pub(crate) fn is_loaded(&self) -> bool {
+        let later = self.0.later.as_ref();
+        later.is_none_or(|later| later.found().is_some())
+    }
+
+    /// Loads the session, unless it is loaded.
+    pub(crate) async fn loaded(&self) -> Result<(), LoadFailed> {
+        match &self.0.later {
+            Some(later) => later.load().await,
+            None => Ok(()),
+        }
     }
 
     /// Says that a user proved who they are.
@@ -366,24 +390,56 @@ impl Session {
     }
 
     pub(super) fn draft<'a>(&self, pending: &'a mut Pending) -> &'a mut Draft {
-        self.note_look();
-        pending
-            .draft
-            .get_or_insert_with(|| Box::new(Draft::of(self.live())))
+        // A mark needs no load: the settlement loads what came.
+        self.0.looks.look();
+        let unloaded = &mut pending.unloaded;
+        pending.draft.get_or_insert_with(|| {
+            *unloaded = !self.is_loaded();
+            Box::new(Draft::of(self.live()))
+        })
+    }
+
+    /// Makes the draft anew that was begun before the session was loaded.
+    #[cold]
+    fn draft_anew(&self, pending: &mut Pending) {
+        if !self.is_loaded() {
+            return;
+        }
+        pending.unloaded = false;
+        let mut draft = Draft::of(self.live());
+        for (at, mark) in &pending.marks {
+            draft.apply(mark, *at);
+        }
+        pending.draft = Some(Box::new(draft));
     }
 
     pub(super) fn pending(&self) -> MutexGuard<'_, Pending> {
         // Nothing under the lock leaves the marks half made, so a panic elsewhere does not matter.
-        self.0
-            .pending
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        let pending = self.0.pending.lock();
+        let mut pending = pending.unwrap_or_else(PoisonError::into_inner);
+        if pending.unloaded {
+            self.draft_anew(&mut pending);
+        }
+        pending
     }
 
     /// Takes note of a look: the response depends on the session, and its user is active.
     #[inline]
     pub(crate) fn note_look(&self) {
         self.0.looks.look();
+        if self.0.later.is_some() {
+            self.tell_unloaded();
+        }
+    }
+
+    /// Says so if the session is read before it is loaded.
+    #[cold]
+    fn tell_unloaded(&self) {
+        if let Some(later) = &self.0.later
+            && later.found().is_none()
+        {
+            later.tell_unloaded();
+        }
     }
 
     /// Reads the session's limits, which is no activity.
@@ -392,6 +448,9 @@ impl Session {
         read: impl FnOnce(&SessionPolicy, &State) -> Option<R>,
     ) -> Option<R> {
         self.0.looks.look_in_passing();
+        if self.0.later.is_some() {
+            self.tell_unloaded();
+        }
         let live = self.live().filter(|live| !live.suspended)?;
         read(self.0.environment.policy(), &live.state)
     }
@@ -430,7 +489,8 @@ impl Session {
     }
 
     pub(crate) fn live(&self) -> Option<&Live> {
-        self.0.live.first()
+        let live = self.0.live.first();
+        live.or_else(|| self.0.later.as_ref()?.found()?)
     }
 
     pub(crate) fn admitted_at(&self) -> Timestamp {

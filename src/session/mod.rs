@@ -18,6 +18,7 @@ pub(crate) mod handle;
 pub(crate) mod head;
 pub(crate) mod id;
 pub(crate) mod index;
+pub(crate) mod later;
 pub(crate) mod live;
 mod look;
 pub(crate) mod mark;

@@ -11,6 +11,7 @@ use super::{
     draft::Draft,
     event::SessionEvent,
     id::{Lineage, SessionId},
+    later::Later,
     live::{Live, Signature},
     look::Looks,
     mark::Mark,
@@ -43,6 +44,8 @@ pub(super) struct Inner<L: ?Sized> {
     pub(super) endings_seen: AtomicU64,
     pub(super) looks: Looks,
     pub(super) pending: Mutex<Pending>,
+    /// There if the session is loaded when somebody first looks; `live` is empty then.
+    pub(super) later: Option<Arc<dyn Later>>,
     /// What the request holds: one or none, so that an anonymous request takes no room for it.
     pub(super) live: L,
 }
@@ -53,6 +56,7 @@ impl<L> Inner<L> {
         environment: Arc<dyn Environment>,
         admitted_at: Timestamp,
         live: L,
+        later: Option<Arc<dyn Later>>,
     ) -> Arc<Self> {
         Arc::new(Self {
             endings_seen: AtomicU64::new(environment.endings_seen()),
@@ -60,6 +64,7 @@ impl<L> Inner<L> {
             admitted_at,
             looks: Looks::default(),
             pending: Mutex::default(),
+            later,
             live,
         })
     }
@@ -71,6 +76,8 @@ pub(super) struct Pending {
     /// Boxed, since most requests mark nothing.
     pub(super) draft: Option<Box<Draft>>,
     pub(super) closed: bool,
+    /// Whether the draft was begun before the session was loaded.
+    pub(super) unloaded: bool,
 }
 
 /// A session whose token is not admitted yet: no handler has it, so it may still change.
@@ -96,7 +103,7 @@ impl Unadmitted {
             suspended: false,
             rebind: false,
         };
-        Self(Inner::make(environment, admitted_at, [live]))
+        Self(Inner::make(environment, admitted_at, [live], None))
     }
 
     pub(crate) fn live(&self) -> &Live {

@@ -4,16 +4,17 @@
 //! [`self_contained`] find out what one token is worth.
 
 mod candidates;
+pub(crate) mod lazy;
 mod self_contained;
 mod stored;
 
 use std::{future::Future, pin::Pin, sync::Arc};
 
-use http::Request;
+use http::{HeaderMap, Request};
 
 use self::candidates::Candidates;
 use super::{
-    arrival::Arrival,
+    arrival::{Arrival, client_of},
     backend::{Backend, EndedTokens},
     failure::SessionError,
     request::RequestContext,
@@ -21,6 +22,7 @@ use super::{
 };
 use crate::{
     session::{
+        binding::Client,
         event::{EventKind, SessionEvent},
         time::Timestamp,
     },
@@ -43,9 +45,20 @@ pub(crate) type BoxLoad =
 #[inline(always)]
 pub(crate) fn admit<B>(shared: &Arc<Shared>, request: &Request<B>) -> Admission {
     let now = shared.settings.clock.now();
+    admit_cookies(shared, request.headers(), client_of(shared, request), now)
+}
+
+/// The same by what counts of a request.
+#[inline(always)]
+fn admit_cookies(
+    shared: &Arc<Shared>,
+    headers: &HeaderMap,
+    client: Client,
+    now: Timestamp,
+) -> Admission {
     match &shared.settings.backend {
         Backend::SelfContained(ended) => {
-            let candidates = Candidates::of(Arrival::of_sessions(shared, request, now));
+            let candidates = Candidates::of(Arrival::of_sessions(shared, headers, client, now));
             match ended {
                 _ if candidates.is_empty() => Admission::Now(candidates.anonymous(shared, None)),
                 EndedTokens::Local(list) => {
@@ -61,7 +74,8 @@ pub(crate) fn admit<B>(shared: &Arc<Shared>, request: &Request<B>) -> Admission 
             }
         }
         Backend::Stored(store) => {
-            let mut candidates = Candidates::of(Arrival::of_references(shared, request, now));
+            let mut candidates =
+                Candidates::of(Arrival::of_references(shared, headers, client, now));
             if candidates.is_empty() {
                 return Admission::Now(candidates.anonymous(shared, None));
             }

@@ -109,7 +109,10 @@ fn found(beside: &Option<Box<Beside>>) -> &[Session] {
 }
 
 impl Commit {
-    fn later(shared: &Shared, commit: impl Future<Output = Committed> + Send + 'static) -> Self {
+    pub(crate) fn later(
+        shared: &Shared,
+        commit: impl Future<Output = Committed> + Send + 'static,
+    ) -> Self {
         Self::Later(PendingCommit {
             commit: Box::pin(commit),
             is_done: false,
@@ -118,8 +121,10 @@ impl Commit {
     }
 }
 
-impl PendingCommit {
-    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Committed> {
+impl Future for PendingCommit {
+    type Output = Committed;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Committed> {
         let committed = ready!(self.commit.as_mut().poll(cx));
         self.is_done = true;
         Poll::Ready(committed)

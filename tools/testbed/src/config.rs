@@ -43,6 +43,11 @@ pub(crate) async fn from_env() -> Result<Testbed, Failure> {
         .with_cookies(cookies.clone())
         .with_policy(policy()?)
         .with_observer(events.clone());
+    match setting("TESTBED_LAZY")?.as_deref() {
+        None => {}
+        Some("1") => sessions = sessions.lazily(),
+        Some(other) => return Err(format!("TESTBED_LAZY={other}: write 1 or leave it out").into()),
+    }
 
     let mut clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let mut manual_clock = None;

@@ -426,6 +426,31 @@ async fn the_store_fails_and_counts_as_told() {
     assert_eq!(server.get("/_stats", &[]).await.json()["calls"]["load"], 3);
 }
 
+/// R77: the store is asked at the first look, and by that alone.
+#[tokio::test]
+async fn a_lazy_testbed_asks_at_the_first_look() {
+    let server = Server::start(&[("TESTBED_LAZY", "1")]);
+    let token = server.login("alice").await;
+    let cookies = &[(SESSION, &*token)];
+    let loads = async || server.get("/_stats", &[]).await.json()["calls"]["load"].clone();
+    let before = loads().await;
+    assert_eq!(server.get("/public", cookies).await.body, "public");
+    assert_eq!(loads().await, before);
+    assert_eq!(server.who(cookies).await, "alice");
+    assert_eq!(loads().await, before.as_u64().unwrap() + 1);
+
+    server.post("/_store?fail=load&times=3", &[]).await;
+    assert_eq!(server.get("/whoami", cookies).await.status, 503);
+    assert_eq!(server.get("/guarded", cookies).await.status, 503);
+    assert_eq!(server.get("/public", cookies).await.status, 200);
+    assert_eq!(server.post("/logout", cookies).await.status, 503);
+    assert_eq!(server.post("/logout", cookies).await.status, 200);
+    assert_eq!(
+        server.get("/whoami", cookies).await.json()["subject"],
+        Value::Null
+    );
+}
+
 /// R91, R31: causes are told apart inside, and no token is among what is told.
 #[tokio::test]
 async fn events_tell_causes_apart_and_no_secret() {

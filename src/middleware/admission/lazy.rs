@@ -1,0 +1,80 @@
+//! Puts an admission off until somebody looks at the session.
+
+use std::sync::Arc;
+
+use http::Request;
+
+use super::{Admission, admit_cookies, candidates::Candidates, later, self_contained};
+use crate::{
+    middleware::{
+        arrival::{Arrival, client_of},
+        backend::{Backend, EndedTokens},
+        deferred::{Deferred, Kept, Load},
+        request::RequestContext,
+        settings::Shared,
+    },
+    session::{settle, time::Timestamp},
+    store::revocation::RevocationList,
+};
+
+/// A request whose session is loaded when somebody looks.
+///
+/// None if there is nothing to put off: without a cookie of ours, or where nothing has to be asked.
+#[inline]
+pub(crate) fn defer<B>(shared: &Arc<Shared>, request: &Request<B>) -> Option<RequestContext> {
+    match &shared.settings.backend {
+        Backend::Stored(_) => {
+            let kept = Kept::of(request.headers(), client_of(shared, request))?;
+            let now = shared.settings.clock.now();
+            let deferred = Deferred::of_request(shared, kept, now, begin);
+            Some(RequestContext::deferred(Arc::clone(shared), deferred, now))
+        }
+        Backend::SelfContained(EndedTokens::Distributed(list)) => defer_list(shared, list, request),
+        Backend::SelfContained(EndedTokens::Local(_)) => None,
+    }
+}
+
+/// The whole admission: of a request that nobody looks at, not even the MAC is checked.
+fn begin(shared: Arc<Shared>, kept: Kept, now: Timestamp) -> Load {
+    Box::pin(async move {
+        let headers = kept.headers();
+        let context = match admit_cookies(&shared, &headers, kept.client, now) {
+            Admission::Now(context) => context,
+            Admission::Later(load) => load.await?,
+        };
+        Ok(context.into_found())
+    })
+}
+
+/// All but the question to the list: whether the token is due to leave again has to be known from the arrival on, so
+/// that it undoes no write.
+fn defer_list<B>(
+    shared: &Arc<Shared>,
+    list: &Arc<dyn RevocationList>,
+    request: &Request<B>,
+) -> Option<RequestContext> {
+    let now = shared.settings.clock.now();
+    let client = client_of(shared, request);
+    let arrival = Arrival::of_sessions(shared, request.headers(), client, now);
+    let candidates = Candidates::of(arrival);
+    if candidates.is_empty() {
+        return Some(candidates.anonymous(shared, None));
+    }
+    let only = candidates.peek_only();
+    let ticket = only.and_then(|(_, token)| {
+        let settings = &shared.settings;
+        let is_due = settle::is_due(token.live(), now, shared.policy());
+        is_due.then(|| settings.in_flight.enter(token.live().family()))?
+    });
+    let list = Arc::clone(list);
+    let Admission::Later(load) = later(shared, now, |shared| {
+        self_contained::load(shared, list, candidates)
+    }) else {
+        return None;
+    };
+    let load: Load = Box::pin(async move { Ok(load.await?.into_found()) });
+    let deferred = Deferred::of_load(shared, load, now);
+    let mut context = RequestContext::deferred(Arc::clone(shared), deferred, now);
+    context.hold(ticket);
+    Some(context)
+}
