@@ -19,12 +19,13 @@ use axum::{
     http::{HeaderName, Request, Response, StatusCode, header},
     routing::{get, post},
 };
-use common::{Answer, AnyLayer, Client, Events, GUEST, SESSION, Stop, clock, keys, whoami};
+use common::{
+    Answer, AnyLayer, Client, Events, GUEST, SESSION, Stop, clock, keys, list::Counted, whoami,
+};
 use tower::ServiceExt;
 use tower_session_guard::{
     AuthenticatedAt, AuthenticatedSession, CsrfLayer, DataKey, Endings, EventKind, MemoryStore,
     RequireAuthentication, Session, SessionLayer, SessionPolicy,
-    store::revocation::MemoryRevocations,
     testing::{FaultyStore, ManualClock, StoreOperation},
 };
 
@@ -172,89 +173,6 @@ impl Asked {
     }
 }
 
-mod list {
-    use super::{Arc, AtomicUsize, MemoryRevocations, SeqCst};
-    use tower_session_guard::{
-        SessionId, Timestamp,
-        store::{
-            Admitted, Cutoff, IndexKey, StoreFuture,
-            revocation::{Ending, IssuedToken, Replacement, RevocationList, Standing},
-        },
-    };
-
-    /// A shared list that counts how often it is asked for a token.
-    #[derive(Debug)]
-    pub(crate) struct Counted(pub(crate) MemoryRevocations, pub(crate) Arc<AtomicUsize>);
-
-    impl RevocationList for Counted {
-        fn standing<'a>(
-            &'a self,
-            token: IssuedToken<'a>,
-            now: Timestamp,
-        ) -> StoreFuture<'a, Standing> {
-            self.1.fetch_add(1, SeqCst);
-            self.0.standing(token, now)
-        }
-
-        fn may_reissue<'a>(
-            &'a self,
-            token: IssuedToken<'a>,
-            now: Timestamp,
-        ) -> StoreFuture<'a, bool> {
-            self.0.may_reissue(token, now)
-        }
-
-        fn end<'a>(
-            &'a self,
-            family: &'a SessionId,
-            how: Ending,
-            until: Timestamp,
-            now: Timestamp,
-        ) -> StoreFuture<'a, bool> {
-            self.0.end(family, how, until, now)
-        }
-
-        fn replace<'a>(
-            &'a self,
-            token: IssuedToken<'a>,
-            successor: SessionId,
-            how: Replacement,
-            until: Timestamp,
-            now: Timestamp,
-        ) -> StoreFuture<'a, Option<Timestamp>> {
-            self.0.replace(token, successor, how, until, now)
-        }
-
-        fn end_all<'a>(
-            &'a self,
-            key: &'a IndexKey,
-            cutoff: &'a Cutoff,
-            now: Timestamp,
-        ) -> StoreFuture<'a, ()> {
-            self.0.end_all(key, cutoff, now)
-        }
-
-        fn end_others<'a>(
-            &'a self,
-            keep: IssuedToken<'a>,
-            key: &'a IndexKey,
-            cutoff: &'a Cutoff,
-            now: Timestamp,
-        ) -> StoreFuture<'a, bool> {
-            self.0.end_others(keep, key, cutoff, now)
-        }
-
-        fn issue<'a>(
-            &'a self,
-            keys: &'a [IndexKey],
-            admitted: &'a Admitted,
-            now: Timestamp,
-        ) -> StoreFuture<'a, Option<Timestamp>> {
-            self.0.issue(keys, admitted, now)
-        }
-    }
-}
-
 impl Server {
     /// With a shared list, then in a store.
     fn both() -> [Self; 2] {
@@ -265,8 +183,8 @@ impl Server {
                 let layer = SessionLayer::new(keys()).with_store(store.clone());
                 (layer.into_any(), Asked::Store(store))
             } else {
-                let count = Arc::new(AtomicUsize::new(0));
-                let list = list::Counted(MemoryRevocations::new(), Arc::clone(&count));
+                let list = Counted::default();
+                let count = Arc::clone(&list.asked);
                 let layer = SessionLayer::self_contained(keys(), Endings::shared(list));
                 (layer.into_any(), Asked::List(count))
             };

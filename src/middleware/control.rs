@@ -130,6 +130,8 @@ impl Sessions<InStore> {
         let owner = current.owner(subject);
         let removed = current.store().remove(id, Some(&owner)).await;
         let removed = current.told(removed)? == Removed::Removed;
+        // Another node may have ended it just now.
+        current.hold_endings().await?;
         if removed {
             let event = SessionEvent::new(EventKind::SessionRevoked, current.now()).of(*id);
             current.0.tell(&event.by(Some(subject.clone())));
@@ -234,6 +236,7 @@ impl<K> Sessions<K> {
                 None
             }
         };
+        current.hold_endings().await?;
         let event = SessionEvent::new(EventKind::OtherSessionsRevoked, current.now());
         let event = event.by(Some(subject.clone()));
         current.0.tell(&event.except(id));
@@ -292,6 +295,7 @@ impl<K> Sessions<K> {
         let current = self.current();
         let key = IndexKey::tag(&current.0.settings.audience, tag);
         let ended = current.end_under(key, None).await?;
+        current.hold_endings().await?;
         current
             .0
             .tell(&SessionEvent::new(EventKind::TagRevoked, current.now()));
@@ -306,6 +310,7 @@ impl Current {
         from: Option<&Session>,
     ) -> Result<Option<usize>, SessionError> {
         let ended = self.end_under(self.owner(subject), from).await?;
+        self.hold_endings().await?;
         let event = SessionEvent::new(EventKind::SubjectRevoked, self.now());
         self.0.tell(&event.by(Some(subject.clone())));
         Ok(ended)
@@ -367,6 +372,19 @@ impl Current {
         };
         let ended = self.0.settings.background.complete(work).await;
         self.told(ended)
+    }
+
+    /// Waits until what ended has ended on every node, also on those that answer from copies.
+    async fn hold_endings(&self) -> Result<(), SessionError> {
+        let wait = match &self.0.settings.backend {
+            Backend::Stored(store) => store.endings_hold(),
+            Backend::SelfContained(EndedTokens::Distributed(list)) => list.endings_hold(),
+            Backend::SelfContained(EndedTokens::Local(_)) => None,
+        };
+        match wait {
+            Some(wait) => self.told(wait.await),
+            None => Ok(()),
+        }
     }
 
     fn cut_off(&self, lasting: Lasting) -> (Cutoff, u64) {

@@ -1,12 +1,15 @@
 //! [`Gated`]: a store of which a test holds one call up.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
+};
 
 use tower_session_guard::{
     MemoryStore, Record, SessionId, SessionStore, Timestamp, VerifiedId,
     store::{
         Counting, Created, Cursor, Cutoff, EndedPage, IndexKey, Page, Removed, Replaced, Revision,
-        StoreFuture, Stored,
+        StoreError, StoreFuture, Stored,
     },
     testing::StoreOperation,
 };
@@ -20,12 +23,26 @@ pub struct Gated {
     held: Arc<Mutex<Option<StoreOperation>>>,
     /// Where the call stops.
     pub stop: Stop,
+    /// How often somebody waited until what ended holds on every node.
+    pub waits: Arc<AtomicUsize>,
+    wait_is_held: Arc<AtomicBool>,
+    wait_fails: Arc<AtomicBool>,
 }
 
 impl Gated {
     /// Stops the next call of `operation`, before anything of it is done.
     pub fn hold(&self, operation: StoreOperation) {
         *self.held.lock().unwrap() = Some(operation);
+    }
+
+    /// Stops the next wait until what ended holds on every node.
+    pub fn hold_wait(&self) {
+        self.wait_is_held.store(true, SeqCst);
+    }
+
+    /// Lets the next such wait fail.
+    pub fn fail_wait(&self) {
+        self.wait_fails.store(true, SeqCst);
     }
 
     fn call<'a, T>(
@@ -116,6 +133,19 @@ impl SessionStore for Gated {
 
     fn cutoff<'a>(&'a self, key: &'a IndexKey, now: Timestamp) -> StoreFuture<'a, Option<Cutoff>> {
         self.call(StoreOperation::Cutoff, self.store.cutoff(key, now))
+    }
+
+    fn endings_hold(&self) -> Option<StoreFuture<'_, ()>> {
+        Some(Box::pin(async {
+            self.waits.fetch_add(1, SeqCst);
+            if self.wait_is_held.swap(false, SeqCst) {
+                self.stop.here().await;
+            }
+            if self.wait_fails.swap(false, SeqCst) {
+                return Err(StoreError::unavailable("on purpose"));
+            }
+            Ok(())
+        }))
     }
 
     fn live_records<'a>(&'a self, now: Timestamp) -> StoreFuture<'a, Option<u64>> {

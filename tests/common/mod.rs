@@ -6,6 +6,7 @@
 )]
 
 pub mod gated;
+pub mod list;
 
 use std::{
     collections::BTreeMap,

@@ -58,7 +58,7 @@ fn admit_cookies(
 ) -> Admission {
     match &shared.settings.backend {
         Backend::SelfContained(ended) => {
-            let candidates = Candidates::of(Arrival::of_sessions(shared, headers, client, now));
+            let mut candidates = Candidates::of(Arrival::of_sessions(shared, headers, client, now));
             match ended {
                 _ if candidates.is_empty() => Admission::Now(candidates.anonymous(shared, None)),
                 EndedTokens::Local(list) => {
@@ -68,9 +68,19 @@ fn admit_cookies(
                         Err(full) => later(shared, now, |_| async move { Err(full.into()) }),
                     }
                 }
-                EndedTokens::Distributed(list) => later(shared, now, |shared| {
-                    self_contained::load(shared, Arc::clone(list), candidates)
-                }),
+                EndedTokens::Distributed(list) => {
+                    match self_contained::try_load(shared, list, &mut candidates) {
+                        Some(session) => {
+                            let ended = EndedTokens::Distributed(Arc::clone(list));
+                            Admission::Now(self_contained::admitted(
+                                candidates, shared, session, ended,
+                            ))
+                        }
+                        None => later(shared, now, |shared| {
+                            self_contained::load(shared, Arc::clone(list), candidates)
+                        }),
+                    }
+                }
             }
         }
         Backend::Stored(store) => {

@@ -11,7 +11,7 @@ use crate::{
         settings::Shared,
         side_by_side::side_by_side,
     },
-    session::{handle::Session, standing::Standing, unadmitted::Unadmitted},
+    session::{admit::admit, handle::Session, standing::Standing, unadmitted::Unadmitted},
     store::{
         StoreError,
         revocation::{Ending, Full, IssuedToken, RevocationList, Revocations},
@@ -67,6 +67,28 @@ fn admit_others(
     }
     let beside = beside(&mut candidates);
     Ok(candidates.anonymous(shared, beside))
+}
+
+/// The session where one token counts and a distributed list knows at once that it opens. Everything else is for
+/// [`load`] to find out: what a node has at hand may admit and never refuses.
+pub(super) fn try_load(
+    shared: &Arc<Shared>,
+    list: &Arc<dyn RevocationList>,
+    candidates: &mut Sessions,
+) -> Option<Session> {
+    // A client that is another one than the session's may end it, which waits.
+    if shared.client.is_some() {
+        return None;
+    }
+    let (kind, token) = candidates.peek_only()?;
+    let (state, now) = (&token.live().state, candidates.now);
+    let standing = list.try_standing(issued(shared, token), now)?;
+    let authenticated = kind == CookieKind::Session;
+    if !standing.opens() || admit(state, standing, authenticated, now, shared.policy()).is_err() {
+        return None;
+    }
+    let (kind, token) = candidates.take_only()?;
+    candidates.decide(shared, token, standing, kind).ok()
 }
 
 /// Asks a distributed list.
@@ -125,7 +147,7 @@ fn appraise(
 
 // Always: a call would copy the candidates.
 #[inline(always)]
-fn admitted(
+pub(super) fn admitted(
     mut candidates: Sessions,
     shared: &Arc<Shared>,
     session: Session,

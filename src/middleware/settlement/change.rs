@@ -5,7 +5,7 @@
 use crate::{
     session::{id::SessionId, index::IndexKey, live::Live, time::Timestamp},
     store::{
-        Admitted, StoreError,
+        Admitted, Lease, StoreError,
         revocation::{Ending, Full, IssuedToken, Replacement, RevocationList, Revocations},
     },
 };
@@ -56,6 +56,24 @@ pub(super) struct Changed {
 }
 
 impl Change<'_> {
+    /// Whether it ends something that held a user's privilege, so that what tells of it waits until it holds on every
+    /// node. A renewal whose time of grace outlasts every lease ends nothing yet.
+    pub(super) fn takes_privilege(&self, now: Timestamp) -> bool {
+        let ends_token = match &self.issue {
+            Issue::Successor { of, how, .. } => {
+                let outlasts = match how {
+                    Replacement::Elevated => false,
+                    Replacement::Renewed { grace_until } => grace_until.since(now) >= Lease::MAX,
+                };
+                of.subject.is_some() && !outlasts
+            }
+            Issue::Nothing | Issue::OfGuest { .. } | Issue::OfLogin { .. } | Issue::Again(_) => {
+                false
+            }
+        };
+        ends_token || self.ended.iter().any(|live| live.subject().is_some())
+    }
+
     /// Asks the list of this process.
     pub(super) fn ask(&self, list: &Revocations, now: Timestamp) -> Result<Changed, Full> {
         if self.ends_first {

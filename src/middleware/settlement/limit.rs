@@ -55,19 +55,19 @@ impl Limit {
     /// Enforces the limit once the new session is there, since others log in at the same time.
     ///
     /// `sessions` is what the creation counted. It may count sessions that are gone, so more than the limit is
-    /// looked into; as long as it is not, a login costs no call.
+    /// looked into; as long as it is not, a login costs no call. Says whether a session was ended.
     pub(super) async fn enforce(
         &self,
         fresh: &SessionId,
         sessions: usize,
-    ) -> Result<(), SessionError> {
+    ) -> Result<bool, SessionError> {
         let most = self.limit.count.get();
         if sessions <= most {
-            return Ok(());
+            return Ok(false);
         }
         let mut others = self.others(fresh).await?;
         let Some(excess) = (others.len() + 1).checked_sub(most).filter(|n| *n > 0) else {
-            return Ok(());
+            return Ok(false);
         };
         if self.limit.at_limit == AtLimit::RefuseLogin {
             return Err(self.over_limit());
@@ -85,7 +85,7 @@ impl Limit {
                 self.shared.tell(&event.by(Some(self.subject.clone())));
             }
         }
-        Ok(())
+        Ok(true)
     }
 
     /// The owner's sessions that count, but for the new one and the one that it takes the place of.

@@ -97,6 +97,7 @@ pub(crate) fn commit(
                 beside,
                 done,
                 cookies: SetCookies::default(),
+                ended: false,
             };
             Commit::later(shared, task.commit(settled))
         }

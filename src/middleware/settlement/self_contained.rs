@@ -60,10 +60,16 @@ impl<'a> CommitToToken<'a> {
             return settled.verdict.into_result(SetCookies::default());
         }
         let change = self.change(&settled.plan)?;
-        let committed = match change.ask_distributed(list, self.done.now).await {
+        let changed = change.ask_distributed(list, self.done.now).await;
+        let held = match list.endings_hold() {
+            Some(wait) if change.takes_privilege(self.done.now) => wait.await,
+            _ => Ok(()),
+        };
+        let committed = match changed {
             Ok(changed) => {
                 self.watch(list.occupancy());
-                self.finish(settled, &changed)
+                let finished = self.finish(settled, &changed);
+                held.map_err(Into::into).and(finished)
             }
             Err(error) => Err(error.into()),
         };

@@ -31,7 +31,9 @@ use crate::{
         settle,
         state::State,
     },
-    store::{Counting, Created, Removed, Replaced, Revision, SessionStore, StoreError, Stored},
+    store::{
+        Counting, Created, Lease, Removed, Replaced, Revision, SessionStore, StoreError, Stored,
+    },
 };
 
 /// How often a plan is made anew because other requests changed the session first.
@@ -57,16 +59,30 @@ pub(super) struct CommitToStore {
     pub(super) beside: Option<Box<Beside>>,
     pub(super) done: HandlerDone,
     pub(super) cookies: SetCookies,
+    /// Whether something ended that held a user's privilege: what tells of it waits until it holds on every node.
+    pub(super) ended: bool,
 }
 
 impl CommitToStore {
     pub(super) async fn commit(mut self, first: Settled) -> Committed {
-        let committed = match self.run(first).await {
-            Ok(verdict) => verdict.into_result(self.cookies),
-            Err(error) => Err(error),
+        let verdict = self.run(first).await;
+        // Whatever else went wrong: the answer may tell of what ended.
+        let held = self.hold_endings().await;
+        let committed = match (verdict, held) {
+            (Ok(verdict), Ok(())) => verdict.into_result(self.cookies),
+            (Err(error), _) => Err(error),
+            (Ok(_), Err(error)) => Err(error.into()),
         };
         tell_if_failed(&self.shared, &committed, self.live.as_ref(), self.done.now);
         committed
+    }
+
+    /// Waits until what ended has ended on every node, once for all of it.
+    async fn hold_endings(&self) -> Result<(), StoreError> {
+        match self.store.endings_hold() {
+            Some(wait) if self.ended => wait.await,
+            _ => Ok(()),
+        }
     }
 
     async fn run(&mut self, first: Settled) -> Result<Verdict, SessionError> {
@@ -107,6 +123,7 @@ impl CommitToStore {
                 let claim = loaded.claim.clone();
                 match self.replace(&id, loaded.revision, &record).await? {
                     Replaced::Replaced(_) => {
+                        self.ended |= why == Save::Lower;
                         if re_sign {
                             self.issue(&record.fields.state, &id, claim.secret());
                         }
@@ -135,6 +152,7 @@ impl CommitToStore {
                 let record = Record::of(state, secrets, lineage, self.shared.policy());
                 match self.replace(&id, loaded.revision, &record).await? {
                     Replaced::Replaced(_) => {
+                        self.ended |= self.ends_token(&record.fields.state, how);
                         self.issue(&record.fields.state, &id, &secret);
                         self.tell(&events, None);
                     }
@@ -214,7 +232,7 @@ impl CommitToStore {
             }
         }
         if let Some(limit) = limit {
-            limit.enforce(fresh, sessions).await?;
+            self.ended |= limit.enforce(fresh, sessions).await?;
         }
         if !ended_before {
             self.end_all().await?;
@@ -258,6 +276,7 @@ impl CommitToStore {
     /// Ends every session that a token of the request is of.
     async fn end_all(&mut self) -> Result<(), SessionError> {
         if let Some(live) = &self.live {
+            self.ended |= live.subject().is_some();
             let _: Removed = self.store.remove(&live.id, None).await?;
         }
         let Some(beside) = self.beside.take() else {
@@ -265,6 +284,7 @@ impl CommitToStore {
         };
         for session in &beside.found {
             if let Some(live) = session.live() {
+                self.ended |= live.subject().is_some();
                 self.end_beside(&live.id, live.subject()).await?;
             }
         }
@@ -310,6 +330,13 @@ impl CommitToStore {
         loaded.record = record;
         loaded.revision = revision;
         Ok(true)
+    }
+
+    /// Whether the token that a rotation replaces opens nothing from now on. One with a time of grace that outlasts every
+    /// lease does so everywhere, on copies too.
+    fn ends_token(&self, state: &State, how: Rotation) -> bool {
+        let outlasts = self.shared.policy().grace_time() >= Lease::MAX;
+        state.authentication.is_some() && !(how == Rotation::Renewed && outlasts)
     }
 
     /// The session ended while the handler ran: nothing brings it back.
