@@ -14,15 +14,17 @@ use crate::{
         time::Timestamp,
     },
     store::{
-        Changed, Counting, Created, Cursor, Cutoff, EndedPage, IndexKey, Page, Removed, Replaced,
-        Revision, SessionStore, StoreError, StoreErrorKind, StoreFuture, Stored,
+        Changed, Counting, Created, Cursor, Cutoff, EndedPage, IndexKey, Lease, Page, Removed,
+        Replaced, Revision, SessionStore, StoreError, StoreErrorKind, StoreFuture, Stored,
+        feed::{Copies, FeedReader, FeedStore, OpenFeed},
     },
 };
 
 /// A store around another one that counts the calls and fails as many as it is told to.
 ///
 /// A clone is another handle to the same counts and faults. [`live_records`](SessionStore::live_records)
-/// is neither counted nor failed.
+/// is neither counted nor failed. Around a store with a [feed](FeedStore), what its reader loads counts and fails as
+/// [`load`](SessionStore::load) does; the feed itself is left alone.
 ///
 /// # Examples
 ///
@@ -108,7 +110,17 @@ impl<S> FaultyStore<S> {
         operation: StoreOperation,
         call: StoreFuture<'_, T>,
     ) -> Result<T, StoreError> {
-        match self.shared.note(operation) {
+        self.shared.call(operation, call).await
+    }
+}
+
+impl Shared {
+    async fn call<T>(
+        &self,
+        operation: StoreOperation,
+        call: StoreFuture<'_, T>,
+    ) -> Result<T, StoreError> {
+        match self.note(operation) {
             None => call.await,
             Some(fault) if fault.once_written => {
                 let _lost = call.await?;
@@ -120,9 +132,7 @@ impl<S> FaultyStore<S> {
             Some(_) => Err(StoreError::unavailable("the store fails on purpose")),
         }
     }
-}
 
-impl Shared {
     /// Counts a call, and says whether it is to fail.
     fn note(&self, operation: StoreOperation) -> Option<Fault> {
         let each = StoreOperation::EACH.iter().zip(&self.calls);
@@ -234,6 +244,38 @@ where
 
     fn live_records<'a>(&'a self, now: Timestamp) -> StoreFuture<'a, Option<u64>> {
         self.inner.live_records(now)
+    }
+}
+
+impl<S> FeedStore for FaultyStore<S>
+where
+    S: FeedStore,
+{
+    fn open_feed<'a>(&'a self, copies: Arc<dyn Copies>, lease: Lease) -> StoreFuture<'a, OpenFeed> {
+        Box::pin(async move {
+            let mut opened = self.inner.open_feed(copies, lease).await?;
+            opened.reader = Arc::new(FaultyReader {
+                inner: opened.reader,
+                shared: Arc::clone(&self.shared),
+            });
+            Ok(opened)
+        })
+    }
+}
+
+/// The reader of a feed, whose loads count and fail as the store's.
+#[derive(Debug)]
+struct FaultyReader {
+    inner: Arc<dyn FeedReader>,
+    shared: Arc<Shared>,
+}
+
+impl FeedReader for FaultyReader {
+    fn load<'a>(&'a self, id: VerifiedId<'a>, now: Timestamp) -> StoreFuture<'a, Option<Stored>> {
+        Box::pin(
+            self.shared
+                .call(StoreOperation::Load, self.inner.load(id, now)),
+        )
     }
 }
 
