@@ -1,9 +1,11 @@
-//! A small site with everything around a login: two factors, sudo mode, a guarded transfer, and the page
-//! "your sessions". No script, and the cookies of production on plain HTTP at localhost.
+//! A small site with everything around a login: two factors, sudo mode, a guarded transfer, the page "your sessions", and
+//! a WebSocket by which every open page notices that its session has ended. It has the cookies of production on plain
+//! HTTP at localhost.
 //!
 //! Run with `cargo run --example axum_login` and open the address that it prints; with `RUST_LOG=info` the log tells of
 //! logins and logouts. Safari keeps no such cookie without HTTPS: take another browser.
-//! `ADDR` sets another one than `127.0.0.1:3000`. Sessions are in this process's memory, so a restart logs
+//! `ADDR` sets another one than `127.0.0.1:3000`, and `ORIGIN` says what stands in the address bar then, as
+//! `https://bank.example` behind a proxy. Sessions are in this process's memory, so a restart logs
 //! everybody out; `SESSION_KEYS` keeps logins where the sessions are in a store that outlasts it.
 
 #[path = "axum_login/app.rs"]
@@ -13,7 +15,7 @@ use std::{env, error::Error, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::extract::ConnectInfo;
 use tokio::net::TcpListener;
-use tower_session_guard::{ClientBinding, KeyRing, SessionLayer, SystemClock};
+use tower_session_guard::{ClientBinding, KeyRing, RequireOrigin, SessionLayer, SystemClock};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
@@ -31,8 +33,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     let address = env::var("ADDR").unwrap_or_else(|_| "127.0.0.1:3000".to_owned());
     let listener = TcpListener::bind(&address).await?;
-    println!("open http://localhost:{}", listener.local_addr()?.port());
-    let app = app::router(sessions.clone(), Arc::new(SystemClock));
+    let own = format!("http://localhost:{}", listener.local_addr()?.port());
+    let origin = RequireOrigin::new(env::var("ORIGIN").unwrap_or_else(|_| own.clone()))?;
+    println!("open {own}");
+    let app = app::router(sessions.clone(), Arc::new(SystemClock), origin);
     let app = app.into_make_service_with_connect_info::<SocketAddr>();
     axum::serve(listener, app)
         .with_graceful_shutdown(stopped())

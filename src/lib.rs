@@ -36,6 +36,8 @@
 //! Sessions are in this process's memory here: a restart logs everybody out. [`SessionLayer::with_store`] keeps them
 //! elsewhere. At a graceful shutdown, await [`SessionLayer::drain`].
 //!
+//! A WebSocket or a stream outlives its request: [`AuthenticatedSession::ended`] tells it when its session has ended.
+//!
 //! Without axum, a handler takes the session from the extensions:
 //! `request.extensions().get::<Session>()`.
 //!
@@ -141,6 +143,7 @@ pub use guard::{
     layer::RequireAuthentication,
     load::{LoadError, MissingSessionLayer},
     refusal::{AsyncRefusal, EmptyRefusal, Refusal, RefusalResponse},
+    require_origin::{RequireOrigin, RequireOriginService},
     return_path::ReturnPath,
     service::RequireAuthenticationService,
 };
@@ -163,12 +166,13 @@ pub use session::{
     binding::OnChange,
     csrf::{CsrfRejected, CsrfToken},
     data::{DataError, DataErrorKind, DataKey},
+    ended::{EndCause, Ended},
     event::{EventKind, Observer, SessionEvent, Severity},
     handle::Session,
     id::{Claim, InvalidSessionId, SessionId, VerifiedId},
     mark::Login,
     policy::{AtLimit, SessionPolicy, TokenReuse},
     record::{Record, RecordError},
-    time::{Clock, Timestamp},
+    time::{Clock, Reached, Timestamp},
 };
 pub use store::{MemoryStore, SessionStore};

@@ -2,13 +2,17 @@
 
 use std::{collections::BTreeMap, fs, path::Path};
 
-/// The requirements of ASVS 5.0 in V7 and V3.3, and their levels.
+/// The requirements of ASVS 5.0 in V7, V3.3 and V4.4, and their levels.
 const REQUIREMENTS: &[(&str, u8)] = &[
     ("3.3.1", 1),
     ("3.3.2", 2),
     ("3.3.3", 2),
     ("3.3.4", 2),
     ("3.3.5", 3),
+    ("4.4.1", 1),
+    ("4.4.2", 2),
+    ("4.4.3", 2),
+    ("4.4.4", 2),
     ("7.1.1", 2),
     ("7.1.2", 2),
     ("7.1.3", 2),

@@ -16,8 +16,15 @@ use axum::{
 };
 use common::{Answer, SESSION, clock, keys};
 use fixation_audit::{Account, FixationAudit, Outcome, Pick, Probe, Step};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    time::timeout,
+};
 use tower::ServiceExt;
-use tower_session_guard::{SessionLayer, testing::ManualClock};
+use tower_session_guard::{RequireOrigin, SessionLayer, testing::ManualClock};
+
+const ORIGIN: &str = "http://localhost:3000";
 
 /// A browser with a jar of cookies, which sends its own pages' forms.
 #[derive(Clone)]
@@ -31,7 +38,11 @@ fn site(clock: &ManualClock) -> Browser {
     let sessions = app::limited(SessionLayer::new(keys())).unwrap();
     let sessions = sessions.with_clock(clock.clone());
     Browser {
-        app: app::router(sessions, Arc::new(clock.clone())),
+        app: app::router(
+            sessions,
+            Arc::new(clock.clone()),
+            RequireOrigin::new(ORIGIN).unwrap(),
+        ),
         jar: BTreeMap::new(),
         agent: "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
     }
@@ -104,7 +115,7 @@ fn leads_to(answer: &Answer, location: &str) {
 #[tokio::test]
 async fn looking_around_leaves_no_cookie() {
     let mut anonymous = site(&clock());
-    for path in ["/", "/login", "/style.css", "/transfer"] {
+    for path in ["/", "/login", "/style.css", "/live.js", "/transfer"] {
         assert!(anonymous.get(path).await.sets_nothing(), "{path}");
     }
 }
@@ -344,7 +355,7 @@ async fn what_users_write_is_text() {
     browser.post("/transfer", &form).await;
     let page = browser.get("/").await.body;
     assert!(page.contains("1 to &lt;script&gt;&quot;&#39;&amp;"));
-    assert!(!page.contains("<script"));
+    assert!(!page.contains("<script>"));
 }
 
 /// R01–R05, R08, R13, R32, R40–R43, R51, R52, R82; A01–A05, A07–A11, A19–A24, A37, A38, A43.
@@ -400,4 +411,58 @@ async fn the_fixation_audit_finds_nothing() {
         "idle-limit-not-kept",
     ];
     assert_eq!(left.collect::<Vec<_>>(), expected);
+}
+
+/// The handshake of a WebSocket as a browser sends it, over a connection of its own; what comes back of it.
+async fn handshake(browser: &Browser, origin: &str) -> (String, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let app = browser.app.clone();
+    tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
+    let mut socket = TcpStream::connect(address).await.unwrap();
+    let cookies = browser
+        .jar
+        .iter()
+        .map(|(name, value)| format!("{name}={value}"));
+    let cookies = cookies.collect::<Vec<_>>().join("; ");
+    let request = format!(
+        "GET /live HTTP/1.1\r\nhost: {address}\r\norigin: {origin}\r\ncookie: {cookies}\r\n\
+         user-agent: {}\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
+         sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+        browser.agent
+    );
+    socket.write_all(request.as_bytes()).await.unwrap();
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(socket.read_u8().await.unwrap());
+    }
+    (String::from_utf8(head).unwrap(), socket)
+}
+
+/// R56: a page's WebSocket opens for its user, from our own pages alone, and closes with the session.
+#[tokio::test]
+async fn a_websocket_ends_with_its_session() {
+    let mut browser = site(&clock());
+    let (head, _) = handshake(&browser, ORIGIN).await;
+    assert!(head.starts_with("HTTP/1.1 401"), "{head}");
+    browser.login("alice").await;
+    for elsewhere in ["https://evil.example", "http://localhost:3001", "null"] {
+        let (head, _) = handshake(&browser, elsewhere).await;
+        assert!(head.starts_with("HTTP/1.1 403"), "{elsewhere}: {head}");
+    }
+    let (head, mut socket) = handshake(&browser, ORIGIN).await;
+    assert!(head.starts_with("HTTP/1.1 101"), "{head}");
+    // A second factor is no end.
+    browser.step_up().await;
+    let early = timeout(Duration::from_millis(30), socket.read_u8()).await;
+    assert!(early.is_err(), "{early:?}");
+    let csrf = browser.csrf("/").await;
+    browser.post("/logout", &format!("csrf={csrf}")).await;
+    let mut close = [0; 10];
+    let read = timeout(Duration::from_secs(1), socket.read_exact(&mut close)).await;
+    read.expect("it closes at once").unwrap();
+    let code = 4401_u16.to_be_bytes();
+    // A close frame of eight bytes: the code and the cause (RFC 6455, 5.5.1).
+    assert_eq!(close[..2], [0x88, 8]);
+    assert_eq!((&close[2..4], &close[4..]), (&code[..], &b"logout"[..]));
 }

@@ -106,6 +106,14 @@ impl RevocationList for Far {
         self.answer(self.list.may_reissue(token, now))
     }
 
+    fn ending<'a>(
+        &'a self,
+        token: IssuedToken<'a>,
+        now: Timestamp,
+    ) -> StoreFuture<'a, Option<Ending>> {
+        self.answer(self.list.ending(token, now))
+    }
+
     fn end<'a>(
         &'a self,
         family: &'a SessionId,

@@ -2,6 +2,7 @@
 
 mod account;
 mod form;
+mod live;
 mod login;
 mod page;
 mod transfer;
@@ -16,7 +17,9 @@ use axum::{
     routing::{get, post},
 };
 use tower_http::csrf::CsrfLayer as SameOriginLayer;
-use tower_session_guard::{AtLimit, Clock, ConfigError, SessionLayer, SessionPolicy, Sessions};
+use tower_session_guard::{
+    AtLimit, Clock, ConfigError, RequireOrigin, SessionLayer, SessionPolicy, Sessions,
+};
 
 /// What every handler can get at.
 #[derive(Clone)]
@@ -34,7 +37,11 @@ pub(crate) fn limited(sessions: SessionLayer) -> Result<SessionLayer, ConfigErro
         .max_sessions(5, AtLimit::EndOldest)
 }
 
-pub(crate) fn router(sessions: SessionLayer, clock: Arc<dyn Clock>) -> Router {
+pub(crate) fn router(
+    sessions: SessionLayer,
+    clock: Arc<dyn Clock>,
+    origin: RequireOrigin,
+) -> Router {
     let site = Site {
         sessions: sessions.sessions(),
         clock,
@@ -43,7 +50,10 @@ pub(crate) fn router(sessions: SessionLayer, clock: Arc<dyn Clock>) -> Router {
         .route("/", get(account::home))
         .route("/login", get(login::form).post(login::login))
         .route("/logged-in", get(login::logged_in))
-        .route("/style.css", get(page::style));
+        .route("/style.css", get(page::style))
+        // A browser opens a WebSocket for any page, cookies and all, so the handshake says whose page it is.
+        .route("/live", get(live::live).layer(origin))
+        .route("/live.js", get(live::script));
     let members = Router::new()
         .route("/step-up", get(login::step_up_form).post(login::step_up))
         .route("/step-down", post(login::step_down))
@@ -68,10 +78,10 @@ pub(crate) fn router(sessions: SessionLayer, clock: Arc<dyn Clock>) -> Router {
         .layer(axum::middleware::map_response(secure))
 }
 
-/// No script, no frame around us, and no copy in the browser's history cache.
+/// One script of ours, no frame around us, and no copy in the browser's history cache.
 async fn secure(mut response: Response) -> Response {
-    const CSP: &str = "default-src 'none'; style-src 'self'; form-action 'self'; \
-                       frame-ancestors 'none'; base-uri 'none'";
+    const CSP: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; \
+                       form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
     let headers = response.headers_mut();
     let mut set = |name: HeaderName, value| {
         headers.insert(name, HeaderValue::from_static(value));

@@ -32,7 +32,13 @@ where
 
 /// A page with the site's header, which shows who is logged in.
 pub(crate) fn page(session: &Session, title: &str, body: &str) -> Html<String> {
-    let account = match session.subject() {
+    let subject = session.subject();
+    // Members see at once that they were signed out elsewhere.
+    let script = match subject {
+        Some(_) => r#"<script src="/live.js" defer></script>"#,
+        None => "",
+    };
+    let account = match subject {
         Some(subject) => format!(
             r#"<span class="who">{} <span class="badge level-{level}">level {level}</span></span>
             <a href="/sessions">Sessions</a> <a href="/transfer">Transfer</a> {}"#,
@@ -48,7 +54,7 @@ pub(crate) fn page(session: &Session, title: &str, body: &str) -> Html<String> {
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{title} · Session Guard Bank</title>
-<link rel="stylesheet" href="/style.css">
+<link rel="stylesheet" href="/style.css">{script}
 <header><a class="brand" href="/">Session Guard Bank</a><nav>{account}</nav></header>
 <main><h1>{title}</h1>
 {body}

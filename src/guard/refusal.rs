@@ -28,6 +28,8 @@ pub enum Refusal {
     },
     /// The request carries no CSRF token of its session.
     Csrf(CsrfRejected),
+    /// The request comes from a page of another origin.
+    ForeignOrigin,
     /// The route is not within a [`SessionLayer`](crate::SessionLayer): a mistake of the application.
     MissingSessionLayer,
     /// The session could not be loaded where the layer [loads lazily](crate::SessionLayer::lazily). The layer puts its own
@@ -42,9 +44,10 @@ impl Refusal {
     pub const fn status(&self) -> StatusCode {
         match self {
             Self::NotAuthenticated => StatusCode::UNAUTHORIZED,
-            Self::InsufficientLevel { .. } | Self::ProofTooOld { .. } | Self::Csrf(_) => {
-                StatusCode::FORBIDDEN
-            }
+            Self::InsufficientLevel { .. }
+            | Self::ProofTooOld { .. }
+            | Self::Csrf(_)
+            | Self::ForeignOrigin => StatusCode::FORBIDDEN,
             Self::MissingSessionLayer => StatusCode::INTERNAL_SERVER_ERROR,
             Self::StoreFailed => StatusCode::SERVICE_UNAVAILABLE,
         }
@@ -65,7 +68,9 @@ impl Refusal {
             Self::ProofTooOld { within } => {
                 format!("{STEP_UP}, max_age=\"{}\"", within.as_secs())
             }
-            Self::Csrf(_) | Self::MissingSessionLayer | Self::StoreFailed => return None,
+            Self::Csrf(_) | Self::ForeignOrigin | Self::MissingSessionLayer | Self::StoreFailed => {
+                return None;
+            }
         };
         HeaderValue::try_from(text).ok()
     }
@@ -73,10 +78,14 @@ impl Refusal {
     /// Whether a login, or a stronger one, would let the user through.
     #[must_use]
     pub const fn asks_for_login(&self) -> bool {
-        !matches!(
-            self,
-            Self::Csrf(_) | Self::MissingSessionLayer | Self::StoreFailed
-        )
+        match self {
+            Self::NotAuthenticated | Self::InsufficientLevel { .. } | Self::ProofTooOld { .. } => {
+                true
+            }
+            Self::Csrf(_) | Self::ForeignOrigin | Self::MissingSessionLayer | Self::StoreFailed => {
+                false
+            }
+        }
     }
 
     /// The refusal's own headers.
@@ -100,6 +109,7 @@ impl fmt::Display for Refusal {
                 within.as_secs()
             ),
             Self::Csrf(rejected) => rejected.fmt(f),
+            Self::ForeignOrigin => f.write_str("a page of another origin sent the request"),
             Self::StoreFailed => LoadFailed.fmt(f),
             Self::MissingSessionLayer => write!(
                 f,

@@ -14,6 +14,7 @@ use crate::{
         admit::admit,
         authenticated::AuthenticatedSession,
         authentication::{AssuranceLevel, Subject},
+        ended::EndCause,
         event::{EventKind, SessionEvent},
         handle::Session,
         head::RecordHead,
@@ -128,8 +129,14 @@ impl Sessions<InStore> {
     pub async fn end(&self, subject: &Subject, id: &SessionId) -> Result<bool, SessionError> {
         let current = self.current();
         let owner = current.owner(subject);
+        let ending = current.0.settings.waiting.ending(id, EndCause::Revoked);
         let removed = current.store().remove(id, Some(&owner)).await;
         let removed = current.told(removed)? == Removed::Removed;
+        if removed {
+            ending.done();
+        } else {
+            ending.withdraw();
+        }
         // Another node may have ended it just now.
         current.hold_endings().await?;
         if removed {
@@ -141,8 +148,8 @@ impl Sessions<InStore> {
 
     /// Whether the session of `subject` with this id is alive.
     ///
-    /// It asks the store, and is no use of the session: for a long connection that looks now and then whether it
-    /// may go on.
+    /// It asks the store, and is no use of the session. A long connection has
+    /// [`AuthenticatedSession::ended`](crate::AuthenticatedSession::ended), which waits instead of asking now and then.
     ///
     /// # Errors
     ///
@@ -221,6 +228,9 @@ impl<K> Sessions<K> {
                 };
                 let token = IssuedToken::of(live, &current.0.settings.audience);
                 let now = current.now();
+                let waiting = &current.0.settings.waiting;
+                let spared = Some(*live.family());
+                let ending = waiting.ending_under(&owner, spared, EndCause::Revoked);
                 let ended = match list {
                     EndedTokens::Local(list) => {
                         let ended = list.end_others(token, &owner, &cutoff, now);
@@ -231,8 +241,10 @@ impl<K> Sessions<K> {
                     }
                 };
                 if !current.told(ended)? {
+                    ending.withdraw();
                     return Err(SessionError::new(SessionErrorKind::Refused));
                 }
+                ending.done();
                 None
             }
         };
@@ -330,19 +342,23 @@ impl Current {
         if let Some(session) = from {
             session.came_after(number);
         }
-        let ended = match &self.0.settings.backend {
+        let list = match &self.0.settings.backend {
             Backend::Stored(store) => {
                 return Ok(Some(self.end_stored(store, key, cutoff, None).await?));
             }
-            Backend::SelfContained(EndedTokens::Local(list)) => {
+            Backend::SelfContained(list) => list,
+        };
+        let waiting = &self.0.settings.waiting;
+        let ending = waiting.ending_under(&key, None, EndCause::Revoked);
+        let ended = match list {
+            EndedTokens::Local(list) => {
                 let ended = list.end_all(&key, &cutoff, None, now);
                 ended.map_err(StoreError::from)
             }
-            Backend::SelfContained(EndedTokens::Distributed(list)) => {
-                list.end_all(&key, &cutoff, now).await
-            }
+            EndedTokens::Distributed(list) => list.end_all(&key, &cutoff, now).await,
         };
         self.told(ended)?;
+        ending.done();
         Ok(None)
     }
 
@@ -355,7 +371,9 @@ impl Current {
         except: Option<SessionId>,
     ) -> Result<usize, SessionError> {
         let (store, now) = (Arc::clone(store), self.now());
+        let waiting = Arc::clone(&self.0.settings.waiting);
         let work = async move {
+            let ending = waiting.ending_under(&key, except, EndCause::Revoked);
             store.raise_cutoff(&key, &cutoff, now).await?;
             let (mut ended, mut after) = (0, None);
             loop {
@@ -364,6 +382,7 @@ impl Current {
                 ended += page.ended;
                 after = page.next;
                 if after.is_none() {
+                    ending.done();
                     return Ok(ended);
                 }
                 // A store in memory never waits.

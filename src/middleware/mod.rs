@@ -10,6 +10,7 @@ pub(crate) mod clock;
 pub(crate) mod control;
 mod csrf;
 pub(crate) mod deferred;
+mod ended;
 mod endings;
 pub(crate) mod failure;
 pub(crate) mod future;

@@ -2,7 +2,10 @@
 
 use tracing::{debug, error, info, warn};
 
-use crate::session::event::{EventKind, Observer, SessionEvent, Severity};
+use crate::session::{
+    ended::EndCause,
+    event::{EventKind, Observer, SessionEvent, Severity},
+};
 
 /// Emits every event through `tracing`, under the target `tower_session_guard`.
 ///
@@ -17,6 +20,7 @@ macro_rules! emit {
         $level!(
             target: "tower_session_guard",
             kind = $event.kind.as_str(),
+            cause = $event.kind.end_cause().map(EndCause::as_str),
             session = $event.session.as_ref().map(tracing::field::display),
             successor = $event.successor.as_ref().map(tracing::field::display),
             except = $event.except.as_ref().map(tracing::field::display),

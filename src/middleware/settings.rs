@@ -18,6 +18,7 @@ use super::{
     client::{ClientBinding, ClientReader},
     clock::SystemClock,
     csrf::CsrfKeys,
+    ended::{follow::Follow, question::Question, waiting::Waiting},
     endings::Endings,
     in_flight::InFlight,
     observe::TracingObserver,
@@ -32,13 +33,15 @@ use crate::{
     session::{
         authentication::Subject,
         csrf::CsrfToken,
+        ended::Ended,
         event::{EventKind, Observer, SessionEvent},
         id::Lineage,
+        live::Live,
         policy::{AtLimit, SessionPolicy},
         time::{Clock, Timestamp},
         unadmitted::Environment,
     },
-    store::revocation::Occupancy,
+    store::revocation::{IssuedToken, Occupancy},
 };
 
 /// The most bytes of data that a session in a store may hold.
@@ -63,6 +66,7 @@ pub(crate) struct Settings {
     pub(crate) limit: Option<SessionLimit>,
     /// Shared by a layer and all that are made from it, as the next one is.
     pub(crate) endings: Arc<Endings>,
+    pub(crate) waiting: Arc<Waiting>,
     pub(crate) background: Arc<Background>,
     pub(crate) in_flight: Arc<InFlight>,
     pub(crate) shared_caches: Arc<SharedCacheWatch>,
@@ -103,6 +107,7 @@ impl Settings {
             failure: FailureRule::default(),
             lazily: false,
             endings: Arc::new(Endings::new()),
+            waiting: Arc::default(),
             background: Arc::default(),
             in_flight: Arc::new(InFlight::new()),
             shared_caches: Arc::new(SharedCacheWatch::new()),
@@ -246,5 +251,21 @@ impl Environment for Shared {
 
     fn csrf_holds(&self, lineage: Lineage, subject: Option<&Subject>, token: &[u8]) -> bool {
         self.csrf.verify(lineage, subject, token)
+    }
+
+    fn ended(&self, live: &Live) -> Ended {
+        let settings = &self.settings;
+        let keys = IssuedToken::of(live, &settings.audience).keys();
+        let watch = settings
+            .waiting
+            .watch(*live.family(), keys, live.state.last_seen_at);
+        let question = Question::new(
+            settings.backend.clone(),
+            Arc::clone(&settings.clock),
+            settings.policy.clone(),
+            Arc::clone(&settings.audience),
+            live,
+        );
+        Ended::new(Follow::new(question, watch).end())
     }
 }

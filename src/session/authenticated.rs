@@ -4,6 +4,7 @@ use std::{fmt, time::Duration};
 
 use super::{
     authentication::{AssuranceLevel, Authentication, Subject},
+    ended::Ended,
     handle::Session,
     id::SessionId,
     live::Live,
@@ -81,6 +82,81 @@ impl AuthenticatedSession {
         self.live().state.last_seen_at
     }
 
+    /// Waits until the session has ended, on this node or on another, and says why.
+    ///
+    /// For what outlives its request: a WebSocket, Server-Sent Events, a gRPC stream. It follows the session and not its
+    /// token, so an elevation, a step-down and a renewal leave it waiting. It may be called and awaited after the
+    /// response's head has left, from a spawned task too. An end after this call is not lost, also before the first poll.
+    /// It is no look at the session and no activity: an open connection does not keep its session alive.
+    ///
+    /// | the end | is told |
+    /// |---|---|
+    /// | by this process: a logout, a login in its place, a revocation, a limit, a reused token | at once |
+    /// | by its idle or absolute limit | when the layer's clock shows it; the store is asked before, since another request may have used the session |
+    /// | on another node | as soon as the store or the list hears of it ([`SessionStore::changed`](crate::SessionStore::changed)), or else when it is asked next, every [30 seconds](crate::SessionPolicy::recheck_every) |
+    /// | before this call | once the store has answered |
+    ///
+    /// What the layer's policy no longer admits has ended as well. The cause is
+    /// [`Ended`](crate::EndCause::Ended) where this process cannot know it. While the store fails it is asked again, and the
+    /// session counts as expired at the last limit that is known.
+    ///
+    /// With self-contained tokens the idle limit is that of the newest token which left from this process. What another
+    /// node issues is not known here: such a connection ends at that limit although its session goes on there. A login
+    /// without an [idle timeout](crate::SessionPolicy::without_idle) has no such limit.
+    ///
+    /// Each wait asks the store when it begins and once an interval. It takes about 1.5 KiB of memory.
+    ///
+    /// # Long connections
+    ///
+    /// End the connection when the future is ready, and check where it comes from before it opens:
+    /// [`RequireOrigin`](crate::RequireOrigin). A WebSocket, a bidirectional gRPC stream and any other loop select on it:
+    ///
+    /// ```
+    /// use tower_session_guard::AuthenticatedSession;
+    ///
+    /// # struct Socket;
+    /// # impl Socket {
+    /// #     async fn receive(&mut self) -> Option<String> { None }
+    /// #     async fn send(&mut self, text: String) {}
+    /// #     async fn close(self, code: u16, reason: &str) {}
+    /// # }
+    /// async fn converse(user: AuthenticatedSession, mut socket: Socket) {
+    ///     let mut ended = user.ended();
+    ///     loop {
+    ///         tokio::select! {
+    ///             cause = &mut ended => return socket.close(4401, cause.as_str()).await,
+    ///             message = socket.receive() => match message {
+    ///                 Some(message) => socket.send(message).await,
+    ///                 None => return,
+    ///             },
+    ///         }
+    ///     }
+    /// }
+    /// ```
+    ///
+    /// Server-Sent Events, and a gRPC stream that only the server writes, are a stream that ends:
+    ///
+    /// ```
+    /// use std::convert::Infallible;
+    ///
+    /// use axum::response::sse::{Event, Sse};
+    /// use futures_util::{Stream, StreamExt, stream};
+    /// use tower_session_guard::AuthenticatedSession;
+    ///
+    /// # fn news() -> impl Stream<Item = Event> { stream::empty() }
+    /// async fn events(user: AuthenticatedSession) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
+    ///     let ended = user.ended();
+    ///     Sse::new(news().map(Ok).take_until(ended)) // for tonic: Ok of a message
+    /// }
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If the future is polled outside a Tokio runtime whose timers are enabled.
+    pub fn ended(&self) -> Ended {
+        self.0.ended(self.live_in_passing())
+    }
+
     /// The handle for marks and data.
     #[must_use]
     pub const fn session(&self) -> &Session {
@@ -89,6 +165,11 @@ impl AuthenticatedSession {
 
     fn live(&self) -> &Live {
         self.0.note_look();
+        self.live_in_passing()
+    }
+
+    /// The same without a look.
+    fn live_in_passing(&self) -> &Live {
         match self.0.live() {
             Some(live) => live,
             None => unreachable!("made from a live session only"),

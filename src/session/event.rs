@@ -2,10 +2,12 @@
 
 use std::fmt;
 
-use super::{authentication::Subject, id::SessionId, time::Timestamp};
+use super::{authentication::Subject, ended::EndCause, id::SessionId, time::Timestamp};
 
 macro_rules! kinds {
-    ($($(#[$doc:meta])* $kind:ident = $name:literal at $severity:ident,)*) => {
+    (@ends) => { None };
+    (@ends $cause:ident) => { Some(EndCause::$cause) };
+    ($($(#[$doc:meta])* $kind:ident = $name:literal at $severity:ident $(ends $cause:ident)?,)*) => {
         /// What happened, one kind per cause.
         ///
         /// [`as_str`](Self::as_str) gives the name under which it is logged.
@@ -30,6 +32,15 @@ macro_rules! kinds {
             pub const fn severity(self) -> Severity {
                 match self { $(Self::$kind => Severity::$severity,)* }
             }
+
+            /// Why a session ended, if that is what it tells of.
+            ///
+            /// [`Ended`](EndCause::Ended) is for kinds that do not say it more exactly. A token of a session
+            /// that ended before, as with [`RevokedToken`](Self::RevokedToken), is no end of a session.
+            #[must_use]
+            pub const fn end_cause(self) -> Option<EndCause> {
+                match self { $(Self::$kind => kinds!(@ends $($cause)?),)* }
+            }
         }
     };
 }
@@ -38,14 +49,14 @@ kinds! {
     /// A guest session began, because data was put into it.
     Created = "created" at Info,
     /// A guest session ended, because the last of its data was removed.
-    GuestEnded = "guest_ended" at Info,
+    GuestEnded = "guest_ended" at Info ends Ended,
     /// A user logged in where nobody was logged in: a new session began, and the guest session that the
     /// request came with, if any, ended.
     LoggedIn = "logged_in" at Info,
     /// The subject who was logged in logged in again: a new session replaced theirs.
-    Reauthenticated = "reauthenticated" at Info,
+    Reauthenticated = "reauthenticated" at Info ends Replaced,
     /// Another subject logged in: a new session began and the other subject's ended.
-    SubjectSwitched = "subject_switched" at Info,
+    SubjectSwitched = "subject_switched" at Info ends Replaced,
     /// The assurance level rose and the token was replaced.
     Elevated = "elevated" at Info,
     /// An elevation was given up and the token was replaced.
@@ -55,14 +66,14 @@ kinds! {
     /// The policy asked for a fresh token.
     RenewedByPolicy = "renewed_by_policy" at Info,
     /// The session ended at the application's word.
-    LoggedOut = "logged_out" at Info,
+    LoggedOut = "logged_out" at Info ends Logout,
     /// A token signed with an older key was signed again with the current one.
     TokenReSigned = "token_re_signed" at Info,
 
     /// The session was not used for as long as the idle timeout.
-    ExpiredIdle = "expired_idle" at Info,
+    ExpiredIdle = "expired_idle" at Info ends Expired,
     /// The session reached its absolute limit.
-    ExpiredAbsolute = "expired_absolute" at Info,
+    ExpiredAbsolute = "expired_absolute" at Info ends Expired,
     /// A cookie of ours does not have the form of a token.
     TokenMalformed = "token_malformed" at Info,
     /// A token names a key that is not in the ring.
@@ -70,7 +81,7 @@ kinds! {
     /// A token's MAC does not verify.
     TokenForged = "token_forged" at Warning,
     /// A token's own limit has passed.
-    TokenExpired = "token_expired" at Info,
+    TokenExpired = "token_expired" at Info ends Expired,
     /// A token was issued later than now, beyond what clocks may differ.
     TokenFromTheFuture = "token_from_the_future" at Warning,
     /// Tokens of several live sessions came under one name: the request counts as anonymous. A browser sends them
@@ -87,7 +98,7 @@ kinds! {
     /// A token came after a renewal had replaced it and its grace time was over; the session was left alone.
     RenewedTokenReused = "renewed_token_reused" at Alert,
     /// A token came after a renewal had replaced it and its grace time was over; the session was ended.
-    SessionEndedByReuse = "session_ended_by_reuse" at Alert,
+    SessionEndedByReuse = "session_ended_by_reuse" at Alert ends Reused,
     /// A token names a session that is not of its cookie's kind.
     TokenMismatch = "token_mismatch" at Alert,
 
@@ -123,7 +134,7 @@ kinds! {
     /// Data was dropped because its request came with tokens of several live sessions.
     DuplicateTokensDataDropped = "duplicate_tokens_data_dropped" at Warning,
     /// A login or a logout ended a session that was not the request's own, but whose token came with it too.
-    PresentedSessionEnded = "presented_session_ended" at Info,
+    PresentedSessionEnded = "presented_session_ended" at Info ends Ended,
     /// Something was marked after the response's head had left; it changed nothing.
     LateMark = "late_mark" at Warning,
 
@@ -134,7 +145,7 @@ kinds! {
     /// A login was refused because its subject has as many sessions as the layer allows.
     LoginOverLimit = "login_over_limit" at Warning,
     /// A session was ended because its subject logged in once more than the layer allows at a time.
-    SessionEvicted = "session_evicted" at Info,
+    SessionEvicted = "session_evicted" at Info ends Revoked,
 
     /// A session came from a client with another user agent.
     ClientUserAgentChanged = "client_user_agent_changed" at Info,
@@ -145,7 +156,7 @@ kinds! {
     /// A session was suspended for a client that it does not belong to: the request counts as anonymous.
     SessionSuspended = "session_suspended" at Warning,
     /// A session was ended because another client used it.
-    SessionEndedByBinding = "session_ended_by_binding" at Alert,
+    SessionEndedByBinding = "session_ended_by_binding" at Alert ends Reused,
 
     /// A new session's id was taken already; another was drawn.
     IdCollision = "id_collision" at Warning,
@@ -156,20 +167,20 @@ kinds! {
     /// The store failed to list or to end sessions; some may be left.
     StoreFailedControl = "store_failed_control" at Alert,
     /// A session was ended from outside its own requests.
-    SessionRevoked = "session_revoked" at Info,
+    SessionRevoked = "session_revoked" at Info ends Revoked,
     /// All sessions of a subject were ended.
     ///
-    /// It names the subject and no session, since nobody knows them all. A connection that outlives its request asks
-    /// [`Sessions::is_live`](crate::Sessions::is_live) whether its session is among them.
-    SubjectRevoked = "subject_revoked" at Info,
+    /// It names the subject and no session, since nobody knows them all. A connection that outlives its request is told by
+    /// [`AuthenticatedSession::ended`](crate::AuthenticatedSession::ended) if its session is among them.
+    SubjectRevoked = "subject_revoked" at Info ends Revoked,
     /// All sessions of a subject were ended but the one that the event names as the exception.
     ///
     /// Which of the others there were it does not name: see [`SubjectRevoked`](Self::SubjectRevoked).
-    OtherSessionsRevoked = "other_sessions_revoked" at Info,
+    OtherSessionsRevoked = "other_sessions_revoked" at Info ends Revoked,
     /// All sessions whose login named a tag were ended.
     ///
     /// It names neither them nor their subjects: see [`SubjectRevoked`](Self::SubjectRevoked).
-    TagRevoked = "tag_revoked" at Info,
+    TagRevoked = "tag_revoked" at Info ends Revoked,
     /// What was written into a self-contained session was dropped: the key of its token is expiring.
     ExpiringKeyDataDropped = "expiring_key_data_dropped" at Warning,
     /// A response that depended on a live session may be kept by shared caches: its handler said so. Told at most once a

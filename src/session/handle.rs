@@ -14,6 +14,7 @@ use super::{
     csrf::{CsrfRejected, CsrfToken},
     data::{DataError, DataKey},
     draft::Draft,
+    ended::Ended,
     entries::{Entries, Entry},
     event::{EventKind, SessionEvent},
     id::SessionId,
@@ -453,6 +454,11 @@ impl Session {
         }
         let live = self.live().filter(|live| !live.suspended)?;
         read(self.0.environment.policy(), &live.state)
+    }
+
+    /// The wait for the session's end.
+    pub(super) fn ended(&self, live: &Live) -> Ended {
+        self.0.environment.ended(live)
     }
 
     /// How the session of a layer further out relates to this one.

@@ -10,6 +10,7 @@ pub(crate) mod codec;
 pub(crate) mod csrf;
 pub(crate) mod data;
 pub(crate) mod draft;
+pub(crate) mod ended;
 pub(crate) mod entries;
 pub(crate) mod event;
 pub(crate) mod extra;

@@ -1,7 +1,10 @@
 //! [`Timestamp`]: a moment, handed in as a parameter; nothing here reads a clock.
 
-use std::fmt;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::{
+    fmt,
+    pin::Pin,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 /// How far the clocks of two servers may lie apart: what lies further ahead is not believed.
 pub(crate) const CLOCK_ALLOWANCE: Duration = Duration::from_secs(60);
@@ -56,7 +59,20 @@ impl Timestamp {
 pub trait Clock: fmt::Debug + Send + Sync + 'static {
     /// The time now.
     fn now(&self) -> Timestamp;
+
+    /// A future that is ready once this clock shows `at` or later; `None`, the default, for a clock that goes by itself.
+    ///
+    /// A clock that is set by hand wakes with it the connections that wait for their session's end
+    /// ([`AuthenticatedSession::ended`](crate::AuthenticatedSession::ended)). For other clocks the layer sleeps, and reads
+    /// the clock again.
+    fn reached(&self, at: Timestamp) -> Option<Reached> {
+        let _ = at;
+        None
+    }
 }
+
+/// What [`Clock::reached`] returns: a boxed future that holds on to nothing of the caller's.
+pub type Reached = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 impl From<SystemTime> for Timestamp {
     /// Times before the epoch become the epoch.

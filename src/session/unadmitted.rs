@@ -9,6 +9,7 @@ use super::{
     authentication::Subject,
     csrf::CsrfToken,
     draft::Draft,
+    ended::Ended,
     event::SessionEvent,
     id::{Lineage, SessionId},
     later::Later,
@@ -34,6 +35,8 @@ pub(crate) trait Environment: Send + Sync {
     /// A CSRF token for this lineage; none if the operating system gives no random bytes.
     fn csrf_token(&self, lineage: Lineage, subject: Option<&Subject>) -> Option<CsrfToken>;
     fn csrf_holds(&self, lineage: Lineage, subject: Option<&Subject>, token: &[u8]) -> bool;
+    /// The wait for the end of this session, which the layer notes at once.
+    fn ended(&self, live: &Live) -> Ended;
 }
 
 /// What the handles of one session share.

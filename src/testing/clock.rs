@@ -1,6 +1,7 @@
 //! [`ManualClock`]: time that moves only when it is told to.
 
 use std::{
+    pin::pin,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -8,11 +9,13 @@ use std::{
     time::Duration,
 };
 
-use crate::session::time::{Clock, Timestamp};
+use tokio::sync::Notify;
+
+use crate::session::time::{Clock, Reached, Timestamp};
 
 /// A clock that stands still until it is moved.
 ///
-/// Clones are the same clock.
+/// Clones are the same clock. Moving it wakes what waits for a time that it has [reached](Clock::reached).
 ///
 /// # Examples
 ///
@@ -28,30 +31,56 @@ use crate::session::time::{Clock, Timestamp};
 /// # Ok::<(), tower_session_guard::ConfigError>(())
 /// ```
 #[derive(Clone, Debug, Default)]
-pub struct ManualClock(Arc<AtomicU64>);
+pub struct ManualClock(Arc<Inner>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    millis: AtomicU64,
+    moved: Notify,
+}
 
 impl ManualClock {
     /// A clock that stands at `now`.
     #[must_use]
     pub fn starting_at(now: Timestamp) -> Self {
-        Self(Arc::new(AtomicU64::new(now.as_unix_millis())))
+        Self(Arc::new(Inner {
+            millis: AtomicU64::new(now.as_unix_millis()),
+            moved: Notify::new(),
+        }))
     }
 
     /// Moves the clock forward and tells its new time.
     pub fn advance(&self, by: Duration) -> Timestamp {
         let millis = u64::try_from(by.as_millis()).unwrap_or(u64::MAX);
-        let before = self.0.fetch_add(millis, Ordering::SeqCst);
+        let before = self.0.millis.fetch_add(millis, Ordering::SeqCst);
+        self.0.moved.notify_waiters();
         Timestamp::from_unix_millis(before.wrapping_add(millis))
     }
 
     /// Sets the clock, backwards too.
     pub fn set(&self, now: Timestamp) {
-        self.0.store(now.as_unix_millis(), Ordering::SeqCst);
+        self.0.millis.store(now.as_unix_millis(), Ordering::SeqCst);
+        self.0.moved.notify_waiters();
     }
 }
 
 impl Clock for ManualClock {
     fn now(&self) -> Timestamp {
-        Timestamp::from_unix_millis(self.0.load(Ordering::SeqCst))
+        Timestamp::from_unix_millis(self.0.millis.load(Ordering::SeqCst))
+    }
+
+    fn reached(&self, at: Timestamp) -> Option<Reached> {
+        let clock = self.clone();
+        Some(Box::pin(async move {
+            loop {
+                let mut moved = pin!(clock.0.moved.notified());
+                // Before the clock is read, so that no move in between is missed.
+                moved.as_mut().enable();
+                if clock.now() >= at {
+                    return;
+                }
+                moved.await;
+            }
+        }))
     }
 }

@@ -5,11 +5,13 @@ use std::sync::{
     atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
 };
 
+use tokio::sync::Notify;
+
 use tower_session_guard::{
     MemoryStore, Record, SessionId, SessionStore, Timestamp, VerifiedId,
     store::{
-        Counting, Created, Cursor, Cutoff, EndedPage, IndexKey, Page, Removed, Replaced, Revision,
-        StoreError, StoreFuture, Stored,
+        Changed, Counting, Created, Cursor, Cutoff, EndedPage, IndexKey, Page, Removed, Replaced,
+        Revision, StoreError, StoreFuture, Stored,
     },
     testing::StoreOperation,
 };
@@ -21,6 +23,8 @@ use super::Stop;
 pub struct Gated {
     store: MemoryStore,
     held: Arc<Mutex<Option<StoreOperation>>>,
+    answer_held: Arc<Mutex<Option<StoreOperation>>>,
+    changes: Option<Arc<Notify>>,
     /// Where the call stops.
     pub stop: Stop,
     /// How often somebody waited until what ended holds on every node.
@@ -45,20 +49,39 @@ impl Gated {
         self.wait_fails.store(true, SeqCst);
     }
 
+    /// Stops the next call of `operation` once all of it is done.
+    pub fn hold_answer(&self, operation: StoreOperation) {
+        *self.answer_held.lock().unwrap() = Some(operation);
+    }
+
+    /// One that tells of changes, at `changes`.
+    pub fn telling(changes: &Arc<Notify>) -> Self {
+        Self {
+            changes: Some(Arc::clone(changes)),
+            ..Self::default()
+        }
+    }
+
     fn call<'a, T>(
         &'a self,
         operation: StoreOperation,
         call: StoreFuture<'a, T>,
     ) -> StoreFuture<'a, T>
     where
-        T: 'a,
+        T: Send + 'a,
     {
         Box::pin(async move {
             let is_held = self.held.lock().unwrap().take_if(|held| *held == operation);
             if is_held.is_some() {
                 self.stop.here().await;
             }
-            call.await
+            let answer = call.await;
+            let held = &self.answer_held;
+            let is_held = held.lock().unwrap().take_if(|held| *held == operation);
+            if is_held.is_some() {
+                self.stop.here().await;
+            }
+            answer
         })
     }
 }
@@ -146,6 +169,13 @@ impl SessionStore for Gated {
             }
             Ok(())
         }))
+    }
+
+    fn changed(&self, _: &SessionId) -> Option<Changed> {
+        let changes = Arc::clone(self.changes.as_ref()?);
+        // What is told between this call and the first poll counts.
+        let told = changes.notified_owned();
+        Some(Box::pin(told))
     }
 
     fn live_records<'a>(&'a self, now: Timestamp) -> StoreFuture<'a, Option<u64>> {

@@ -29,6 +29,14 @@ impl RevocationList for Counted {
         self.list.standing(token, now)
     }
 
+    fn ending<'a>(
+        &'a self,
+        token: IssuedToken<'a>,
+        now: Timestamp,
+    ) -> StoreFuture<'a, Option<Ending>> {
+        self.list.ending(token, now)
+    }
+
     fn may_reissue<'a>(&'a self, token: IssuedToken<'a>, now: Timestamp) -> StoreFuture<'a, bool> {
         self.list.may_reissue(token, now)
     }

@@ -11,7 +11,9 @@ use crate::{
         settings::Shared,
         side_by_side::side_by_side,
     },
-    session::{admit::admit, handle::Session, standing::Standing, unadmitted::Unadmitted},
+    session::{
+        admit::admit, ended::EndCause, handle::Session, standing::Standing, unadmitted::Unadmitted,
+    },
     store::{
         StoreError,
         revocation::{Ending, Full, IssuedToken, RevocationList, Revocations},
@@ -57,7 +59,10 @@ fn admit_others(
         let only = only.take_if(|(of, _)| *of == kind);
         appraised.dead.extend(only.map(|(_, dead)| dead));
         for dead in appraised.with_consequence() {
+            let waiting = &shared.settings.waiting;
+            let ending = waiting.ending(&dead.family, EndCause::Reused);
             let _: bool = list.end(&dead.family, Ending::Ended, dead.until, now)?;
+            ending.done();
         }
         match candidates.choose(shared, appraised, |session| session) {
             Chosen::Next => {}
@@ -106,7 +111,10 @@ pub(super) async fn load(
         let appraised = appraise(&candidates, &shared, kind, tokens);
         for dead in appraised.with_consequence() {
             let (family, until) = (&dead.family, dead.until);
+            let waiting = &shared.settings.waiting;
+            let ending = waiting.ending(family, EndCause::Reused);
             let _: bool = list.end(family, Ending::Ended, until, now).await?;
+            ending.done();
         }
         match candidates.choose(&shared, appraised, |session| session) {
             Chosen::Next => {}

@@ -12,8 +12,8 @@ use crate::{
         side_by_side::side_by_side,
     },
     session::{
-        handle::Session, id::Claim, live::Dead, standing::Standing, time::Timestamp,
-        unadmitted::Unadmitted,
+        ended::EndCause, handle::Session, id::Claim, live::Dead, standing::Standing,
+        time::Timestamp, unadmitted::Unadmitted,
     },
     store::{Removed, SessionStore, StoreError, Stored},
 };
@@ -66,7 +66,9 @@ pub(super) async fn load(
             });
         }
         for dead in appraised.with_consequence() {
+            let ending = shared.settings.waiting.ending(&dead.id, EndCause::Reused);
             let _: Removed = store.remove(&dead.id, None).await?;
+            ending.done();
         }
         match candidates.choose(&shared, appraised, |(session, _)| session) {
             Chosen::Next => {}

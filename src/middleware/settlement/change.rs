@@ -3,7 +3,8 @@
 //! Both are data, so that a local list can answer at once and a distributed one later.
 
 use crate::{
-    session::{id::SessionId, index::IndexKey, live::Live, time::Timestamp},
+    middleware::ended::waiting::{Pending, Waiting},
+    session::{ended::EndCause, id::SessionId, index::IndexKey, live::Live, time::Timestamp},
     store::{
         Admitted, Lease, StoreError,
         revocation::{Ending, Full, IssuedToken, Replacement, RevocationList, Revocations},
@@ -15,6 +16,9 @@ pub(super) struct Change<'a> {
     /// The sessions that end, and how.
     pub(super) ended: Vec<&'a Live>,
     pub(super) end: Ending,
+    /// Why they end, for those who wait for it.
+    pub(super) cause: EndCause,
+    pub(super) waiting: &'a Waiting,
     /// Whether they end whatever becomes of the token that is to leave; else they end only if it may.
     pub(super) ends_first: bool,
     pub(super) issue: Issue<'a>,
@@ -90,7 +94,12 @@ impl Change<'_> {
     }
 
     fn end(&self, list: &Revocations, now: Timestamp) -> Result<Vec<bool>, Full> {
-        let end = |live: &&Live| list.end(live.family(), self.end, live.remembered_until(now), now);
+        let end = |live: &&Live| {
+            let ending = self.ending(live);
+            let ended = list.end(live.family(), self.end, live.remembered_until(now), now)?;
+            ending.done();
+            Ok(ended)
+        };
         self.ended.iter().map(end).collect()
     }
 
@@ -117,6 +126,10 @@ impl Change<'_> {
                 issue.map(|at| (*id, at))
             }
         })
+    }
+
+    fn ending(&self, live: &Live) -> Pending<'_> {
+        self.waiting.ending(live.family(), self.cause)
     }
 
     /// Asks a distributed list.
@@ -146,7 +159,9 @@ impl Change<'_> {
         let mut ended = Vec::with_capacity(self.ended.len());
         for live in &self.ended {
             let until = live.remembered_until(now);
+            let ending = self.ending(live);
             ended.push(list.end(live.family(), self.end, until, now).await?);
+            ending.done();
         }
         Ok(ended)
     }

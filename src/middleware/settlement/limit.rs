@@ -10,6 +10,7 @@ use crate::{
     },
     session::{
         authentication::Subject,
+        ended::EndCause,
         event::{EventKind, SessionEvent},
         id::SessionId,
         index::IndexKey,
@@ -78,7 +79,10 @@ impl Limit {
             (created_at.is_none(), created_at, listed.id)
         });
         for listed in others.into_iter().take(excess) {
+            let waiting = &self.shared.settings.waiting;
+            let ending = waiting.ending(&listed.id, EndCause::Revoked);
             let removed = self.store.remove(&listed.id, Some(&self.owner)).await?;
+            ending.done();
             if removed == Removed::Removed {
                 let event = SessionEvent::new(EventKind::SessionEvicted, self.now);
                 let event = event.of(listed.id).succeeded_by(*fresh);

@@ -18,6 +18,7 @@ use crate::{
     session::{
         authentication::Subject,
         draft::Rotation,
+        ended::EndCause,
         event::{EventKind, SessionEvent},
         handle::Session,
         id::SessionId,
@@ -133,6 +134,8 @@ impl<'a> CommitToToken<'a> {
     {
         let nothing = Change {
             end: Ending::Ended,
+            cause: EndCause::Ended,
+            waiting: &self.shared.settings.waiting,
             ended: Vec::new(),
             ends_first: true,
             issue: Issue::Nothing,
@@ -150,6 +153,7 @@ impl<'a> CommitToToken<'a> {
             (Plan::EndGuest { .. }, Some(_)) => nothing,
             (Plan::End, _) => Change {
                 ended: self.presented(),
+                cause: EndCause::Logout,
                 ..nothing
             },
             // The level is in the token, and nothing would receive a lower one: the token ends.
@@ -176,7 +180,13 @@ impl<'a> CommitToToken<'a> {
                 } else {
                     Ending::Superseded
                 },
+                cause: if *end_first {
+                    EndCause::Logout
+                } else {
+                    EndCause::Replaced
+                },
                 ended: self.presented(),
+                waiting: nothing.waiting,
                 // As in a store: a login that is refused changes nothing else.
                 ends_first: *end_first,
                 issue: self.first(state)?,
@@ -274,6 +284,7 @@ impl<'a> CommitToToken<'a> {
             Plan::Save { state, why, .. } => match changed.issue {
                 // A token that was replaced meanwhile must not leave again: the browser has a newer one.
                 Some((id, _)) if self.live.is_some_and(Live::is_current) && self.is_newest(why) => {
+                    self.note_issue(&state);
                     self.issue(&state, &id, &mut cookies)?;
                     self.tell(&events, None);
                 }
@@ -289,6 +300,7 @@ impl<'a> CommitToToken<'a> {
                         let family = *live.family();
                         state.with_extra(|extra| extra.family = Some(family));
                     }
+                    self.note_issue(&state);
                     self.issue(&state, &id, &mut cookies)?;
                     self.tell(&events, Some((id, subject_of(&state))));
                 }
@@ -320,6 +332,14 @@ impl<'a> CommitToToken<'a> {
             }
         }
         verdict.into_result(cookies)
+    }
+
+    /// Lets those who wait for the session's end know how long its next token lives.
+    fn note_issue(&self, state: &State) {
+        if let Some(live) = self.live {
+            let waiting = &self.shared.settings.waiting;
+            waiting.note_issue(live.family(), state.last_seen_at);
+        }
     }
 
     /// Whether nobody wrote the session while a list was asked whether its token may leave again.

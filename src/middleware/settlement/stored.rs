@@ -20,6 +20,7 @@ use crate::{
         admit::lower_remembered,
         authentication::Subject,
         draft::Rotation,
+        ended::EndCause,
         event::{EventKind, SessionEvent},
         handle::Session,
         id::{Fresh, Lineage, Secret, SessionId},
@@ -162,7 +163,7 @@ impl CommitToStore {
             }
             Plan::Start { state, end_first } => {
                 if end_first {
-                    self.end_all().await?;
+                    self.end_all(EndCause::Logout).await?;
                 }
                 let subject = state.authentication.as_ref().map(|who| &who.subject);
                 let replaced = self.presented();
@@ -185,7 +186,7 @@ impl CommitToStore {
                 self.issue(&state, &fresh.id, &fresh.secret);
             }
             Plan::End => {
-                self.end_all().await?;
+                self.end_all(EndCause::Logout).await?;
                 self.remove_presented();
                 self.tell(&events, None);
             }
@@ -235,7 +236,7 @@ impl CommitToStore {
             self.ended |= limit.enforce(fresh, sessions).await?;
         }
         if !ended_before {
-            self.end_all().await?;
+            self.end_all(EndCause::Replaced).await?;
         }
         Ok(())
     }
@@ -274,10 +275,10 @@ impl CommitToStore {
     }
 
     /// Ends every session that a token of the request is of.
-    async fn end_all(&mut self) -> Result<(), SessionError> {
+    async fn end_all(&mut self, cause: EndCause) -> Result<(), SessionError> {
         if let Some(live) = &self.live {
             self.ended |= live.subject().is_some();
-            let _: Removed = self.store.remove(&live.id, None).await?;
+            let _: Removed = self.remove(&live.id, cause).await?;
         }
         let Some(beside) = self.beside.take() else {
             return Ok(());
@@ -285,7 +286,7 @@ impl CommitToStore {
         for session in &beside.found {
             if let Some(live) = session.live() {
                 self.ended |= live.subject().is_some();
-                self.end_beside(&live.id, live.subject()).await?;
+                self.end_beside(&live.id, live.subject(), cause).await?;
             }
         }
         let claims = beside.unread.iter();
@@ -294,7 +295,7 @@ impl CommitToStore {
         for (claim, stored) in beside.unread.iter().zip(guests) {
             // Only who holds a token that the session remembers may end it.
             if stored.is_some_and(|stored| stored.record.fields.secrets.knows(claim.secret())) {
-                self.end_beside(claim.id(), None).await?;
+                self.end_beside(claim.id(), None, cause).await?;
             }
         }
         Ok(())
@@ -304,11 +305,19 @@ impl CommitToStore {
         &self,
         id: &SessionId,
         subject: Option<&Subject>,
+        cause: EndCause,
     ) -> Result<(), StoreError> {
-        if self.store.remove(id, None).await? == Removed::Removed {
+        if self.remove(id, cause).await? == Removed::Removed {
             tell_ended_beside(&self.shared, *id, subject.cloned(), self.done.now);
         }
         Ok(())
+    }
+
+    async fn remove(&self, id: &SessionId, cause: EndCause) -> Result<Removed, StoreError> {
+        let ending = self.shared.settings.waiting.ending(id, cause);
+        let removed = self.store.remove(id, None).await?;
+        ending.done();
+        Ok(removed)
     }
 
     /// Loads the session again after a conflict; false if it ended meanwhile.

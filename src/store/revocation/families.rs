@@ -68,11 +68,17 @@ impl Families {
         })
     }
 
+    /// How a session ended; `None` while it goes on.
+    pub(super) fn ending(&self, family: &SessionId) -> Option<Ending> {
+        self.look(family, |entry| match entry?.fate {
+            Fate::Over(how) => Some(how),
+            Fate::Lives(_) => None,
+        })
+    }
+
     /// Ends a session, whatever its token is by now; false if it had ended.
     pub(super) fn end(&self, family: &SessionId, how: Ending, until: Timestamp) -> bool {
-        let is_over = self.look(family, |entry| {
-            matches!(entry.map(|entry| &entry.fate), Some(Fate::Over(_)))
-        });
+        let is_over = self.ending(family).is_some();
         if !is_over {
             self.put(family, Fate::Over(how), until);
         }

@@ -66,6 +66,20 @@ pub trait RevocationList: fmt::Debug + Send + Sync + 'static {
     /// If the list cannot say so, or is full.
     fn may_reissue<'a>(&'a self, token: IssuedToken<'a>, now: Timestamp) -> StoreFuture<'a, bool>;
 
+    /// How the session of a token ended, whatever its token is by now; `None` while it goes on.
+    ///
+    /// Unlike [`standing`](Self::standing) it passes over a token that was replaced. A session whose keys were
+    /// [ended](Self::end_all) counts as [`Ended`](Ending::Ended), as its token was issued.
+    ///
+    /// # Errors
+    ///
+    /// If the list cannot say so.
+    fn ending<'a>(
+        &'a self,
+        token: IssuedToken<'a>,
+        now: Timestamp,
+    ) -> StoreFuture<'a, Option<Ending>>;
+
     /// Ends a session, whatever its token is by now, and says whether this call did; `until` is when the session
     /// ends at the latest.
     ///

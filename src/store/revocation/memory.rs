@@ -54,6 +54,14 @@ impl RevocationList for MemoryRevocations {
         Box::pin(async move { Ok(self.0.may_reissue(token, now)?) })
     }
 
+    fn ending<'a>(
+        &'a self,
+        token: IssuedToken<'a>,
+        _: Timestamp,
+    ) -> StoreFuture<'a, Option<Ending>> {
+        Box::pin(async move { Ok(self.0.ending(token)) })
+    }
+
     fn end<'a>(
         &'a self,
         family: &'a SessionId,

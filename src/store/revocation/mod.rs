@@ -83,6 +83,14 @@ impl Revocations {
         self.families.standing(token.family, token.id, now)
     }
 
+    /// How the session of a token ended, whatever its token is by now; `None` while it goes on.
+    pub(crate) fn ending(&self, token: IssuedToken<'_>) -> Option<Ending> {
+        if self.is_cut_off(token) {
+            return Some(Ending::Ended);
+        }
+        self.families.ending(token.family)
+    }
+
     /// Whether a token may leave again under the same id, issued at `now`: only while it is
     /// [`Current`](Standing::Current). Asked right before, so that an [`end_all`](Self::end_all) at the same time
     /// either refuses it here or ends what leaves.

@@ -607,3 +607,29 @@ fn a_list_whose_entries_are_over_is_not_full() {
     assert!(replaced.is_ok());
     assert!(filled().end(&A, Ended, at(999), at(late)).is_ok());
 }
+
+/// R56: how a session ended, whatever its token is by now.
+#[test]
+fn the_end_of_a_session_is_told_by_any_of_its_tokens() {
+    let alice = "alice".into();
+    let ending = |list: &Revocations, token: SessionId, subject, second| {
+        list.ending(IssuedToken::new(&A, &token, subject, at(second)))
+    };
+    let list = after(&[(1, Renew(A, B, 10)), (2, Elevate(B, C))]);
+    for token in [A, B, C] {
+        assert_eq!(ending(&list, token, None, 0), None);
+    }
+    for how in [Ended, Superseded] {
+        let list = after(&[(1, Elevate(A, B)), (2, End(how))]);
+        assert_eq!(ending(&list, A, None, 0), Some(how));
+        assert_eq!(ending(&list, B, None, 0), Some(how));
+    }
+    // With everything of a subject, but for the session that is spared.
+    list.end_all(&owner(&alice), &cutoff(5), Some(A), at(5))
+        .unwrap();
+    assert_eq!(ending(&list, C, Some(&alice), 2), None);
+    list.end_all(&owner(&alice), &cutoff(6), None, at(6))
+        .unwrap();
+    assert_eq!(ending(&list, C, Some(&alice), 2), Some(Ended));
+    assert_eq!(ending(&list, C, Some(&alice), 7), None);
+}

@@ -3,8 +3,8 @@
 use std::{env, error::Error, sync::Arc, time::Duration};
 
 use tower_session_guard::{
-    AnyBackend, Clock, CookiePolicy, EmptyFailure, Endings, KeyRing, MemoryStore, SessionLayer,
-    SessionPolicy, SessionStore, Sessions, SystemClock,
+    AnyBackend, Clock, CookiePolicy, EmptyFailure, Endings, KeyRing, MemoryStore, RequireOrigin,
+    SessionLayer, SessionPolicy, SessionStore, Sessions, SystemClock,
     testing::{FaultyStore, ManualClock},
 };
 
@@ -16,6 +16,8 @@ pub(crate) struct Testbed {
     pub(crate) sessions: SessionLayer<EmptyFailure, AnyBackend>,
     pub(crate) control: Sessions<AnyBackend>,
     pub(crate) cookies: CookiePolicy,
+    /// Where the pages are from that may open streams; anywhere, if it is not set.
+    pub(crate) origin: Option<RequireOrigin>,
     pub(crate) events: EventLog,
     pub(crate) gates: Gates,
     pub(crate) store: Option<FaultyStore<Arc<dyn SessionStore>>>,
@@ -32,6 +34,8 @@ pub(crate) async fn from_env() -> Result<Testbed, Failure> {
         Ok(name) => CookiePolicy::builder().whole_name(name).build()?,
         Err(_) => CookiePolicy::default(),
     };
+    let origin = setting("TESTBED_ORIGIN")?.map(RequireOrigin::new);
+    let origin = origin.transpose()?;
     let events = EventLog::default();
     let store = store(setting("TESTBED_STORE")?.as_deref().unwrap_or("memory")).await?;
     let store = store.map(FaultyStore::new);
@@ -68,6 +72,7 @@ pub(crate) async fn from_env() -> Result<Testbed, Failure> {
         control: sessions.sessions(),
         sessions,
         cookies,
+        origin,
         events,
         gates: Gates::default(),
         store,

@@ -6,7 +6,7 @@ use std::{
 };
 
 use serde_json::{Value, json};
-use tower_session_guard::{Observer, SessionEvent, TracingObserver};
+use tower_session_guard::{EndCause, Observer, SessionEvent, TracingObserver};
 
 /// How many events are kept: a flood of forged cookies is as many events, and must not fill the memory.
 const KEPT: usize = 65_536;
@@ -32,6 +32,7 @@ impl EventLog {
                 json!({
                     "n": n,
                     "kind": event.kind.as_str(),
+                    "cause": event.kind.end_cause().map(EndCause::as_str),
                     "at": event.at.as_unix_seconds(),
                     "session": event.session.map(|id| id.to_string()),
                     "successor": event.successor.map(|id| id.to_string()),

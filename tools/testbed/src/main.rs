@@ -9,6 +9,7 @@ mod control;
 mod events;
 mod gates;
 mod routes;
+mod stream;
 mod unbuilt;
 mod workbench;
 

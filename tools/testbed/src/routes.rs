@@ -15,7 +15,7 @@ use tower_session_guard::{
     Timestamp,
 };
 
-use crate::{background, config::Testbed, control, unbuilt};
+use crate::{background, config::Testbed, control, stream, unbuilt};
 
 pub(crate) type Parameters = HashMap<String, String>;
 type Answer = Result<Response, StatusCode>;
@@ -47,6 +47,7 @@ pub(crate) fn router(testbed: Arc<Testbed>) -> Router {
         .route("/echo-cookie", get(echo_cookie))
         .merge(background::router())
         .merge(control::router())
+        .merge(stream::router(testbed.origin.clone()))
         .merge(unbuilt::router())
         .with_state(testbed)
 }

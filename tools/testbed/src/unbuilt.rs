@@ -6,8 +6,7 @@ use axum::{Router, http::StatusCode, routing::any};
 
 use crate::config::Testbed;
 
-const ROUTES: [&str; 6] = [
-    "/stream",
+const ROUTES: [&str; 5] = [
     "/put-once",
     "/take",
     "/impersonate",

@@ -2,6 +2,8 @@
 
 #[path = "process/mod.rs"]
 mod process;
+#[path = "testbed/stream.rs"]
+mod stream;
 
 use std::{process::Command, sync::Arc};
 
@@ -113,6 +115,8 @@ fn a_refused_setting_ends_the_start() {
         ("TESTBED_REVOCATIONS", "oracle://somewhere"),
         ("TESTBED_IDLE", "soon"),
         ("TESTBED_CLOCK", "fast"),
+        ("TESTBED_ORIGIN", "app.example"),
+        ("TESTBED_ORIGIN", "https://app.example/"),
     ] {
         let mut start = process::command();
         if name == "TESTBED_REVOCATIONS" {
@@ -834,12 +838,7 @@ async fn a_slow_read_leaves_a_write_alone() {
 #[tokio::test]
 async fn what_is_not_built_says_so() {
     let server = Server::start(&[]);
-    for path in [
-        "/stream",
-        "/take?k=k",
-        "/guarded?bound=1",
-        "/guarded?method=otp",
-    ] {
+    for path in ["/take?k=k", "/guarded?bound=1", "/guarded?method=otp"] {
         assert_eq!(server.get(path, &[]).await.status, 501, "{path}");
     }
     for path in [

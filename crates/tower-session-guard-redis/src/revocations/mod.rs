@@ -28,6 +28,7 @@ use crate::{
 };
 
 static STANDING: Script = script!("list.lua", "standing.lua");
+static ENDING: Script = script!("list.lua", "ending.lua");
 static MAY_REISSUE: Script = script!("list.lua", "may_reissue.lua");
 static END: Script = script!("list.lua", "end.lua");
 static REPLACE: Script = script!("list.lua", "replace.lua");
@@ -142,6 +143,22 @@ impl RevocationList for RedisRevocations {
                 2 => Ok(Standing::Superseded),
                 3 => Ok(Standing::Reused),
                 4 => Ok(Standing::Ended),
+                _ => Err(StoreError::new(StoreErrorKind::Corrupt)),
+            }
+        })
+    }
+
+    fn ending<'a>(
+        &'a self,
+        token: IssuedToken<'a>,
+        now: Timestamp,
+    ) -> StoreFuture<'a, Option<Ending>> {
+        Box::pin(async move {
+            let call = self.call(&ENDING, now).token(token).keys(&token.keys());
+            match self.ask(call).await? {
+                0 => Ok(None),
+                2 => Ok(Some(Ending::Superseded)),
+                4 => Ok(Some(Ending::Ended)),
                 _ => Err(StoreError::new(StoreErrorKind::Corrupt)),
             }
         })

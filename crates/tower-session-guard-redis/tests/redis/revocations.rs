@@ -169,6 +169,9 @@ async fn compare(
             let found = redis.standing(token.issued(), now).await.unwrap();
             assert_eq!(found, expected, "{at}: token {number}");
         }
+        let expected = memory.ending(token, now).await.unwrap();
+        let found = redis.ending(token, now).await.unwrap();
+        assert_eq!(found, expected, "{at}: the end of the session");
         assert_eq!(redis.occupancy(), memory.occupancy(), "{at}");
     }
 }

@@ -15,9 +15,11 @@ use crate::session::{
     authentication::{AssuranceLevel, Subject},
     csrf::CsrfToken,
     data::DataKey,
+    ended::Ended,
     event::SessionEvent,
     handle::Session,
     id::Lineage,
+    live::Live,
     mark::Mark,
     plan::{Plan, Verdict},
     policy::SessionPolicy,
@@ -41,6 +43,10 @@ impl Environment for Layer {
     }
     fn cookie_name(&self) -> &'static str {
         "session"
+    }
+
+    fn ended(&self, _: &Live) -> Ended {
+        unreachable!("nothing here waits for an end")
     }
 
     fn endings_seen(&self) -> u64 {

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use axum::Router;
 use http::Method;
-use tower_session_guard::{KeyRing, SessionLayer, SystemClock};
+use tower_session_guard::{KeyRing, RequireOrigin, SessionLayer, SystemClock};
 
 use browsers::driver::Engine;
 
 use crate::{
     report::Trial,
-    site::{STORED, Target},
+    site::{STORED, Site, Target},
     stage::Stage,
 };
 
@@ -24,9 +24,14 @@ const BANK: Target = Target {
     ..STORED
 };
 
-pub fn app() -> Router {
+pub fn app(port: u16) -> Router {
     let sessions = SessionLayer::new(KeyRing::generate().unwrap());
-    site::router(site::limited(sessions).unwrap(), Arc::new(SystemClock))
+    let origin = RequireOrigin::new(format!("http://{HOST}:{port}")).unwrap();
+    site::router(
+        site::limited(sessions).unwrap(),
+        Arc::new(SystemClock),
+        origin,
+    )
 }
 
 impl Stage {
@@ -101,4 +106,37 @@ async fn a_user_gets_through_the_example_in_chromium() {
 #[tokio::test]
 async fn a_user_gets_through_the_example_in_firefox() {
     through_the_example(Engine::Firefox).await;
+}
+
+/// R56: a logout in one tab shows in the other at once, by the socket that both hold.
+async fn signed_out_in_another_tab(engine: Engine) {
+    let Some(mut trial) = Trial::begin("axum_login in two tabs", engine).await else {
+        return;
+    };
+    let stage = &mut trial.stage;
+    stage.browser.open(&stage.url(HOST, "/login")).await;
+    let credentials = [("name", "alice"), ("password", "demo")];
+    stage.press(&credentials, "/login", "/").await;
+    let first = stage.browser.tab().await;
+    let opened = |site: &Site| site.seen(HOST, "/live").len() == 1;
+    stage.until("the first tab's socket is open", opened).await;
+    stage.browser.new_tab().await;
+    stage.browser.open(&stage.url(HOST, "/sessions")).await;
+    stage.press(&[], "/logout", "/").await;
+    stage.browser.switch(&first).await;
+    let told = "document.querySelector('main').innerText.includes('signed out (logout)')";
+    stage.becomes(told).await;
+    let page = stage.text().await;
+    assert!(!page.contains("alice"), "{page}");
+    assert_eq!(stage.last(BANK, "/live").status, 101);
+}
+
+#[tokio::test]
+async fn a_logout_shows_in_the_other_tab_in_chromium() {
+    signed_out_in_another_tab(Engine::Chromium).await;
+}
+
+#[tokio::test]
+async fn a_logout_shows_in_the_other_tab_in_firefox() {
+    signed_out_in_another_tab(Engine::Firefox).await;
 }

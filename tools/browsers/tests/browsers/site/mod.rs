@@ -155,6 +155,8 @@ impl Site {
         let moved =
             [MOVED, MOVED_SEALED].map(|target| (target.host, Releases::of(target, gate.clone())));
         let [(_, in_store), (_, in_cookie)] = &moved;
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
         let hosts = Hosts {
             applications: Arc::new([
                 (UNPROTECTED.host, unprotected::app(gate.clone())),
@@ -163,7 +165,7 @@ impl Site {
                 (SEALED.host, ours::app(sealed, gate.clone())),
                 (MOVED.host, in_store.app()),
                 (MOVED_SEALED.host, in_cookie.app()),
-                (crate::example::HOST, crate::example::app()),
+                (crate::example::HOST, crate::example::app(address.port())),
             ]),
             hostile: hostile::app(),
         };
@@ -172,8 +174,6 @@ impl Site {
             .fallback(dispatch)
             .with_state(hosts)
             .layer(from_fn_with_state(Arc::clone(&seen), record));
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
         tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
         Self {
             address,
