@@ -29,6 +29,13 @@ impl Args {
         self.rest.iter().any(|a| a == flag)
     }
 
+    /// What follows `flag`, if that was given.
+    #[must_use]
+    pub fn text(&self, flag: &str) -> Option<&str> {
+        let value = self.rest.iter().skip_while(|a| *a != flag).nth(1);
+        value.map(String::as_str)
+    }
+
     /// The number after `flag`, or the default.
     ///
     /// # Panics

@@ -43,7 +43,7 @@ impl Arrival<Opened<Claim>> {
     pub(crate) fn of_references(
         shared: &Shared,
         headers: &HeaderMap,
-        client: Client,
+        client: impl FnOnce() -> Client,
         now: Timestamp,
     ) -> Self {
         Self::read(shared, headers, client, now, |kind, value| {
@@ -58,7 +58,7 @@ impl Arrival<Unadmitted> {
     pub(crate) fn of_sessions(
         shared: &Arc<Shared>,
         headers: &HeaderMap,
-        client: Client,
+        client: impl FnOnce() -> Client,
         now: Timestamp,
     ) -> Self {
         Self::read(shared, headers, client, now, |kind, value| {
@@ -81,7 +81,7 @@ impl<T> Arrival<T> {
     fn read(
         shared: &Shared,
         headers: &HeaderMap,
-        client: Client,
+        client: impl FnOnce() -> Client,
         now: Timestamp,
         open: impl FnMut(CookieKind, &[u8]) -> Result<T, Rejected>,
     ) -> Self {
@@ -92,7 +92,7 @@ impl<T> Arrival<T> {
             barred: None,
             guest_token: found.guest.is_signed(),
             session_token: found.session.is_signed(),
-            client,
+            client: client(),
         };
         let mut more = None;
         Self {

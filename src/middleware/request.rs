@@ -256,20 +256,40 @@ impl RequestContext {
     /// if there is one.
     pub(crate) fn close(&mut self, head: Option<(StatusCode, &HeaderMap)>) -> Commit {
         let marks = self.session.close();
-        let upkeep = match head {
-            Some((status, _)) if self.session.is_active() => answer::upkeep_of(status),
-            _ => Upkeep::Nothing,
-        };
-        if let Some(deferred) = self.deferred.take() {
-            match deferred.take() {
-                Some(Ok(found)) => self.take_in(found),
-                // Somebody looked, so the answer may be one for nobody.
-                Some(Err(error)) => return Commit::Now(Err(error)),
-                None if marks.is_empty() => {}
-                None => return self.load_and_close(deferred, marks, head, upkeep),
-            }
+        match self.deferred.take() {
+            None => self.close_loaded(marks, head),
+            Some(deferred) => self.close_deferred(&deferred, marks, head),
         }
-        let upkeep = upkeep_of(&self.session, upkeep);
+    }
+
+    /// The same of a session that was to be loaded when somebody looked.
+    #[cold]
+    fn close_deferred(
+        &mut self,
+        deferred: &Arc<Deferred>,
+        marks: Vec<(Timestamp, Mark)>,
+        head: Option<(StatusCode, &HeaderMap)>,
+    ) -> Commit {
+        match deferred.take() {
+            Some(Ok(found)) => {
+                self.take_in(found);
+                self.close_loaded(marks, head)
+            }
+            // Somebody looked, so the answer may be one for nobody.
+            Some(Err(error)) => Commit::Now(Err(error)),
+            None if marks.is_empty() => Commit::Now(Ok(SetCookies::default())),
+            None => self.load_and_close(Arc::clone(deferred), marks, head),
+        }
+    }
+
+    #[inline(always)]
+    fn close_loaded(
+        &mut self,
+        marks: Vec<(Timestamp, Mark)>,
+        head: Option<(StatusCode, &HeaderMap)>,
+    ) -> Commit {
+        let has_live = self.session.live().is_some();
+        let upkeep = upkeep_of(head, has_live && self.session.is_active());
         if marks.is_empty() && (upkeep == Upkeep::Nothing || !self.is_due()) {
             self.loaded = None;
         }
@@ -298,8 +318,8 @@ impl RequestContext {
         deferred: Arc<Deferred>,
         marks: Vec<(Timestamp, Mark)>,
         head: Option<(StatusCode, &HeaderMap)>,
-        upkeep: Upkeep,
     ) -> Commit {
+        let upkeep = upkeep_of(head, self.session.is_active());
         let mut done = self.done(marks, head, upkeep);
         let shared = Arc::clone(&self.shared);
         let load = async move {
@@ -319,7 +339,9 @@ impl RequestContext {
                 .ticket
                 .filter(|ticket| family.is_some_and(|family| ticket.is_of(family)));
             done.came = came;
-            done.upkeep = upkeep_of(&session, done.upkeep);
+            if session.live().is_none() {
+                done.upkeep = Upkeep::Nothing;
+            }
             match settlement::commit(&shared, session.live(), loaded, done) {
                 Commit::Now(committed) => committed,
                 Commit::Later(commit) => commit.await,
@@ -359,11 +381,11 @@ impl RequestContext {
     }
 }
 
-/// What may leave unasked: nothing without a session.
-fn upkeep_of(session: &Session, upkeep: Upkeep) -> Upkeep {
-    match session.live() {
-        Some(_) => upkeep,
-        None => Upkeep::Nothing,
+/// What may leave unasked with an answer of this head.
+fn upkeep_of(head: Option<(StatusCode, &HeaderMap)>, is_active: bool) -> Upkeep {
+    match head {
+        Some((status, _)) if is_active => answer::upkeep_of(status),
+        _ => Upkeep::Nothing,
     }
 }
 

@@ -71,15 +71,16 @@ where
 
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
         let failure = self.failure.clone();
-        let deferred = match self.shared.settings.lazily {
-            true => admission::lazy::defer(&self.shared, &request),
-            false => None,
-        };
-        let admitted = match deferred {
-            Some(context) => Admission::Now(context),
-            None => admission::admit(&self.shared, &request),
-        };
-        match admitted {
+        if self.shared.settings.lazily
+            && let Some(mut context) = admission::lazy::defer(&self.shared, &request)
+        {
+            context.note_arrival(&request);
+            return match context.enter(request.extensions_mut()) {
+                Ok(()) => ResponseFuture::run(self.inner.call(request), context, failure),
+                Err(error) => ResponseFuture::failed(error, context, failure),
+            };
+        }
+        match admission::admit(&self.shared, &request) {
             Admission::Now(mut context) => {
                 context.note_arrival(&request);
                 match context.enter(request.extensions_mut()) {

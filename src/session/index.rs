@@ -99,7 +99,7 @@ impl TagDigest {
     }
 }
 
-fn first_half(bytes: &[u8]) -> [u8; 16] {
+pub(super) fn first_half(bytes: &[u8]) -> [u8; 16] {
     let mut half = [0; 16];
     half.copy_from_slice(&Sha256::digest(bytes)[..16]);
     half

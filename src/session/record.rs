@@ -5,6 +5,7 @@ use std::{error::Error, fmt};
 use super::{
     codec::{Malformed, Reader, put_varint},
     id::{Lineage, SecretDigest},
+    index::first_half,
     policy::SessionPolicy,
     secrets::Secrets,
     state::{Schema, State},
@@ -97,6 +98,20 @@ impl Record {
         let mut out = Vec::with_capacity(160 + self.fields.state.entries.len());
         self.fields.encode_into(&mut out);
         out
+    }
+
+    /// Half a SHA-256 digest of everything but when the session was last used and when it expires.
+    ///
+    /// Of two records of one session that have the same one, the later only notes that the session was used: a store
+    /// that tells other nodes of changes need not tell of that.
+    #[must_use]
+    pub fn content_digest(&self) -> [u8; 16] {
+        let mut fields = (*self.fields).clone();
+        fields.state.last_seen_at = fields.state.created_at;
+        fields.expires_at = Timestamp::default();
+        let mut out = Vec::with_capacity(160 + fields.state.entries.len());
+        fields.encode_into(&mut out);
+        first_half(&out)
     }
 
     /// The record that [`encode`](Self::encode) wrote.

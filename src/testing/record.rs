@@ -86,6 +86,12 @@ impl RecordBuilder {
         self
     }
 
+    /// Notes that the session was used at this time.
+    pub fn used_at(mut self, at: Timestamp) -> Self {
+        self.0.fields.state.last_seen_at = at;
+        self
+    }
+
     /// Sets when the record expires, by its idle and its absolute limit alike.
     pub fn expires_at(mut self, at: Timestamp) -> Self {
         self.0.fields.expires_at = at;

@@ -1,8 +1,8 @@
 //! Servers on loopback with and without a session layer, under wrk, in turns: the loss in percent.
 //!
 //! Run with `cargo run --release --manifest-path benches/Cargo.toml --bin wire`; `--pairs N` and
-//! `--seconds N` for other lengths, `--smoke` for a few seconds in all. With `REDIS_URL`, the Redis store
-//! is measured too.
+//! `--seconds N` for other lengths, `--smoke` for a few seconds in all; `--only TEXT` for the stacks whose names have it.
+//! With `REDIS_URL`, the stacks in Redis are measured too, with the feature `redis-peers` those of alternatives.
 
 use std::process::{Command, ExitCode};
 use std::{env, io};
@@ -12,7 +12,7 @@ use session_guard_benches::args::{Args, here};
 use session_guard_benches::machine::Machine;
 use session_guard_benches::report::write;
 use session_guard_benches::stats::Spread;
-use session_guard_benches::wire::{FRONTS, Load, REDIS, STACKS, Server, cookie_of, serve};
+use session_guard_benches::wire::{FRONTS, Load, STACKS, Server, cookie_of, serve, wants_redis};
 
 #[derive(Serialize)]
 struct Wire {
@@ -57,8 +57,18 @@ fn main() -> io::Result<ExitCode> {
         &FRONTS[..]
     };
     for &front in fronts {
-        for stack in STACKS {
-            if stack == REDIS && env::var_os("REDIS_URL").is_none() {
+        for &stack in STACKS {
+            if args
+                .text("--only")
+                .is_some_and(|wanted| !stack.contains(wanted))
+            {
+                continue;
+            }
+            // Its layer takes axum's body.
+            if front == "hyper" && stack.starts_with("axum_session") {
+                continue;
+            }
+            if wants_redis(stack) && env::var_os("REDIS_URL").is_none() {
                 println!("{front:<6} {stack:<40} skipped: REDIS_URL names no server");
                 continue;
             }

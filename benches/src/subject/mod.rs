@@ -135,7 +135,7 @@ pub fn runtime() -> Rc<Runtime> {
 
 /// The answer of every handler: a short body with its type, as every framework sends one, and whether
 /// somebody is logged in as the status.
-fn answer(somebody: bool) -> Response<Body> {
+pub(crate) fn answer(somebody: bool) -> Response<Body> {
     let mut response = Response::new(Body::from("ok"));
     let plain = HeaderValue::from_static("text/plain; charset=utf-8");
     response.headers_mut().insert(CONTENT_TYPE, plain);
@@ -146,7 +146,7 @@ fn answer(somebody: bool) -> Response<Body> {
 }
 
 /// A number that differs from write to write, so that no write is a repetition.
-fn next_note() -> u32 {
+pub(crate) fn next_note() -> u32 {
     use std::sync::atomic::{AtomicU32, Ordering};
     static NOTE: AtomicU32 = AtomicU32::new(1);
     NOTE.fetch_add(1, Ordering::Relaxed)

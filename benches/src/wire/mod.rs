@@ -1,6 +1,8 @@
 //! The same stacks behind real sockets, under wrk.
 
 mod client;
+#[cfg(feature = "redis-peers")]
+mod peers;
 mod serve;
 
 pub use client::{Load, cookie_of};
@@ -11,17 +13,43 @@ use std::process::{Child, Command, Stdio};
 use std::{env, io};
 
 /// What stands between a socket and the handler.
-pub const STACKS: [&str; 6] = [
+pub const STACKS: &[&str] = &[
     "bare stack",
     "tower-session-guard, self-contained",
     "tower-session-guard, memory store",
     REDIS,
+    CACHED,
+    UNLOOKED,
+    UNLOOKED_LAZILY,
     "floor",
     "tower-sessions, signed",
+    #[cfg(feature = "redis-peers")]
+    peers::TOWER_SESSIONS,
+    #[cfg(feature = "redis-peers")]
+    peers::BEHIND_MOKA,
+    #[cfg(feature = "redis-peers")]
+    peers::UNLOOKED,
+    #[cfg(feature = "redis-peers")]
+    peers::AXUM_SESSION,
 ];
 
-/// The stack that wants a Redis server, named by `REDIS_URL`.
+/// This crate's store in Redis.
 pub const REDIS: &str = "tower-session-guard, Redis";
+
+/// The same behind the near cache.
+pub const CACHED: &str = "tower-session-guard, Redis, near cache";
+
+/// A route that never looks, of a layer that loads at once.
+pub const UNLOOKED: &str = "tower-session-guard, Redis, no look";
+
+/// A route that never looks, of a layer that loads lazily.
+pub const UNLOOKED_LAZILY: &str = "tower-session-guard, Redis, no look, lazily";
+
+/// Whether the stack wants a Redis server, named by `REDIS_URL`.
+#[must_use]
+pub fn wants_redis(stack: &str) -> bool {
+    stack.contains("Redis")
+}
 
 /// Which server takes the connections.
 pub const FRONTS: [&str; 2] = ["hyper", "axum"];

@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::io;
 use std::net::Ipv4Addr;
+use std::time::Duration;
 
 use axum::Router;
 use http::{Request, Response};
@@ -15,9 +16,12 @@ use tower::layer::util::Identity;
 use tower::service_fn;
 use tower_layer::Layer;
 use tower_service::Service;
-use tower_session_guard::MemoryStore;
+use tower_session_guard::{MemoryStore, store::Lease};
+use tower_session_guard_cache::Cached;
 use tower_session_guard_redis::RedisStore;
 
+#[cfg(feature = "redis-peers")]
+use super::peers;
 use crate::floor::FloorLayer;
 use crate::scenario::{LOGIN, READ, WRITE};
 use crate::subject::{Body, bare, floor, guard, tower_sessions};
@@ -61,10 +65,34 @@ pub fn serve(front: &str, stack: &str) -> io::Result<()> {
             "tower-session-guard, memory store" => {
                 stack!(guard::stored_layer(MemoryStore::new()), guard::handle)
             }
-            super::REDIS => {
-                let url = std::env::var("REDIS_URL").map_err(io::Error::other)?;
-                let store = RedisStore::connect(url).await.map_err(io::Error::other)?;
+            super::REDIS => stack!(guard::stored_layer(redis().await?), guard::handle),
+            super::CACHED => {
+                let lease = Lease::exact(Duration::from_millis(250)).map_err(io::Error::other)?;
+                let store = Cached::start(redis().await?, lease);
                 stack!(guard::stored_layer(store), guard::handle)
+            }
+            super::UNLOOKED => {
+                stack!(guard::stored_layer(redis().await?), guard::without_a_look)
+            }
+            super::UNLOOKED_LAZILY => {
+                let layer = guard::stored_layer(redis().await?).lazily();
+                stack!(layer, guard::without_a_look)
+            }
+            #[cfg(feature = "redis-peers")]
+            peers::TOWER_SESSIONS => stack!(peers::tower_sessions().await?, peers::handle),
+            #[cfg(feature = "redis-peers")]
+            peers::BEHIND_MOKA => stack!(peers::behind_moka().await?, peers::handle),
+            #[cfg(feature = "redis-peers")]
+            peers::UNLOOKED => stack!(peers::tower_sessions().await?, peers::without_a_look),
+            #[cfg(feature = "redis-peers")]
+            peers::AXUM_SESSION if front == "axum" => {
+                let handler = service_fn(peers::handle_axum_session);
+                let router = Router::new()
+                    .route_service(READ, handler)
+                    .route_service(LOGIN, handler)
+                    .route_service(WRITE, handler);
+                let router = router.layer(peers::axum_session().await?);
+                axum::serve(listener, router).await
             }
             "floor" => stack!(FloorLayer::new([7; 32], true), floor::handle),
             "tower-sessions, signed" => {
@@ -73,6 +101,11 @@ pub fn serve(front: &str, stack: &str) -> io::Result<()> {
             other => Err(io::Error::other(format!("no such stack: {other}"))),
         }
     })
+}
+
+async fn redis() -> io::Result<RedisStore> {
+    let url = std::env::var("REDIS_URL").map_err(io::Error::other)?;
+    RedisStore::connect(url).await.map_err(io::Error::other)
 }
 
 async fn hyper<S>(listener: TcpListener, service: S) -> io::Result<()>

@@ -18,6 +18,8 @@
 #[cfg(feature = "postgres")]
 mod clear_text;
 mod failure;
+#[cfg(feature = "postgres")]
+mod feed;
 mod migrate;
 mod operations;
 #[cfg(feature = "postgres")]

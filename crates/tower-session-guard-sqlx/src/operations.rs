@@ -1,6 +1,6 @@
 //! The operations, written once for both engines.
 //!
-//! `insert`, `end_page` and `in_turn`, in which writes run, are the engines' own.
+//! `insert`, `end_page`, `in_turn`, in which writes run, `with_content` and `wait_for_copies` are the engines' own.
 
 /// Implements [`SessionStore`](tower_session_guard::SessionStore) for a store with a `pool`, `statements` and a
 /// `time_limit`.
@@ -35,7 +35,7 @@ macro_rules! sql_session_store {
                 let (head, rest) = row::pieces(&bytes);
                 let keys = row::Keys::of(&record.index_keys());
                 let updated = attempt(|| {
-                    sqlx::query(self.statements.replace.clone())
+                    let query = sqlx::query(self.own.replace.clone())
                         .bind(&id.as_bytes()[..])
                         .bind(row::number(revision))
                         .bind(row::millis(now))
@@ -43,8 +43,8 @@ macro_rules! sql_session_store {
                         .bind(head)
                         .bind(rest)
                         .bind(keys.owner.as_deref())
-                        .bind(keys.others.as_deref())
-                        .execute(&self.pool)
+                        .bind(keys.others.as_deref());
+                    Self::with_content(query, record).execute(&self.pool)
                 })
                 .await?;
                 if updated.rows_affected() != 0 {
@@ -261,6 +261,10 @@ macro_rules! sql_session_store {
                 now: Timestamp,
             ) -> StoreFuture<'a, Option<Cutoff>> {
                 Box::pin(within(self.time_limit, self.cutoff_of(key, now)))
+            }
+
+            fn endings_hold(&self) -> Option<StoreFuture<'_, ()>> {
+                self.wait_for_copies()
             }
 
             fn live_records<'a>(&'a self, now: Timestamp) -> StoreFuture<'a, Option<u64>> {

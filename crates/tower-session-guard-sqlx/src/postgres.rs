@@ -2,7 +2,11 @@
 
 use std::{borrow::Cow, sync::Arc, time::Duration};
 
-use sqlx::{PgPool, SqlStr};
+use sqlx::{
+    PgPool, Postgres, SqlStr,
+    postgres::{PgArguments, PgConnectOptions},
+    query::Query,
+};
 use tower_session_guard::{
     Record, SessionId, SessionStore, Timestamp, VerifiedId,
     store::{
@@ -43,11 +47,13 @@ use crate::{
 /// ```
 #[derive(Clone, Debug)]
 pub struct PostgresStore {
-    pool: PgPool,
-    table: Table,
+    pub(super) pool: PgPool,
+    /// How a feed connects, if not as the pool does.
+    pub(super) feed_options: Option<Arc<PgConnectOptions>>,
+    pub(super) table: Table,
     statements: Arc<Statements>,
-    own: Arc<PostgresStatements>,
-    time_limit: Duration,
+    pub(super) own: Arc<PostgresStatements>,
+    pub(super) time_limit: Duration,
 }
 
 sql_session_store!(PostgresStore);
@@ -58,6 +64,7 @@ impl PostgresStore {
     pub const MIGRATIONS: &'static [&'static str] = &[
         include_str!("migrations/postgres_1.sql"),
         include_str!("migrations/postgres_2.sql"),
+        include_str!("migrations/postgres_3.sql"),
     ];
 
     /// The advisory lock that keeps processes from migrating at the same time: the bytes `sessguar`.
@@ -80,6 +87,7 @@ impl PostgresStore {
             statements: Arc::new(Statements::of(&table)),
             own: Arc::new(PostgresStatements::of(&table)),
             pool,
+            feed_options: None,
             table,
             time_limit: time_limit::DEFAULT,
         }
@@ -102,9 +110,20 @@ impl PostgresStore {
     /// # Ok(()) }
     /// ```
     pub fn with_table(self, name: &str) -> Result<Self, InvalidTableName> {
-        let time_limit = self.time_limit;
-        let named = Self::of(self.pool, Table::named(name)?);
-        Ok(named.with_time_limit(time_limit))
+        Ok(Self {
+            feed_options: self.feed_options,
+            time_limit: self.time_limit,
+            ..Self::of(self.pool, Table::named(name)?)
+        })
+    }
+
+    /// Lets [feeds](tower_session_guard::store::feed) connect with `options`, where the pool goes through a pooler that gives
+    /// each transaction another connection, such as PgBouncer in transaction mode: a feed needs one for itself.
+    #[must_use]
+    pub fn with_feed_options(mut self, options: PgConnectOptions) -> Self {
+        clear_text::warn_of(&options);
+        self.feed_options = Some(Arc::new(options));
+        self
     }
 
     /// Sets how long an operation may take before it fails, the wait for a connection included: two
@@ -155,6 +174,13 @@ impl PostgresStore {
         self.sweep_with(sessions, cutoffs, now, limit).await
     }
 
+    fn with_content<'q>(
+        query: Query<'q, Postgres, PgArguments>,
+        record: &Record,
+    ) -> Query<'q, Postgres, PgArguments> {
+        query.bind(record.content_digest().to_vec())
+    }
+
     /// PostgreSQL takes writes as they come.
     async fn in_turn<T>(&self, write: impl Future<Output = T>) -> T {
         write.await
@@ -170,6 +196,7 @@ impl PostgresStore {
         let (head, rest) = row::pieces(&bytes);
         let index_keys = record.index_keys();
         let keys = row::Keys::of(&index_keys);
+        let content = record.content_digest();
         let listed: Vec<&[u8]> = index_keys.iter().map(IndexKey::as_bytes).collect();
         let made: i64 = attempt(|| {
             sqlx::query_scalar(self.own.create.clone())
@@ -181,6 +208,7 @@ impl PostgresStore {
                 .bind(rest)
                 .bind(counting == Counting::Counted)
                 .bind(&listed)
+                .bind(&content[..])
                 .fetch_one(&self.pool)
         })
         .await?;

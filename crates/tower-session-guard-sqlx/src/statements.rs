@@ -32,11 +32,6 @@ statements!(Statements {
     count: "SELECT count(*) FILTER (WHERE counted), count(*) FROM \
         (SELECT counted FROM session_guard_index WHERE key = $1 LIMIT $2) AS entries";
 
-    replace: "UPDATE session_guard \
-        SET expires_at = $4, revision = revision + 1, head = $5, rest = $6 \
-        WHERE id = $1 AND revision = $2 AND expires_at > $3 \
-        AND owner IS NOT DISTINCT FROM $7 AND others IS NOT DISTINCT FROM $8";
-
     // Asked after a `replace` that changed nothing, for the reason.
     present: "SELECT revision, owner IS NOT DISTINCT FROM $3 AND others IS NOT DISTINCT FROM $4 \
         FROM session_guard WHERE id = $1 AND expires_at > $2";
@@ -74,12 +69,42 @@ statements!(Statements {
 statements!(PostgresStatements {
     // The record and its entries in one statement, which is atomic.
     create: "WITH made AS (\
-            INSERT INTO session_guard (id, owner, others, expires_at, revision, head, rest) \
-            VALUES ($1, $2, $3, $4, 1, $5, $6) ON CONFLICT (id) DO NOTHING RETURNING id\
+            INSERT INTO session_guard (id, owner, others, expires_at, revision, head, rest, content, content_of) \
+            VALUES ($1, $2, $3, $4, 1, $5, $6, $9, 1) ON CONFLICT (id) DO NOTHING RETURNING id\
         ), listed AS (\
             INSERT INTO session_guard_index (key, id, counted) \
             SELECT key, made.id, $7::boolean FROM made, unnest($8::bytea[]) AS key\
         ) SELECT count(*) FROM made";
+
+    replace: "UPDATE session_guard \
+        SET expires_at = $4, revision = revision + 1, head = $5, rest = $6, content = $9, content_of = revision + 1 \
+        WHERE id = $1 AND revision = $2 AND expires_at > $3 \
+        AND owner IS NOT DISTINCT FROM $7 AND others IS NOT DISTINCT FROM $8";
+
+    // What comes after this lock sees the lease that is held under it.
+    lock_leases: "SELECT pg_advisory_xact_lock(hashtextextended('session_guard_leases', 0))";
+
+    hold_lease: "INSERT INTO session_guard_leases AS held (exact, millis, counts_until) \
+        VALUES ($1, $2, clock_timestamp() + $3 * interval '1 second') \
+        ON CONFLICT (exact, millis) DO UPDATE \
+        SET counts_until = greatest(held.counts_until, excluded.counts_until)";
+
+    // One command for each fence. Where a lease has lapsed it is not held again: changes may have gone untold.
+    fence: "WITH renewed AS (\
+            UPDATE session_guard_leases SET counts_until = clock_timestamp() + $3 * interval '1 second' \
+            WHERE exact = $1 AND millis = $2 AND counts_until > clock_timestamp() \
+            AND counts_until < clock_timestamp() + $4 * interval '1 second'\
+        ) SELECT pg_backend_pid(), pg_is_in_recovery(), EXISTS (\
+            SELECT FROM session_guard_leases \
+            WHERE exact = $1 AND millis = $2 AND counts_until > clock_timestamp()\
+        )";
+
+    longest_lease: "SELECT CASE WHEN bool_or(exact) THEN max(millis) END FROM session_guard_leases \
+        WHERE counts_until > clock_timestamp()";
+
+    forget_leases: "DELETE FROM session_guard_leases WHERE counts_until < clock_timestamp() - interval '1 hour'";
+
+    listen_probe: "SELECT pg_notify('session_guard_changed', $1)";
 
     // Rows are locked in the order of their ids, so that two endings never wait for each other in a circle.
     end_listed: "WITH page AS MATERIALIZED (\
@@ -109,6 +134,11 @@ statements!(SqliteStatements {
         VALUES ($1, $2, $3, $4, 1, $5, $6) ON CONFLICT (id) DO NOTHING";
 
     enlist: "INSERT INTO session_guard_index (key, id, counted) VALUES ($1, $2, $3)";
+
+    replace: "UPDATE session_guard \
+        SET expires_at = $4, revision = revision + 1, head = $5, rest = $6 \
+        WHERE id = $1 AND revision = $2 AND expires_at > $3 \
+        AND owner IS NOT DISTINCT FROM $7 AND others IS NOT DISTINCT FROM $8";
 
     page: "SELECT id FROM session_guard_index WHERE key = $1 AND id > $2 ORDER BY id LIMIT $3";
 

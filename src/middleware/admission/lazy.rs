@@ -38,7 +38,7 @@ pub(crate) fn defer<B>(shared: &Arc<Shared>, request: &Request<B>) -> Option<Req
 fn begin(shared: Arc<Shared>, kept: Kept, now: Timestamp) -> Load {
     Box::pin(async move {
         let headers = kept.headers();
-        let context = match admit_cookies(&shared, &headers, kept.client, now) {
+        let context = match admit_cookies(&shared, &headers, || kept.client, now) {
             Admission::Now(context) => context,
             Admission::Later(load) => load.await?,
         };
@@ -54,7 +54,7 @@ fn defer_list<B>(
     request: &Request<B>,
 ) -> Option<RequestContext> {
     let now = shared.settings.clock.now();
-    let client = client_of(shared, request);
+    let client = || client_of(shared, request);
     let arrival = Arrival::of_sessions(shared, request.headers(), client, now);
     let candidates = Candidates::of(arrival);
     if candidates.is_empty() {

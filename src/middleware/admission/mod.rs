@@ -45,7 +45,12 @@ pub(crate) type BoxLoad =
 #[inline(always)]
 pub(crate) fn admit<B>(shared: &Arc<Shared>, request: &Request<B>) -> Admission {
     let now = shared.settings.clock.now();
-    admit_cookies(shared, request.headers(), client_of(shared, request), now)
+    admit_cookies(
+        shared,
+        request.headers(),
+        || client_of(shared, request),
+        now,
+    )
 }
 
 /// The same by what counts of a request.
@@ -53,7 +58,7 @@ pub(crate) fn admit<B>(shared: &Arc<Shared>, request: &Request<B>) -> Admission 
 fn admit_cookies(
     shared: &Arc<Shared>,
     headers: &HeaderMap,
-    client: Client,
+    client: impl FnOnce() -> Client,
     now: Timestamp,
 ) -> Admission {
     match &shared.settings.backend {

@@ -8,6 +8,8 @@ mod old_layout;
 #[cfg(feature = "postgres")]
 mod postgres;
 #[cfg(feature = "postgres")]
+mod postgres_feed;
+#[cfg(feature = "postgres")]
 mod postgres_server;
 #[cfg(feature = "postgres")]
 mod postgres_upkeep;
