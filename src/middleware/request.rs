@@ -106,7 +106,8 @@ impl RequestContext {
 
     /// Takes note of what a request says of its route and its transport, and whether a self-contained token is due to
     /// leave.
-    #[inline]
+    // Always, as `enter`: a layer that loads lazily calls them too, and a request without a cookie would pay for that.
+    #[inline(always)]
     pub(crate) fn note_arrival<B>(&mut self, request: &Request<B>) {
         // Only with an unsafe method do browsers say where the page came from.
         if !request.method().is_safe() && self.shared.is_secure {
@@ -132,6 +133,7 @@ impl RequestContext {
     ///
     /// The same layer once more passes the request through: the marks go to the session that is there. Another layer
     /// with the same cookie is a mistake that would lose logins, so the request fails.
+    #[inline(always)]
     pub(crate) fn enter(&mut self, extensions: &mut Extensions) -> Result<(), LayersShareCookie> {
         match extensions.insert(self.session.clone()) {
             None => replace_authenticated(extensions, &self.session),
@@ -289,7 +291,12 @@ impl RequestContext {
         head: Option<(StatusCode, &HeaderMap)>,
     ) -> Commit {
         let has_live = self.session.live().is_some();
-        let upkeep = upkeep_of(head, has_live && self.session.is_active());
+        let is_active = has_live && self.session.is_active();
+        let upkeep = if is_active {
+            upkeep_of(head)
+        } else {
+            Upkeep::Nothing
+        };
         if marks.is_empty() && (upkeep == Upkeep::Nothing || !self.is_due()) {
             self.loaded = None;
         }
@@ -319,7 +326,11 @@ impl RequestContext {
         marks: Vec<(Timestamp, Mark)>,
         head: Option<(StatusCode, &HeaderMap)>,
     ) -> Commit {
-        let upkeep = upkeep_of(head, self.session.is_active());
+        let upkeep = if self.session.is_active() {
+            upkeep_of(head)
+        } else {
+            Upkeep::Nothing
+        };
         let mut done = self.done(marks, head, upkeep);
         let shared = Arc::clone(&self.shared);
         let load = async move {
@@ -382,11 +393,8 @@ impl RequestContext {
 }
 
 /// What may leave unasked with an answer of this head.
-fn upkeep_of(head: Option<(StatusCode, &HeaderMap)>, is_active: bool) -> Upkeep {
-    match head {
-        Some((status, _)) if is_active => answer::upkeep_of(status),
-        _ => Upkeep::Nothing,
-    }
+fn upkeep_of(head: Option<(StatusCode, &HeaderMap)>) -> Upkeep {
+    head.map_or(Upkeep::Nothing, |(status, _)| answer::upkeep_of(status))
 }
 
 /// Whether something is to be written though nobody marks anything, as of the request's admission.

@@ -104,6 +104,7 @@ impl Session {
     }
 
     /// The handle of a request whose session is loaded when somebody first looks.
+    #[inline(never)]
     pub(crate) fn loaded_later(
         environment: Arc<dyn Environment>,
         admitted_at: Timestamp,
@@ -494,9 +495,13 @@ impl Session {
         self.0.looks.are_activity()
     }
 
+    #[inline]
     pub(crate) fn live(&self) -> Option<&Live> {
-        let live = self.0.live.first();
-        live.or_else(|| self.0.later.as_ref()?.found()?)
+        match (self.0.live.first(), &self.0.later) {
+            (Some(live), _) => Some(live),
+            (None, None) => None,
+            (None, Some(later)) => later.found()?,
+        }
     }
 
     pub(crate) fn admitted_at(&self) -> Timestamp {

@@ -54,7 +54,8 @@ pub(super) struct Inner<L: ?Sized> {
 }
 
 impl<L> Inner<L> {
-    #[inline]
+    // Always: it is made where it stays.
+    #[inline(always)]
     pub(super) fn make(
         environment: Arc<dyn Environment>,
         admitted_at: Timestamp,

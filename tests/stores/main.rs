@@ -5,14 +5,14 @@
 
 mod flawed;
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use tower_session_guard::{
     MemoryStore,
-    testing::store_contract::{CheckResult, StoreContract, StoreUnderTest, check_names},
+    testing::store_contract::{CheckResult, Freshness, StoreContract, StoreUnderTest, check_names},
 };
 
-use self::flawed::{Flaw, Flawed};
+use self::flawed::{Cached, CopyFlaw, Flaw, Flawed};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn the_store_in_memory_holds_the_contract() {
@@ -281,10 +281,100 @@ async fn every_flaw_is_found_by_the_check_that_is_there_for_it() {
     assert!(missed.is_empty(), "not found: {missed:?}");
 }
 
+const LEASE: Duration = Duration::from_millis(100);
+
+/// Each flaw of copies and a check that is there to find it.
+const COPIES_FOUND_BY: &[(CopyFlaw, &str)] = &[
+    (
+        CopyFlaw::OwnWritesStay,
+        "a_node_sees_its_own_writes_at_once",
+    ),
+    (
+        CopyFlaw::OwnEndingsStay,
+        "a_node_sees_its_own_writes_at_once",
+    ),
+    (
+        CopyFlaw::ReplacementsAreNotTold,
+        "data_reaches_another_node_in_time",
+    ),
+    (
+        CopyFlaw::NothingWaits,
+        "an_ending_holds_on_another_node_in_time",
+    ),
+    (
+        CopyFlaw::FillsAreUnguarded,
+        "what_is_read_while_it_changes_is_not_kept",
+    ),
+    (
+        CopyFlaw::NothingWaits,
+        "all_that_ended_while_logins_ran_has_ended_on_every_node",
+    ),
+    (
+        CopyFlaw::TrustedForever,
+        "a_node_that_hears_nothing_admits_nothing_that_ended",
+    ),
+    (
+        CopyFlaw::KeptOverAReconnect,
+        "a_node_that_connects_again_admits_nothing_that_ended",
+    ),
+    (
+        CopyFlaw::TrustedFromTheAnswer,
+        "a_node_that_hears_late_admits_nothing_that_ended",
+    ),
+    (
+        CopyFlaw::LoadAnswersFromCopies,
+        "load_is_never_answered_from_a_copy",
+    ),
+];
+
+fn copies_under_test(flaw: CopyFlaw) -> StoreUnderTest {
+    let store = Cached::new(flaw, LEASE);
+    let second = store.second_node();
+    let way = second.clone();
+    StoreUnderTest::new(store)
+        .with_volume(1_000)
+        .with_second_node(second)
+        .with_path(move |path| {
+            way.set_path(path);
+            async {}
+        })
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn copies_without_a_flaw_hold_the_contract() {
+    for freshness in [Freshness::Exact(LEASE), Freshness::Bounded(LEASE)] {
+        let make = || async { copies_under_test(CopyFlaw::Nothing) };
+        let contract = StoreContract::new(SystemTime::now().into(), make);
+        let report = contract.with_freshness(freshness).run().await;
+        report.assert_held();
+        assert_eq!(report.skipped(), 2, "{report}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn every_flaw_of_copies_is_found_by_the_check_that_is_there_for_it() {
+    let mut missed = Vec::new();
+    for &(flaw, name) in COPIES_FOUND_BY {
+        let make = || async { copies_under_test(flaw) };
+        let contract = StoreContract::new(SystemTime::now().into(), make);
+        let contract = contract.with_freshness(Freshness::Exact(LEASE));
+        let report = contract.run_where(|check| check == name).await;
+        let [check] = report.checks() else {
+            panic!("no check is called {name}");
+        };
+        if !matches!(check.result(), CheckResult::Broken(_)) {
+            missed.push((flaw, name));
+        }
+    }
+    assert!(missed.is_empty(), "not found: {missed:?}");
+}
+
 /// A check that no flaw can fail would prove nothing.
 #[test]
 fn every_check_has_a_flaw_that_it_finds() {
-    let is_idle = |check: &&str| FOUND_BY.iter().all(|(_, name)| name != check);
+    let found = FOUND_BY.iter().map(|(_, name)| name);
+    let found = found.chain(COPIES_FOUND_BY.iter().map(|(_, name)| name));
+    let is_idle = |check: &&str| found.clone().all(|name| name != check);
     let idle: Vec<_> = check_names().filter(is_idle).collect();
     assert!(idle.is_empty(), "{idle:?}");
 }

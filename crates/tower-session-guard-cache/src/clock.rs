@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// A moment of a [`SteadyClock`], which nothing outside this process knows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Moment(u64);
 
 impl Moment {

@@ -27,7 +27,7 @@ pub(crate) struct EpochLease {
 }
 
 /// A fence that was sent, and when.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct SentFence(Moment);
 
 /// Until when copies may be trusted that are looked up after this was read.
@@ -36,6 +36,17 @@ pub(crate) struct SentFence(Moment);
 /// whatever came later is acknowledged only once `live_until` is over, however long this thread stood still in between.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Trusted(u64);
+
+/// As it is: for the checked model.
+#[cfg(test)]
+impl Clone for EpochLease {
+    fn clone(&self) -> Self {
+        Self {
+            time: self.time,
+            live_until: AtomicU64::new(self.trusted().0),
+        }
+    }
+}
 
 impl EpochLease {
     pub(crate) const fn new(time: Duration) -> Self {

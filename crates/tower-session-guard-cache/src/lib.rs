@@ -10,6 +10,7 @@ mod fences;
 mod lease;
 mod options;
 mod own_writes;
+mod revocations;
 mod sessions;
 mod stats;
 mod supervisor;
@@ -20,4 +21,9 @@ mod fake;
 #[cfg(test)]
 mod tests;
 
-pub use self::{cached::Cached, options::CacheOptions, stats::CacheStats};
+pub use self::{
+    cached::Cached,
+    options::CacheOptions,
+    revocations::{CachedRevocations, ListOptions, Silence},
+    stats::CacheStats,
+};

@@ -40,9 +40,10 @@ impl CacheOptions {
         self
     }
 
-    /// Sets how many bytes the copies take at most: their records, and 112 bytes for each.
+    /// Sets how many bytes the copies take at most: their records, and 200 bytes for each, which is what one takes with
+    /// its part of the tables.
     ///
-    /// The allocator's own overhead is not counted. A record that is larger than a sixty-fourth of this is not kept.
+    /// A record that is larger than a sixty-fourth of this is not kept.
     pub const fn with_max_bytes(mut self, bytes: usize) -> Self {
         self.max_bytes = bytes;
         self

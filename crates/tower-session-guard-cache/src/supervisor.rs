@@ -71,7 +71,7 @@ where
             is_told = true;
             warn!(
                 ?error,
-                "no feed of changes can be opened: the store is asked for every session"
+                "no feed of changes can be opened: nothing is answered from memory"
             );
         }
         sleep(pause(failures, error.kind())).await;
@@ -128,7 +128,7 @@ where
                 let lease = self.epochs.lease;
                 info!(
                     ?lease,
-                    "the feed of changes is open: sessions are answered from memory"
+                    "the feed of changes is open: this node answers from memory"
                 );
             }
             if let Err(error) = listen(feed, epoch, sent_at + period).await {
@@ -179,7 +179,7 @@ where
             let lapses = self.epochs.counters.lapses();
             warn!(
                 lapses,
-                "the lease of the copies ran out: the store is asked until a fence is answered"
+                "the lease of the copies ran out: nothing is answered from memory until a fence is answered"
             );
         }
     }

@@ -12,7 +12,10 @@ use std::{
 
 use tokio::task::JoinSet;
 
-use super::under_test::StoreUnderTest;
+use super::{
+    freshness::{Freshness, Path},
+    under_test::StoreUnderTest,
+};
 use crate::{
     session::{
         authentication::Subject,
@@ -78,15 +81,17 @@ impl Clock {
 pub(super) struct Context {
     under_test: StoreUnderTest,
     clock: Clock,
+    freshness: Freshness,
     seed: u64,
     ids: Arc<AtomicU64>,
 }
 
 impl Context {
-    pub(super) fn new(under_test: StoreUnderTest, clock: Clock) -> Self {
+    pub(super) fn new(under_test: StoreUnderTest, clock: Clock, freshness: Freshness) -> Self {
         Self {
             under_test,
             clock,
+            freshness,
             seed: RandomState::new().hash_one(()),
             ids: Arc::default(),
         }
@@ -104,6 +109,20 @@ impl Context {
     /// The second node, or the only one.
     pub(super) fn other_node(&self) -> &dyn SessionStore {
         self.second_node().unwrap_or(self.store())
+    }
+
+    pub(super) const fn freshness(&self) -> Freshness {
+        self.freshness
+    }
+
+    /// Does this to the path of the second node.
+    pub(super) async fn set_path(&self, path: Path) -> Result<(), Failure> {
+        let set = self.under_test.path.as_ref();
+        set.ok_or(Failure::Skipped(
+            "there is no way to disturb the path of the second node",
+        ))?(path)
+        .await;
+        Ok(())
     }
 
     pub(super) async fn restart(&self) -> Result<(), Failure> {

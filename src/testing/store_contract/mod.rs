@@ -35,12 +35,35 @@
 //! StoreContract::new(now, make).run().await.assert_held();
 //! # }
 //! ```
+//!
+//! A store that answers from copies of its node says how old they may be, which adds the checks of copies:
+//!
+//! ```no_run
+//! use std::time::Duration;
+//! use tower_session_guard::{store::Lease, testing::store_contract::{StoreContract, StoreUnderTest}};
+//! # use tower_session_guard::{MemoryStore, Timestamp, testing::store_contract::Path};
+//! # async fn cached(lease: Lease) -> MemoryStore { MemoryStore::new() }
+//! # async fn disturb_the_second_node(path: Path) {}
+//! # async fn run(now: Timestamp) -> Result<(), tower_session_guard::ConfigError> {
+//! let lease = Lease::exact(Duration::from_millis(250))?;
+//! let make = || async {
+//!     StoreUnderTest::new(cached(lease).await)
+//!         .with_second_node(cached(lease).await)
+//!         .with_path(disturb_the_second_node)
+//! };
+//! let contract = StoreContract::new(now, make).with_freshness(lease.into());
+//! contract.run().await.assert_held();
+//! # Ok(())
+//! # }
+//! ```
 
 mod context;
+mod copies;
 mod creation;
 mod cutoffs;
 mod data;
 mod expiry;
+mod freshness;
 mod index;
 mod nodes;
 mod races;
@@ -56,6 +79,7 @@ use std::{fmt, pin::Pin, time::Instant};
 
 use self::context::{Clock, Context, Failure};
 pub use self::{
+    freshness::{Freshness, Path},
     report::{CheckReport, CheckResult, ContractReport},
     under_test::StoreUnderTest,
 };
@@ -68,6 +92,7 @@ type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 pub struct StoreContract<M> {
     make: M,
     clock: Clock,
+    freshness: Freshness,
 }
 
 struct Check {
@@ -162,9 +187,25 @@ const CHECKS: &[Check] = checks! {
         a_restart_revives_nothing;
 };
 
-/// The names of all checks, in the order in which they run.
+/// Of stores that answer from copies of their own, besides.
+const CHECKS_OF_COPIES: &[Check] = checks! {
+    copies:
+        a_node_sees_its_own_writes_at_once,
+        load_is_never_answered_from_a_copy,
+        data_reaches_another_node_in_time,
+        an_ending_holds_on_another_node_in_time,
+        what_is_read_while_it_changes_is_not_kept,
+        all_that_ended_while_logins_ran_has_ended_on_every_node,
+        a_node_that_hears_nothing_admits_nothing_that_ended,
+        a_node_that_connects_again_admits_nothing_that_ended,
+        a_node_that_hears_late_admits_nothing_that_ended;
+};
+
+/// The names of all checks, in the order in which they run. The last nine are of copies: they run where the
+/// [freshness](Freshness) is not immediate.
 pub fn check_names() -> impl Iterator<Item = &'static str> {
-    CHECKS.iter().map(|check| check.name)
+    let checks = CHECKS.iter().chain(CHECKS_OF_COPIES);
+    checks.map(|check| check.name)
 }
 
 impl<M, F> StoreContract<M>
@@ -181,7 +222,15 @@ where
         Self {
             make,
             clock: Clock::new(now, Instant::now()),
+            freshness: Freshness::Immediate,
         }
+    }
+
+    /// Sets how old what another node wrote may be, for stores that answer from copies of their own, and adds the
+    /// checks of copies. It is [`Freshness::Immediate`] otherwise.
+    pub const fn with_freshness(mut self, freshness: Freshness) -> Self {
+        self.freshness = freshness;
+        self
     }
 
     /// Runs every check, one after the other, and reports on each.
@@ -195,9 +244,14 @@ where
     /// Runs the checks whose names pass `wanted`.
     pub async fn run_where(self, wanted: impl Fn(&str) -> bool) -> ContractReport {
         let mut checks = Vec::new();
-        for check in CHECKS.iter().filter(|check| wanted(check.name)) {
+        let of_copies = match self.freshness {
+            Freshness::Immediate => &[],
+            Freshness::Exact(_) | Freshness::Bounded(_) => CHECKS_OF_COPIES,
+        };
+        let all = CHECKS.iter().chain(of_copies);
+        for check in all.filter(|check| wanted(check.name)) {
             let store = (self.make)().await.into();
-            let context = Context::new(store, self.clock);
+            let context = Context::new(store, self.clock, self.freshness);
             let result = match tokio::spawn((check.run)(context)).await {
                 Ok(Ok(())) => CheckResult::Held,
                 Ok(Err(Failure::Skipped(why))) => CheckResult::Skipped(why),

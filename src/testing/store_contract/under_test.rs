@@ -2,9 +2,12 @@
 
 use std::{fmt, pin::Pin, sync::Arc};
 
+use super::freshness::Path;
 use crate::store::SessionStore;
 
 type Restart = dyn Fn() -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync;
+
+type SetPath = dyn Fn(Path) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync;
 
 /// An empty store, and what else of its engine the suite may use.
 #[derive(Clone)]
@@ -13,6 +16,7 @@ pub struct StoreUnderTest {
     pub(super) store: Arc<dyn SessionStore>,
     pub(super) second_node: Option<Arc<dyn SessionStore>>,
     pub(super) restart: Option<Arc<Restart>>,
+    pub(super) path: Option<Arc<SetPath>>,
     pub(super) volume: usize,
 }
 
@@ -27,6 +31,7 @@ impl StoreUnderTest {
             store: Arc::new(store),
             second_node: None,
             restart: None,
+            path: None,
             volume: Self::DEFAULT_VOLUME,
         }
     }
@@ -41,6 +46,15 @@ impl StoreUnderTest {
     /// Adds another handle to the same sessions, as another server process would have it.
     pub fn with_second_node(mut self, store: impl SessionStore) -> Self {
         self.second_node = Some(Arc::new(store));
+        self
+    }
+
+    /// Adds a way to disturb the path between the second node and the engine, which returns once it is done.
+    pub fn with_path<F>(mut self, set: impl Fn(Path) -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        self.path = Some(Arc::new(move |path| Box::pin(set(path))));
         self
     }
 
@@ -69,6 +83,7 @@ impl fmt::Debug for StoreUnderTest {
             .field("store", &self.store)
             .field("second_node", &self.second_node)
             .field("restart", &self.restart.is_some())
+            .field("path", &self.path.is_some())
             .field("volume", &self.volume)
             .finish()
     }

@@ -1,5 +1,6 @@
 //! A plain store that holds the contract, unless it is given a flaw.
 
+mod cached;
 mod cutoffs;
 mod flaw;
 mod index;
@@ -21,7 +22,10 @@ use tower_session_guard::{
     testing::RecordBuilder,
 };
 
-pub(crate) use self::flaw::Flaw;
+pub(crate) use self::{
+    cached::{Cached, CopyFlaw},
+    flaw::Flaw,
+};
 
 #[derive(Clone, Debug)]
 pub(crate) struct Flawed {

@@ -9,7 +9,8 @@ use std::{
 
 use tower_session_guard::{SessionId, Timestamp, store::Stored};
 
-use self::part::{IdHasher, Part};
+pub(crate) use self::part::IdHasher;
+use self::part::Part;
 use crate::options::CacheOptions;
 
 /// The most parts: enough that threads seldom want the same one.
@@ -67,6 +68,12 @@ impl SessionCopies {
     #[inline]
     pub(crate) fn get(&self, id: &SessionId, now: Timestamp) -> Option<Stored> {
         self.read(id).get(id, now)
+    }
+
+    /// The revision of a copy: for the checked model, which asks often.
+    #[cfg(test)]
+    pub(crate) fn revision(&self, id: &SessionId) -> Option<u64> {
+        self.read(id).revision(id)
     }
 
     /// Forgets a copy, and whatever was asked for and has not come yet.

@@ -1,6 +1,11 @@
 //! Caches on two nodes of a server in the process, in Tokio's own time, which the tests stop.
 
 mod cached;
+mod changed;
+mod contract;
+mod cost;
+mod layer;
+mod model;
 
 use std::time::Duration;
 
