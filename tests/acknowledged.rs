@@ -155,6 +155,13 @@ async fn an_ending_from_outside_waits_once() {
     }
 }
 
+/// Until somebody waits for endings to hold.
+async fn waits(store: &Gated) {
+    let reached = store.stop.reached.notified();
+    let waits = tokio::time::timeout(Duration::from_secs(10), reached).await;
+    waits.expect("nobody waits until the ending holds");
+}
+
 /// R75: the answer comes after the wait, and the wait after the last write.
 #[tokio::test]
 async fn the_answer_comes_after_the_wait() {
@@ -164,7 +171,7 @@ async fn the_answer_comes_after_the_wait() {
     store.hold_wait();
     let (client, cookie) = (server.client.clone(), token.clone());
     let logout = tokio::spawn(async move { client.mark("logout", &[(SESSION, &cookie)]).await });
-    store.stop.reached.notified().await;
+    waits(&store).await;
     assert!(!logout.is_finished());
     assert_eq!(server.client.whoami(&[(SESSION, &token)]).await, "nobody");
     store.stop.go_on.notify_one();
@@ -208,7 +215,7 @@ async fn a_client_that_leaves_while_it_waits_loses_no_ending() {
     let client = server.client.clone();
     let logout = request("POST", "/do?marks=logout", &[(SESSION, &token)]);
     let logout = tokio::spawn(async move { client.send(logout).await });
-    store.stop.reached.notified().await;
+    waits(&store).await;
     logout.abort();
     let _ = logout.await;
     assert_eq!(server.client.whoami(&[(SESSION, &token)]).await, "nobody");

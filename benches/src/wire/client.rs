@@ -20,12 +20,13 @@ pub fn cookie_of(port: u16) -> io::Result<Option<String>> {
     )?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;
-    let cookie = answer.lines().find_map(|line| {
+    let cookies = answer.lines().filter_map(|line| {
         let (name, value) = line.split_once(": ")?;
         name.eq_ignore_ascii_case("set-cookie")
             .then(|| value.split(';').next())?
     });
-    Ok(cookie.map(str::to_owned))
+    let cookies: Vec<_> = cookies.collect();
+    Ok((!cookies.is_empty()).then(|| cookies.join("; ")))
 }
 
 /// How wrk is asked to push.

@@ -18,10 +18,10 @@ use tower_sessions_redis_store::{RedisStore, fred::prelude::*};
 use crate::scenario::{LOGIN, USER, WRITE};
 use crate::subject::{Body, answer, next_note};
 
-pub const TOWER_SESSIONS: &str = "tower-sessions 0.14, Redis";
-pub const BEHIND_MOKA: &str = "tower-sessions 0.14, Redis, moka";
-pub const UNLOOKED: &str = "tower-sessions 0.14, Redis, no look";
-pub const AXUM_SESSION: &str = "axum_session, Redis";
+pub(super) const TOWER_SESSIONS: &str = "tower-sessions 0.14, Redis";
+pub(super) const BEHIND_MOKA: &str = "tower-sessions 0.14, Redis, moka";
+pub(super) const UNLOOKED: &str = "tower-sessions 0.14, Redis, no look";
+pub(super) const AXUM_SESSION: &str = "axum_session, Redis";
 
 fn url() -> io::Result<String> {
     std::env::var("REDIS_URL").map_err(io::Error::other)
@@ -85,8 +85,9 @@ pub(super) async fn without_a_look<B>(request: Request<B>) -> Result<Response<Bo
 }
 
 pub(super) async fn axum_session() -> io::Result<SessionLayer<SessionRedisPool>> {
-    let client = redis_pool::redis::Client::open(url()?).map_err(io::Error::other)?;
-    let pool = redis_pool::RedisPool::from(client);
+    let client =
+        tower_session_guard_redis::redis::Client::open(url()?).map_err(io::Error::other)?;
+    let pool = redis_pool::SingleRedisPool::from(client);
     let config = SessionConfig::default()
         .with_key(Key::generate())
         .with_secure(true);

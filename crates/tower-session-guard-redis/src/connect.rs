@@ -126,7 +126,7 @@ impl ConnectOptions {
         let nodes = nodes(rest, secure)?;
         warn_of_clear_text(nodes.iter().map(ConnectionInfo::addr));
         let (min_wait, max_wait) = CLUSTER_WAITS;
-        let client = ClusterClient::builder(nodes)
+        let client = ClusterClient::builder(nodes.clone())
             .tcp_settings(tcp())
             .connection_timeout(time_limit::DEFAULT / 2)
             .response_timeout(time_limit::DEFAULT)
@@ -137,7 +137,8 @@ impl ConnectOptions {
             .map_err(unsupported)?;
         let connecting = async { client.get_async_connection().await.map_err(store_error) };
         let connection = time_limit::within(2 * time_limit::DEFAULT, connecting).await?;
-        self.greet(RedisStore::from(connection)).await
+        let link = Link::Cluster(connection, Some(nodes));
+        self.greet(RedisStore::over(link)).await
     }
 
     /// Asks the server once, so that a wrong address is found at the start, and whether it may evict.
@@ -242,7 +243,7 @@ impl From<ClusterConnection> for RedisStore {
     ///
     /// Reads go to primaries, whatever the connection does otherwise.
     fn from(cluster: ClusterConnection) -> Self {
-        Self::over(Link::Cluster(cluster))
+        Self::over(Link::Cluster(cluster, None))
     }
 }
 

@@ -15,13 +15,13 @@ use redis::{
 };
 
 /// How long a connection may take until it is ready, within the time limit of the operation.
-const CONNECT_WITHIN: Duration = Duration::from_secs(1);
+pub(super) const CONNECT_WITHIN: Duration = Duration::from_secs(1);
 
 /// One connection that all commands share.
 ///
 /// Nothing runs in the background: whoever finds it broken or silent hangs up, and the next command dials.
 pub(super) struct Dialled {
-    source: Source,
+    pub(super) source: Source,
     current: Mutex<Option<(u64, MultiplexedConnection)>>,
     /// Held by the one who dials; the others wait for the result.
     dialling: tokio::sync::Mutex<()>,
@@ -96,15 +96,20 @@ impl Source {
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(CONNECT_WITHIN))
             .set_response_timeout(None);
+        let client = self.client().await?;
+        client
+            .get_multiplexed_async_connection_with_config(&config)
+            .await
+    }
+
+    /// The way to the primary.
+    pub(super) async fn client(&self) -> RedisResult<Client> {
         match self {
-            Self::Client(client) => {
-                client
-                    .get_multiplexed_async_connection_with_config(&config)
-                    .await
-            }
+            Self::Client(client) => Ok(client.clone()),
             Self::Sentinel(client) => {
                 let mut client = client.lock().await;
-                client.get_async_connection_with_config(&config).await
+                // Boxed, since the compiler limits how deep futures may be within each other.
+                Box::pin(client.async_get_client()).await
             }
         }
     }

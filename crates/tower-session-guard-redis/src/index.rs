@@ -90,7 +90,7 @@ impl RedisStore {
         let entries = envelope.keys.iter().map(|key| {
             let call = ENLIST.on(self.index_key(key)).arg(&place);
             let call = call.arg(moment(now)).arg(moment(bound));
-            async move { parse::<(u64, u64, usize)>(call.run(&self.link).await) }
+            async move { parse::<(u64, u64, usize)>(call.run(&*self.link).await) }
         });
         let entries = try_join_all(entries).await?;
         let (_, _, sessions) = entries.first().copied().unwrap_or_default();
@@ -133,7 +133,7 @@ impl RedisStore {
         let digest = key.map_or(&[][..], |key| key);
         let call = REMOVE.on(self.record_key(id)).arg(digest);
         let call = call.arg(u8::from(is_listed));
-        match parse(call.run(&self.link).await)? {
+        match parse(call.run(&*self.link).await)? {
             Value::BulkString(front) => {
                 let envelope = Envelope::of_value(&front);
                 Ok(Taken::Away(envelope.ok().map(|(envelope, _)| envelope)))
@@ -184,7 +184,7 @@ impl RedisStore {
         let record = self.record_key(&entry.id);
         let nothing = format!("{record}-");
         let call = HEAD.on(record).beside(nothing).arg(Envelope::WITH_HEAD - 1);
-        let front: Vec<u8> = parse(call.run(&self.link).await)?;
+        let front: Vec<u8> = parse(call.run(&*self.link).await)?;
         if front.is_empty() {
             return Ok(Found::Nothing);
         }
@@ -250,7 +250,7 @@ impl RedisStore {
         }
         let call = PAGE.on(self.index_key(key)).arg(after);
         let call = call.arg(limit.clamp(1, PAGE_LEN));
-        let answer = parse(call.run(&self.link).await)?;
+        let answer = parse(call.run(&*self.link).await)?;
         let (clock, last, entries): (u64, Vec<u8>, Vec<Vec<u8>>) = answer;
         let entries = entries.into_iter().map(Entry::of).collect::<Option<_>>();
         Ok(Entries {

@@ -7,6 +7,7 @@ mod dial;
 mod envelope;
 mod error;
 mod eviction;
+mod feed;
 mod index;
 mod link;
 mod revocations;

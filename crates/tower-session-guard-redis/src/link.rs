@@ -3,39 +3,54 @@
 use std::{error::Error, fmt, future::Future, io, pin::Pin, sync::Arc};
 
 use redis::{
-    Cmd, ErrorKind, RedisError, RedisResult, ServerErrorKind, Value,
+    Cmd, ConnectionInfo, ErrorKind, RedisError, RedisResult, ServerErrorKind, Value,
     aio::{ConnectionLike, ConnectionManager},
     cluster_async::ClusterConnection,
     cluster_routing::{MultipleNodeRoutingInfo, RoutingInfo},
 };
 
-use super::dial::Dialled;
+use tower_session_guard::store::StoreError;
+
+use super::{
+    address::unsupported,
+    dial::{Dialled, Source},
+    script::Server,
+};
 
 /// A connection, or what makes one.
 pub(super) enum Link {
     Dialled(Dialled),
     Managed(ConnectionManager),
-    Cluster(ClusterConnection),
+    /// A connection, and the servers that it was made with, if the application did not make it.
+    Cluster(ClusterConnection, Option<Vec<ConnectionInfo>>),
     Lent(Arc<dyn Lend>),
 }
 
-impl Link {
+/// Where a connection of its own can be made to.
+pub(super) enum Servers<'a> {
+    One(&'a Source),
+    Cluster(&'a [ConnectionInfo]),
+}
+
+impl Server for Link {
     /// Sends a command and waits for its answer.
     ///
     /// A command that met a broken connection is sent once more, on a new one: it may then be carried out
     /// twice, so every command here must be one that does no more the second time.
-    pub(super) async fn run(&self, command: &Cmd) -> RedisResult<Value> {
+    async fn run(&self, command: &Cmd) -> RedisResult<Value> {
         match self.attempt(command).await {
             Err(error) if is_worth_another(&error) => self.attempt(command).await,
             result => result,
         }
     }
+}
 
+impl Link {
     async fn attempt(&self, command: &Cmd) -> RedisResult<Value> {
         let answer = match self {
             Self::Dialled(dialled) => dialled.run(command).await,
             Self::Managed(manager) => manager.clone().req_packed_command(command).await,
-            Self::Cluster(cluster) => cluster.clone().req_packed_command(command).await,
+            Self::Cluster(cluster, _) => cluster.clone().req_packed_command(command).await,
             Self::Lent(lender) => lender.run(command).await,
         };
         answer.and_then(Value::extract_error)
@@ -43,7 +58,7 @@ impl Link {
 
     /// Asks the server; on a cluster every primary.
     pub(super) async fn ask_primaries(&self, command: &Cmd) -> RedisResult<Vec<Value>> {
-        let Self::Cluster(cluster) = self else {
+        let Self::Cluster(cluster, _) = self else {
             return Ok(vec![self.run(command).await?]);
         };
         let primaries = RoutingInfo::MultiNode((MultipleNodeRoutingInfo::AllMasters, None));
@@ -55,11 +70,20 @@ impl Link {
         }
     }
 
+    /// Where to make a connection of its own.
+    pub(super) fn servers(&self) -> Result<Servers<'_>, StoreError> {
+        match self {
+            Self::Dialled(dialled) => Ok(Servers::One(&dialled.source)),
+            Self::Cluster(_, Some(nodes)) => Ok(Servers::Cluster(nodes)),
+            Self::Cluster(_, None) | Self::Managed(_) | Self::Lent(_) => Err(unsupported(BROUGHT)),
+        }
+    }
+
     /// Which connection is in use, for [`suspect`](Self::suspect).
     pub(super) fn generation(&self) -> u64 {
         match self {
             Self::Dialled(dialled) => dialled.generation(),
-            Self::Managed(_) | Self::Cluster(_) | Self::Lent(_) => 0,
+            Self::Managed(_) | Self::Cluster(..) | Self::Lent(_) => 0,
         }
     }
 
@@ -70,6 +94,9 @@ impl Link {
         }
     }
 }
+
+const BROUGHT: &str = "a feed takes a connection of its own: make the store by `RedisStore::connect`, \
+    `connect_with` or `connect_through`, not from a connection or a pool that is there already";
 
 /// Whether the failure was the connection's, so that another may do better.
 fn is_worth_another(error: &RedisError) -> bool {
@@ -86,7 +113,7 @@ impl fmt::Debug for Link {
         f.write_str(match self {
             Self::Dialled(_) => "Dialled",
             Self::Managed(_) => "ConnectionManager",
-            Self::Cluster(_) => "ClusterConnection",
+            Self::Cluster(..) => "ClusterConnection",
             Self::Lent(_) => "Pool",
         })
     }

@@ -1,10 +1,13 @@
 //! [`Script`]: a Lua script that the server runs as one step.
 
-use std::sync::LazyLock;
+use std::{future::Future, sync::LazyLock};
 
 use redis::{Cmd, RedisResult, ServerErrorKind, ToRedisArgs, Value};
 
-use super::link::Link;
+/// What carries out commands.
+pub(super) trait Server: Sync {
+    fn run(&self, command: &Cmd) -> impl Future<Output = RedisResult<Value>> + Send;
+}
 
 /// A script and its digest.
 #[derive(Debug)]
@@ -34,6 +37,9 @@ pub(super) static ENLIST: Script = script!("scripts/enlist.lua");
 pub(super) static PAGE: Script = script!("scripts/page.lua");
 pub(super) static HEAD: Script = script!("scripts/head.lua");
 pub(super) static RAISE_CUTOFF: Script = script!("scripts/raise_cutoff.lua");
+pub(super) static HOLD: Script = script!("feed/leases.lua", "feed/hold.lua");
+pub(super) static HELD: Script = script!("feed/leases.lua", "feed/held.lua");
+pub(super) static READ: Script = script!("feed/read.lua");
 
 /// A script with its keys, to which arguments are added.
 #[derive(Debug)]
@@ -66,13 +72,11 @@ impl Call {
     }
 
     /// Runs the script: by its digest, and where the server does not know it, by its text.
-    pub(super) async fn run(&self, link: &Link) -> RedisResult<Value> {
-        match link
-            .run(&self.command("EVALSHA", &self.script.digest))
-            .await
-        {
+    pub(super) async fn run(&self, server: &impl Server) -> RedisResult<Value> {
+        let by_digest = self.command("EVALSHA", &self.script.digest);
+        match server.run(&by_digest).await {
             Err(error) if error.kind() == ServerErrorKind::NoScript.into() => {
-                link.run(&self.command("EVAL", self.script.code)).await
+                server.run(&self.command("EVAL", self.script.code)).await
             }
             result => result,
         }

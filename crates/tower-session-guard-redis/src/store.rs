@@ -27,7 +27,7 @@ use crate::{
     error::store_error,
     index::Taken,
     link::Link,
-    script::{CREATE, RAISE_CUTOFF, REPLACE},
+    script::{CREATE, RAISE_CUTOFF, REPLACE, Server},
 };
 
 /// Sessions in Redis 6.2 or later, or in Valkey: on one server, on a cluster, or behind sentinels.
@@ -103,6 +103,10 @@ impl RedisStore {
         Revision::new(self.revisions.fetch_add(1, Relaxed))
     }
 
+    pub(crate) const fn time_limit(&self) -> Duration {
+        self.time_limit
+    }
+
     /// Runs an operation within the time limit.
     pub(crate) async fn timed<T>(
         &self,
@@ -156,7 +160,7 @@ impl RedisStore {
             .arg(envelope.expires_at)
             .arg(listing.at)
             .arg(listing.until);
-        match parse(call.run(&self.link).await)? {
+        match parse(call.run(&*self.link).await)? {
             1 => Ok(Created::Created { revision, sessions }),
             0 => Ok(Created::Occupied),
             _ => Err(StoreError::new(StoreErrorKind::Timeout)),
@@ -183,7 +187,7 @@ impl RedisStore {
                 .arg(moment(now))
                 .arg(envelope.expires_at)
                 .arg(listing.map_or(vec![], |listing| listing.to_bytes().to_vec()));
-            let counting = match parse(call.run(&self.link).await)? {
+            let counting = match parse(call.run(&*self.link).await)? {
                 1 => return Ok(Replaced::Replaced(revision)),
                 0 => return Ok(Replaced::Conflict),
                 -1 => return Ok(Replaced::Gone),
@@ -231,7 +235,7 @@ impl RedisStore {
     ) -> Result<(), StoreError> {
         let call = RAISE_CUTOFF.on(self.cutoff_key(key));
         let call = call.arg(&cutoff.to_bytes()).arg(moment(now));
-        let _written: u8 = parse(call.arg(moment(cutoff.until)).run(&self.link).await)?;
+        let _written: u8 = parse(call.arg(moment(cutoff.until)).run(&*self.link).await)?;
         Ok(())
     }
 
@@ -332,6 +336,10 @@ impl SessionStore for RedisStore {
 
     fn cutoff<'a>(&'a self, key: &'a IndexKey, now: Timestamp) -> StoreFuture<'a, Option<Cutoff>> {
         Box::pin(self.timed(self.read_cutoff(key, now)))
+    }
+
+    fn endings_hold(&self) -> Option<StoreFuture<'_, ()>> {
+        Some(Box::pin(self.until_endings_hold(self.leases())))
     }
 }
 

@@ -4,7 +4,7 @@ use std::{
     net::SocketAddr,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering::SeqCst},
+        atomic::{AtomicBool, AtomicU64, Ordering::SeqCst},
     },
     time::{Duration, Instant},
 };
@@ -30,6 +30,7 @@ struct Shared {
     cut_requests: AtomicU64,
     cut_answers: AtomicU64,
     http2_requests: AtomicU64,
+    is_silent: AtomicBool,
 }
 
 impl Proxy {
@@ -84,9 +85,23 @@ impl Proxy {
         self.shared.cut_requests.store(requests, SeqCst);
     }
 
+    /// Carries nothing while it is silent, and closes nothing: a path that broke without a notice. What was sent
+    /// meanwhile arrives late.
+    pub fn be_silent(&self, is_silent: bool) {
+        self.shared.is_silent.store(is_silent, SeqCst);
+    }
+
     /// The next `answers` are thrown away with their connections, after the command reached the server.
     pub fn cut_answers(&self, answers: u64) {
         self.shared.cut_answers.store(answers, SeqCst);
+    }
+}
+
+impl Shared {
+    async fn until_it_carries(&self) {
+        while self.is_silent.load(SeqCst) {
+            sleep(Duration::from_millis(5)).await;
+        }
     }
 }
 
@@ -99,6 +114,7 @@ async fn carry(mut client: TcpStream, server: SocketAddr, shared: Arc<Shared>) {
     let mut clients_turn = false;
     let mut frames = Frames::default();
     loop {
+        shared.until_it_carries().await;
         tokio::select! {
             read = client.read(&mut asked) => {
                 let Ok(length @ 1..) = read else { return };
@@ -106,6 +122,7 @@ async fn carry(mut client: TcpStream, server: SocketAddr, shared: Arc<Shared>) {
                     clients_turn = true;
                     shared.turns.fetch_add(1, SeqCst);
                 }
+                shared.until_it_carries().await;
                 let requests = frames.headers_in(&asked[..length]);
                 shared.http2_requests.fetch_add(requests, SeqCst);
                 if takes_one(&shared.cut_requests) {
@@ -118,6 +135,7 @@ async fn carry(mut client: TcpStream, server: SocketAddr, shared: Arc<Shared>) {
             read = server.read(&mut answer) => {
                 let Ok(length @ 1..) = read else { return };
                 clients_turn = false;
+                shared.until_it_carries().await;
                 if takes_one(&shared.cut_answers) {
                     return;
                 }

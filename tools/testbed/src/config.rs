@@ -5,10 +5,15 @@ use std::{env, error::Error, sync::Arc, time::Duration};
 use tower_session_guard::{
     AnyBackend, Clock, CookiePolicy, EmptyFailure, Endings, KeyRing, MemoryStore, RequireOrigin,
     SessionLayer, SessionPolicy, SessionStore, Sessions, SystemClock,
+    store::Lease,
     testing::{FaultyStore, ManualClock},
 };
 
-use crate::{events::EventLog, gates::Gates};
+use crate::{
+    events::EventLog,
+    gates::Gates,
+    kept::{Faults, Kept},
+};
 
 pub(crate) type Failure = Box<dyn Error + Send + Sync>;
 
@@ -20,7 +25,7 @@ pub(crate) struct Testbed {
     pub(crate) origin: Option<RequireOrigin>,
     pub(crate) events: EventLog,
     pub(crate) gates: Gates,
-    pub(crate) store: Option<FaultyStore<Arc<dyn SessionStore>>>,
+    pub(crate) store: Option<Arc<dyn Faults>>,
     pub(crate) manual_clock: Option<ManualClock>,
     pub(crate) clock: Arc<dyn Clock>,
 }
@@ -37,11 +42,14 @@ pub(crate) async fn from_env() -> Result<Testbed, Failure> {
     let origin = setting("TESTBED_ORIGIN")?.map(RequireOrigin::new);
     let origin = origin.transpose()?;
     let events = EventLog::default();
-    let store = store(setting("TESTBED_STORE")?.as_deref().unwrap_or("memory")).await?;
-    let store = store.map(FaultyStore::new);
-    let sessions = match &store {
-        Some(store) => SessionLayer::new(keys).with_store(store.clone()).into_any(),
-        None => SessionLayer::self_contained(keys, endings().await?).into_any(),
+    let name = setting("TESTBED_STORE")?;
+    let name = name.as_deref().unwrap_or("memory");
+    let lease = setting("TESTBED_LEASE")?;
+    let lease = lease.as_deref().map(lease_of).transpose()?;
+    let Kept { sessions, store } = match (name, lease) {
+        ("cookie", lease) => Kept::in_cookies(keys, endings(lease).await?),
+        (name, None) => Kept::in_store(keys, FaultyStore::new(store(name).await?)),
+        (name, Some(lease)) => with_copies(keys, name, lease).await?,
     };
     let mut sessions = sessions
         .with_cookies(cookies.clone())
@@ -81,36 +89,66 @@ pub(crate) async fn from_env() -> Result<Testbed, Failure> {
     })
 }
 
-/// The store that `TESTBED_STORE` names; none for self-contained tokens.
-async fn store(name: &str) -> Result<Option<Arc<dyn SessionStore>>, Failure> {
-    Ok(match name {
-        "cookie" => None,
-        "memory" => Some(Arc::new(MemoryStore::new())),
+/// `exact:MS` or `bounded:MS`.
+fn lease_of(text: &str) -> Result<Lease, Failure> {
+    let parts = text.split_once(':');
+    let parts =
+        parts.and_then(|(kind, millis)| Some((kind, Duration::from_millis(millis.parse().ok()?))));
+    match parts {
+        Some(("exact", time)) => Ok(Lease::exact(time)?),
+        Some(("bounded", time)) => Ok(Lease::bounded(time)?),
+        _ => Err(format!("TESTBED_LEASE={text}: write exact:MS or bounded:MS").into()),
+    }
+}
+
+/// The store that `TESTBED_STORE` names, with copies in this process.
+async fn with_copies(keys: KeyRing, name: &str, lease: Lease) -> Result<Kept, Failure> {
+    match name {
         #[cfg(feature = "redis")]
         url if url.starts_with("redis://") || url.starts_with("redis-cluster://") => {
             use tower_session_guard_redis::RedisStore;
-            Some(Arc::new(RedisStore::connect(url).await?))
+            let store = FaultyStore::new(RedisStore::connect(url).await?);
+            Ok(Kept::with_copies(keys, store, lease))
+        }
+        #[cfg(feature = "postgres")]
+        url if url.starts_with("postgres://") => {
+            let store = FaultyStore::new(postgres(url).await?);
+            Ok(Kept::with_copies(keys, store, lease))
+        }
+        name => {
+            // Says what is wrong with the name, if anything is.
+            let (_, _store) = ((keys, lease), store(name).await?);
+            let hint =
+                "it takes a store that tells of changes, redis://HOST:PORT/DB or postgres://…";
+            Err(format!("TESTBED_LEASE with TESTBED_STORE={name}: {hint}").into())
+        }
+    }
+}
+
+/// The store that `TESTBED_STORE` names.
+async fn store(name: &str) -> Result<Arc<dyn SessionStore>, Failure> {
+    Ok(match name {
+        "memory" => Arc::new(MemoryStore::new()),
+        #[cfg(feature = "redis")]
+        url if url.starts_with("redis://") || url.starts_with("redis-cluster://") => {
+            use tower_session_guard_redis::RedisStore;
+            Arc::new(RedisStore::connect(url).await?)
         }
         #[cfg(feature = "sqlite")]
         name if name.starts_with("sqlite:") => {
             use tower_session_guard_sqlx::SqliteStore;
             let path = name.trim_start_matches("sqlite:");
-            Some(Arc::new(SqliteStore::open(path).await?))
+            Arc::new(SqliteStore::open(path).await?)
         }
         #[cfg(feature = "postgres")]
-        url if url.starts_with("postgres://") => {
-            use tower_session_guard_sqlx::PostgresStore;
-            let store = PostgresStore::new(sqlx::PgPool::connect_lazy(url)?);
-            store.migrate().await?;
-            Some(Arc::new(store))
-        }
+        url if url.starts_with("postgres://") => Arc::new(postgres(url).await?),
         #[cfg(feature = "dynamodb")]
-        url if url.starts_with("dynamodb://") => Some(Arc::new(dynamodb(url).await?)),
+        url if url.starts_with("dynamodb://") => Arc::new(dynamodb(url).await?),
         #[cfg(feature = "firestore")]
         url if url.starts_with("firestore://") => {
             use tower_session_guard_firestore::FirestoreStore;
             let (host, project) = host_and_name(url)?;
-            Some(Arc::new(FirestoreStore::emulator(host, project)?))
+            Arc::new(FirestoreStore::emulator(host, project)?)
         }
         other => {
             let kind = other.split(':').next().unwrap_or_default();
@@ -127,22 +165,39 @@ async fn store(name: &str) -> Result<Option<Arc<dyn SessionStore>>, Failure> {
 
 /// What remembers the self-contained tokens that ended: the list that `TESTBED_REVOCATIONS` names, or this
 /// process.
-async fn endings() -> Result<Endings, Failure> {
+async fn endings(lease: Option<Lease>) -> Result<Endings, Failure> {
     let Some(url) = setting("TESTBED_REVOCATIONS")? else {
+        if lease.is_some() {
+            let hint = "it takes a list that processes share: set TESTBED_REVOCATIONS";
+            return Err(format!("TESTBED_LEASE with TESTBED_STORE=cookie: {hint}").into());
+        }
         return Ok(Endings::this_process());
     };
     match url {
         #[cfg(feature = "redis")]
         url if url.starts_with("redis://") || url.starts_with("redis-cluster://") => {
+            use tower_session_guard_cache::CachedRevocations;
             use tower_session_guard_redis::{RedisRevocations, RedisStore};
-            let redis = RedisStore::connect(&url).await?;
-            Ok(Endings::shared(RedisRevocations::over(redis)))
+            let list = RedisRevocations::over(RedisStore::connect(&url).await?);
+            Ok(match lease {
+                Some(lease) => Endings::shared(CachedRevocations::start(list, lease)),
+                None => Endings::shared(list),
+            })
         }
         other => {
             let hint = "write redis://HOST:PORT/DB, and build the testbed with --features redis";
             Err(format!("TESTBED_REVOCATIONS={other}: {hint}").into())
         }
     }
+}
+
+/// The tables of a server, made if need be.
+#[cfg(feature = "postgres")]
+async fn postgres(url: &str) -> Result<tower_session_guard_sqlx::PostgresStore, Failure> {
+    use tower_session_guard_sqlx::PostgresStore;
+    let store = PostgresStore::new(sqlx::PgPool::connect_lazy(url)?);
+    store.migrate().await?;
+    Ok(store)
 }
 
 /// A table of the emulator at `dynamodb://HOST:PORT/TABLE`, made if need be.

@@ -9,7 +9,7 @@ use axum::{
     routing::{get, post},
 };
 use serde_json::{Value, json};
-use tower_session_guard::{SessionStore, testing::StoreOperation};
+use tower_session_guard::testing::StoreOperation;
 
 use crate::{config::Testbed, routes::number};
 

@@ -1,5 +1,5 @@
 -- What the scripts of the revocation list have in common.
--- KEYS: what the names of the list's keys begin with; all of them are in its slot.
+-- KEYS: what the names of the list's keys begin with, all of them in its slot; and the name of a key that is never there.
 -- ARGV: now, how many entries there may be, then the script's own.
 -- An entry of a family is E (ended) or S (superseded) and until when it is kept; or L, until when, flags (1 there
 -- is a grace time, 2 renewed, 4 one was forgotten), until when there is grace, for which id, the present id, and
@@ -17,7 +17,7 @@ local ZEROS = string.rep('\0', 16)
 local function text(number) return string.format('%.0f', number) end
 
 -- A write that changes nothing, so a replica refuses. After it a server whose memory is full takes others.
-local function touch() redis.call('DEL', base .. ':nothing') end
+local function touch() redis.call('DEL', KEYS[2]) end
 
 local function size() return redis.call('ZCOUNT', due, text(clock), '+inf') end
 
@@ -27,8 +27,20 @@ local function has_room(more, is_ending)
   return size() + math.max(more, 1) <= max
 end
 
+-- Tells the nodes that hold copies of the list, if there are any. A shard's channel, since a cluster tells the others
+-- late; Redis 6 has none and takes its place with an ordinary one.
+local function tell(name, value)
+  if redis.call('EXISTS', base .. ':lease') == 0 then return end
+  local entry = name .. '\0' .. value
+  local told = redis.pcall('SPUBLISH', base, entry)
+  if type(told) ~= 'table' or not told.err then return end
+  if not string.find(string.lower(told.err), 'unknown') then error(told.err) end
+  redis.call('PUBLISH', base, entry)
+end
+
 -- Writes an entry, and drops some whose time is over. It stays a minute longer than either clock says.
 local function keep(name, value, til)
+  tell(name, value)
   local drop = text(math.max(til, clock + math.max(0, til - now)) + 60000)
   redis.call('SET', base .. ':' .. name, value, 'PXAT', drop)
   redis.call('ZADD', due, drop, name)

@@ -1,6 +1,7 @@
 //! [`RedisRevocations`]: the list of ended self-contained tokens, shared by all who use one Redis.
 
 mod call;
+mod feed;
 
 use std::{
     fmt,
@@ -35,6 +36,7 @@ static REPLACE: Script = script!("list.lua", "replace.lua");
 static END_ALL: Script = script!("list.lua", "end_all.lua");
 static END_OTHERS: Script = script!("list.lua", "end_others.lua");
 static ISSUE: Script = script!("list.lua", "issue.lua");
+static SNAPSHOT: Script = script!("list.lua", "snapshot.lua");
 
 /// Which self-contained tokens no longer hold, in Redis or Valkey: for several processes, and over restarts.
 ///
@@ -100,13 +102,22 @@ impl RedisRevocations {
 
     /// A script of this list. Its keys have a tag in common, so that a cluster keeps them in one slot.
     fn call(&self, script: &'static Script, now: Timestamp) -> Call {
-        let call = script.on(format!("{}{{revoked}}", self.redis.namespace));
+        let base = self.base();
+        // Two keys that nothing has: while the slot moves, a cluster carries out no script that names several keys unless
+        // all of them are there. The server that takes the slot would answer from the entries that have arrived.
+        let nothing = format!("{base}:nothing");
+        let call = script.on(base).beside(nothing);
         call.moment(now).arg(self.max_entries)
+    }
+
+    /// What the names of the list's keys begin with, and the name of its channel.
+    fn base(&self) -> String {
+        format!("{}{{revoked}}", self.redis.namespace)
     }
 
     /// What the list answers: a number, of which those below 0 are no time.
     async fn ask(&self, call: Call) -> Result<i64, StoreError> {
-        let asking = async { parse(call.run(&self.redis.link).await) };
+        let asking = async { parse(call.run(&*self.redis.link).await) };
         let (answer, entries): (i64, usize) = self.redis.timed(asking).await?;
         self.entries.store(entries, Relaxed);
         if answer == FULL {
@@ -234,6 +245,10 @@ impl RevocationList for RedisRevocations {
             let call = self.call(&ISSUE, now).moment(admitted.at);
             self.ask_when(call.arg(&admitted.mark).keys(keys)).await
         })
+    }
+
+    fn endings_hold(&self) -> Option<StoreFuture<'_, ()>> {
+        Some(Box::pin(self.redis.until_endings_hold(self.leases())))
     }
 
     fn occupancy(&self) -> Occupancy {

@@ -132,5 +132,7 @@ async fn a_server_behind_tls_holds_the_contract() {
         RedisStore::connect_with(client.clone()).await.unwrap()
     })
     .await;
+    let store = RedisStore::connect_with(client).await.unwrap();
+    crate::feed::expect_told(&store).await;
     drop(server);
 }

@@ -7,7 +7,9 @@
 mod connecting;
 mod contract;
 mod costs;
+mod feed;
 mod links;
+mod list_feed;
 mod outages;
 mod revocations;
 mod upkeep;

@@ -13,7 +13,7 @@ use tower_session_guard::{
         },
     },
 };
-use tower_session_guard_redis::RedisRevocations;
+use tower_session_guard_redis::{RedisRevocations, redis::cluster_routing::Slot};
 
 use crate::patient;
 
@@ -426,4 +426,44 @@ async fn a_full_server_remembers_endings_and_lets_no_token_leave() {
     assert_eq!(list.standing(token, now).await.unwrap(), Standing::Ended);
     let cutoff = Cutoff::new(now, until, [2; 16]);
     list.end_all(&keys[0], &cutoff, now).await.unwrap();
+}
+
+/// R71: while the slot of the list moves, nothing is answered from a part of it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_list_whose_slot_moves_revives_nothing() {
+    let Some(program) = redis() else { return };
+    let cluster = Cluster::start(&program);
+    let list = RedisRevocations::over(patient(cluster.url()).await);
+    let (ended, now) = (id(1), real_now());
+    let until = now.after(seconds(3600));
+    let end = list.end(&ended, Ending::Ended, until, now);
+    assert!(end.await.unwrap());
+    let token = IssuedToken::new(&ended, &ended, None, now);
+
+    let slot = Slot::for_key("session:{revoked}");
+    let slot = (0..16_384).find(|number| Slot::new(*number) == Some(slot));
+    let slot = slot.unwrap();
+    let lasts = [5_461, 10_922, 16_383];
+    let owner = lasts.iter().position(|last| slot <= *last).unwrap();
+    let (from, to) = (&cluster.0[owner], &cluster.0[(owner + 1) % 3]);
+    let id_of = |server: &Server| {
+        let answer = server.ask("CLUSTER MYID").unwrap();
+        answer.lines().nth(1).unwrap().to_owned()
+    };
+    let (source, target) = (id_of(from), id_of(to));
+    to.wait_for(&format!("CLUSTER SETSLOT {slot} IMPORTING {source}"), "OK");
+    from.wait_for(&format!("CLUSTER SETSLOT {slot} MIGRATING {target}"), "OK");
+    let keys = from.ask(&format!("CLUSTER GETKEYSINSLOT {slot} 10"));
+    let keys = keys.unwrap();
+    let keys = keys.lines().filter(|line| line.starts_with("session:"));
+    for key in keys {
+        let standing = list.standing(token, now).await;
+        println!("before {key} has moved: {standing:?}");
+        assert!(standing.is_err(), "before {key} has moved: {standing:?}");
+        from.wait_for(&format!("MIGRATE 127.0.0.1 {} {key} 0 5000", to.port), "OK");
+    }
+    for server in [to, from] {
+        server.wait_for(&format!("CLUSTER SETSLOT {slot} NODE {target}"), "OK");
+    }
+    assert_eq!(list.standing(token, now).await.unwrap(), Standing::Ended);
 }
