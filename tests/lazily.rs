@@ -320,6 +320,29 @@ async fn what_was_marked_before_the_load_is_seen_after_it() {
     }
 }
 
+/// R75, R77: a list that knows of a token in the node's memory is not asked for it, lazily or not.
+#[tokio::test]
+async fn a_look_asks_no_list_that_knows_at_once() {
+    for lazily in [false, true] {
+        let list = Counted {
+            has_copy: true,
+            ..Counted::default()
+        };
+        let asked = Arc::clone(&list.asked);
+        let layer = SessionLayer::self_contained(keys(), Endings::shared(list));
+        let layer = if lazily { layer.lazily() } else { layer };
+        let mut client = Browser::of(app().layer(layer));
+        client.post("/do?marks=login:alice").await;
+        let ended = client.jar.clone();
+        assert_eq!(client.get("/whoami").await.body, "alice@1");
+        assert_eq!(asked.load(SeqCst), 0, "lazily: {lazily}");
+        client.post("/do?marks=logout").await;
+        client.jar = ended;
+        assert_eq!(client.get("/whoami").await.body, "nobody");
+        assert_eq!(asked.load(SeqCst), 1, "what is not at hand is asked");
+    }
+}
+
 /// R77: it reads as for nobody, and changes nothing.
 #[tokio::test]
 async fn a_session_that_is_not_loaded_reads_as_for_nobody() {

@@ -1,8 +1,13 @@
 //! [`Counted`]: a list of ended tokens that counts what it is asked for.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering::SeqCst},
+use std::{
+    future::Future,
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+    },
+    task::{Context, Poll, Waker},
 };
 
 use tower_session_guard::{
@@ -18,9 +23,11 @@ use tower_session_guard::{
 /// A shared list that counts how often it is asked for a token, and how often somebody waits until its endings hold.
 #[derive(Clone, Debug, Default)]
 pub struct Counted {
-    list: MemoryRevocations,
+    pub list: MemoryRevocations,
     pub asked: Arc<AtomicUsize>,
     pub waits: Arc<AtomicUsize>,
+    /// Whether it knows at once of every token that is its session's own.
+    pub has_copy: bool,
 }
 
 impl RevocationList for Counted {
@@ -35,6 +42,18 @@ impl RevocationList for Counted {
         now: Timestamp,
     ) -> StoreFuture<'a, Option<Ending>> {
         self.list.ending(token, now)
+    }
+
+    fn try_standing(&self, token: IssuedToken<'_>, now: Timestamp) -> Option<Standing> {
+        if !self.has_copy {
+            return None;
+        }
+        let mut standing = pin!(self.list.standing(token, now));
+        let mut context = Context::from_waker(Waker::noop());
+        match standing.as_mut().poll(&mut context) {
+            Poll::Ready(Ok(Standing::Current)) => Some(Standing::Current),
+            _ => None,
+        }
     }
 
     fn may_reissue<'a>(&'a self, token: IssuedToken<'a>, now: Timestamp) -> StoreFuture<'a, bool> {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use http::Request;
 
-use super::{Admission, admit_cookies, candidates::Candidates, later, self_contained};
+use super::{Admission, admit_cookies, candidates::Candidates, self_contained, telling};
 use crate::{
     middleware::{
         arrival::{Arrival, client_of},
@@ -29,7 +29,9 @@ pub(crate) fn defer<B>(shared: &Arc<Shared>, request: &Request<B>) -> Option<Req
             let deferred = Deferred::of_request(shared, kept, now, begin);
             Some(RequestContext::deferred(Arc::clone(shared), deferred, now))
         }
-        Backend::SelfContained(EndedTokens::Distributed(list)) => defer_list(shared, list, request),
+        Backend::SelfContained(EndedTokens::Distributed(list)) => {
+            Some(defer_list(shared, list, request))
+        }
         Backend::SelfContained(EndedTokens::Local(_)) => None,
     }
 }
@@ -52,13 +54,13 @@ fn defer_list<B>(
     shared: &Arc<Shared>,
     list: &Arc<dyn RevocationList>,
     request: &Request<B>,
-) -> Option<RequestContext> {
+) -> RequestContext {
     let now = shared.settings.clock.now();
     let client = || client_of(shared, request);
     let arrival = Arrival::of_sessions(shared, request.headers(), client, now);
     let candidates = Candidates::of(arrival);
     if candidates.is_empty() {
-        return Some(candidates.anonymous(shared, None));
+        return candidates.anonymous(shared, None);
     }
     let only = candidates.peek_only();
     let ticket = only.and_then(|(_, token)| {
@@ -66,15 +68,16 @@ fn defer_list<B>(
         let is_due = settle::is_due(token.live(), now, shared.policy());
         is_due.then(|| settings.in_flight.enter(token.live().family()))?
     });
-    let list = Arc::clone(list);
-    let Admission::Later(load) = later(shared, now, |shared| {
-        self_contained::load(shared, list, candidates)
-    }) else {
-        return None;
-    };
+    let (owned, list) = (Arc::clone(shared), Arc::clone(list));
+    let load = telling(shared, now, async move {
+        match self_contained::admit_at_hand(&owned, &list, candidates) {
+            Ok(context) => Ok(context),
+            Err(candidates) => self_contained::load(owned, list, candidates).await,
+        }
+    });
     let load: Load = Box::pin(async move { Ok(load.await?.into_found()) });
     let deferred = Deferred::of_load(shared, load, now);
     let mut context = RequestContext::deferred(Arc::clone(shared), deferred, now);
     context.hold(ticket);
-    Some(context)
+    context
 }

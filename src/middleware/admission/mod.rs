@@ -63,7 +63,7 @@ fn admit_cookies(
 ) -> Admission {
     match &shared.settings.backend {
         Backend::SelfContained(ended) => {
-            let mut candidates = Candidates::of(Arrival::of_sessions(shared, headers, client, now));
+            let candidates = Candidates::of(Arrival::of_sessions(shared, headers, client, now));
             match ended {
                 _ if candidates.is_empty() => Admission::Now(candidates.anonymous(shared, None)),
                 EndedTokens::Local(list) => {
@@ -74,14 +74,9 @@ fn admit_cookies(
                     }
                 }
                 EndedTokens::Distributed(list) => {
-                    match self_contained::try_load(shared, list, &mut candidates) {
-                        Some(session) => {
-                            let ended = EndedTokens::Distributed(Arc::clone(list));
-                            Admission::Now(self_contained::admitted(
-                                candidates, shared, session, ended,
-                            ))
-                        }
-                        None => later(shared, now, |shared| {
+                    match self_contained::admit_at_hand(shared, list, candidates) {
+                        Ok(context) => Admission::Now(context),
+                        Err(candidates) => later(shared, now, |shared| {
                             self_contained::load(shared, Arc::clone(list), candidates)
                         }),
                     }
@@ -111,13 +106,20 @@ fn later<L>(shared: &Arc<Shared>, now: Timestamp, load: impl FnOnce(Arc<Shared>)
 where
     L: Future<Output = Result<RequestContext, StoreError>> + Send + 'static,
 {
-    let load = load(Arc::clone(shared));
+    Admission::Later(telling(shared, now, load(Arc::clone(shared))))
+}
+
+/// An admission that tells if it fails.
+fn telling<L>(shared: &Arc<Shared>, now: Timestamp, load: L) -> BoxLoad
+where
+    L: Future<Output = Result<RequestContext, StoreError>> + Send + 'static,
+{
     let shared = Arc::clone(shared);
-    Admission::Later(Box::pin(async move {
+    Box::pin(async move {
         let admitted = load.await;
         if admitted.is_err() {
             shared.tell(&SessionEvent::new(EventKind::StoreFailedLoad, now));
         }
         Ok(admitted?)
-    }))
+    })
 }

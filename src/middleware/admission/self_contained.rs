@@ -74,9 +74,24 @@ fn admit_others(
     Ok(candidates.anonymous(shared, beside))
 }
 
-/// The session where one token counts and a distributed list knows at once that it opens. Everything else is for
-/// [`load`] to find out: what a node has at hand may admit and never refuses.
-pub(super) fn try_load(
+/// Admits where one token counts and a distributed list knows at once that it opens. Everything else is for [`load`] to
+/// find out: what a node has at hand may admit and never refuses.
+#[inline]
+pub(super) fn admit_at_hand(
+    shared: &Arc<Shared>,
+    list: &Arc<dyn RevocationList>,
+    mut candidates: Sessions,
+) -> Result<RequestContext, Sessions> {
+    match try_load(shared, list, &mut candidates) {
+        Some(session) => {
+            let ended = EndedTokens::Distributed(Arc::clone(list));
+            Ok(admitted(candidates, shared, session, ended))
+        }
+        None => Err(candidates),
+    }
+}
+
+fn try_load(
     shared: &Arc<Shared>,
     list: &Arc<dyn RevocationList>,
     candidates: &mut Sessions,
@@ -155,7 +170,7 @@ fn appraise(
 
 // Always: a call would copy the candidates.
 #[inline(always)]
-pub(super) fn admitted(
+fn admitted(
     mut candidates: Sessions,
     shared: &Arc<Shared>,
     session: Session,
