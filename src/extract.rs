@@ -74,17 +74,13 @@ impl AuthenticationRejection {
         self.refusal
     }
 
-    const fn new(refusal: Refusal, missing: MissingLayer) -> Self {
-        Self { refusal, missing }
-    }
-
     /// The user, loaded and checked; `missing` is told if there is no layer.
     async fn check(
         requirement: Requirement,
         extensions: &mut Extensions,
         missing: MissingLayer,
     ) -> Result<AuthenticatedSession, Self> {
-        let refused = |refusal| Self::new(refusal, missing);
+        let refused = |refusal| Self { refusal, missing };
         let loaded = load(extensions, missing).await;
         loaded.map_err(|error| refused(error.into()))?;
         requirement.check(extensions).map_err(refused)

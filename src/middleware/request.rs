@@ -260,7 +260,7 @@ impl RequestContext {
         let marks = self.session.close();
         match self.deferred.take() {
             None => self.close_loaded(marks, head),
-            Some(deferred) => self.close_deferred(&deferred, marks, head),
+            Some(deferred) => self.close_deferred(deferred, marks, head),
         }
     }
 
@@ -268,7 +268,7 @@ impl RequestContext {
     #[cold]
     fn close_deferred(
         &mut self,
-        deferred: &Arc<Deferred>,
+        deferred: Arc<Deferred>,
         marks: Vec<(Timestamp, Mark)>,
         head: Option<(StatusCode, &HeaderMap)>,
     ) -> Commit {
@@ -280,7 +280,7 @@ impl RequestContext {
             // Somebody looked, so the answer may be one for nobody.
             Some(Err(error)) => Commit::Now(Err(error)),
             None if marks.is_empty() => Commit::Now(Ok(SetCookies::default())),
-            None => self.load_and_close(Arc::clone(deferred), marks, head),
+            None => self.load_and_close(deferred, marks, head),
         }
     }
 
@@ -291,9 +291,8 @@ impl RequestContext {
         head: Option<(StatusCode, &HeaderMap)>,
     ) -> Commit {
         let has_live = self.session.live().is_some();
-        let is_active = has_live && self.session.is_active();
-        let upkeep = if is_active {
-            upkeep_of(head)
+        let upkeep = if has_live {
+            self.upkeep(head)
         } else {
             Upkeep::Nothing
         };
@@ -309,11 +308,7 @@ impl RequestContext {
 
     /// Takes in what was loaded since the request came.
     fn take_in(&mut self, found: Found) {
-        let family = found.session.live().map(Live::family);
-        self.ticket = self
-            .ticket
-            .take()
-            .filter(|ticket| family.is_some_and(|family| ticket.is_of(family)));
+        self.ticket = ticket_of(&found.session, self.ticket.take());
         self.loaded = found.loaded;
         self.came = found.came;
     }
@@ -326,11 +321,7 @@ impl RequestContext {
         marks: Vec<(Timestamp, Mark)>,
         head: Option<(StatusCode, &HeaderMap)>,
     ) -> Commit {
-        let upkeep = if self.session.is_active() {
-            upkeep_of(head)
-        } else {
-            Upkeep::Nothing
-        };
+        let upkeep = self.upkeep(head);
         let mut done = self.done(marks, head, upkeep);
         let shared = Arc::clone(&self.shared);
         let load = async move {
@@ -345,10 +336,7 @@ impl RequestContext {
             let Some(loaded) = loaded else {
                 return Err(SessionError::new(SessionErrorKind::Contention));
             };
-            let family = session.live().map(Live::family);
-            done.ticket = done
-                .ticket
-                .filter(|ticket| family.is_some_and(|family| ticket.is_of(family)));
+            done.ticket = ticket_of(&session, done.ticket);
             done.came = came;
             if session.live().is_none() {
                 done.upkeep = Upkeep::Nothing;
@@ -359,6 +347,14 @@ impl RequestContext {
             }
         };
         Commit::later(&self.shared, load)
+    }
+
+    /// What may leave unasked with an answer of this head.
+    fn upkeep(&self, head: Option<(StatusCode, &HeaderMap)>) -> Upkeep {
+        match head {
+            Some((status, _)) if self.session.is_active() => answer::upkeep_of(status),
+            _ => Upkeep::Nothing,
+        }
     }
 
     fn done(
@@ -392,9 +388,10 @@ impl RequestContext {
     }
 }
 
-/// What may leave unasked with an answer of this head.
-fn upkeep_of(head: Option<(StatusCode, &HeaderMap)>) -> Upkeep {
-    head.map_or(Upkeep::Nothing, |(status, _)| answer::upkeep_of(status))
+/// The ticket, if it is this session's: it was entered before it was known which token opens.
+fn ticket_of(session: &Session, ticket: Option<Box<Ticket>>) -> Option<Box<Ticket>> {
+    let family = session.live()?.family();
+    ticket.filter(|ticket| ticket.is_of(family))
 }
 
 /// Whether something is to be written though nobody marks anything, as of the request's admission.
