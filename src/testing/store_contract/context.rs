@@ -33,6 +33,9 @@ use crate::{
 pub(super) const HOUR: Duration = Duration::from_secs(3600);
 pub(super) const MILLISECOND: Duration = Duration::from_millis(1);
 
+/// How often a node is looked at while something about it must or may not change.
+pub(super) const LOOK_EVERY: Duration = Duration::from_millis(5);
+
 /// Why a check did not hold.
 #[derive(Debug)]
 pub(super) enum Failure {
@@ -176,12 +179,22 @@ impl Context {
     ) -> Result<Option<Stored>, Failure> {
         let claim = claim(id);
         let loaded = self.store().load((&claim).into(), now).await?;
-        if let Some(at_hand) = self.store().try_load((&claim).into(), now) {
-            // Comparable only if nobody wrote meanwhile, as other tasks of a check may do.
-            let still = self.store().load((&claim).into(), now).await? == loaded;
-            if still {
-                expect("try_load", Some(at_hand), loaded.clone())?;
+        let began = Instant::now();
+        loop {
+            let is_due = began.elapsed() >= self.freshness.time();
+            let at_hand = self.store().try_load((&claim).into(), now);
+            if at_hand.is_none() || at_hand == loaded {
+                break;
             }
+            // Comparable only if nobody wrote meanwhile, as other tasks of a check may do.
+            if self.store().load((&claim).into(), now).await? != loaded {
+                break;
+            }
+            // A copy may be older for a time.
+            if is_due {
+                expect("try_load", at_hand, loaded.clone())?;
+            }
+            pause(LOOK_EVERY).await;
         }
         Ok(loaded)
     }

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::{
-    context::{Context, Failure, broken, claim, end, expect, owner, pause},
+    context::{Context, Failure, LOOK_EVERY, broken, claim, end, expect, owner, pause},
     freshness::{Freshness, Path},
 };
 use crate::{
@@ -13,9 +13,6 @@ use crate::{
 };
 
 const SESSIONS: usize = 8;
-
-/// How often a node is looked at while it must not admit something.
-const LOOK_EVERY: Duration = Duration::from_millis(5);
 
 /// Reads as the layer does.
 async fn read(
