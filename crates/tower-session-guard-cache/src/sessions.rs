@@ -62,8 +62,11 @@ impl Epoch<SessionEpoch> {
                 Err(_) => return None,
             }
         };
-        if let Some(stored) = &answer {
-            copies.insert_if(noted, id.get(), stored);
+        match &answer {
+            Some(stored) => {
+                copies.insert_if(noted, id.get(), stored);
+            }
+            None => copies.forget_gone(id.get()),
         }
         self.lease.is_live(clock.now()).then_some(answer)
     }

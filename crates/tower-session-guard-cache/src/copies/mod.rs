@@ -7,6 +7,8 @@ use std::{
     sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
 };
 
+#[cfg(test)]
+use tower_session_guard::store::Revision;
 use tower_session_guard::{SessionId, Timestamp, store::Stored};
 
 pub(crate) use self::part::IdHasher;
@@ -25,7 +27,8 @@ const MIN_BYTES: usize = 256 * 1024;
 /// Copies of records, in a bounded number of entries and bytes.
 ///
 /// What may fill a copy is guarded by a [generation](Noted): a copy is not kept if anything was forgotten since it was
-/// asked for.
+/// asked for. Nor is it kept beside a copy of another revision: one of the two is older, and the feed is yet to tell of
+/// the change.
 #[derive(Debug)]
 pub(crate) struct SessionCopies {
     parts: Box<[Shard]>,
@@ -57,10 +60,20 @@ impl SessionCopies {
     }
 
     /// Keeps a copy, unless something was forgotten since `noted`. Says whether it did.
+    ///
+    /// Where there is a copy of another revision, it keeps neither, so that a node does not show what is older than what
+    /// it has shown.
     pub(crate) fn insert_if(&self, noted: Noted, id: &SessionId, stored: &Stored) -> bool {
         // Encoded before the lock is taken.
         let (bytes, expires_at) = (stored.record.encode(), stored.record.expires_at());
         let mut part = self.write(id);
+        if part
+            .revision(id)
+            .is_some_and(|copy| copy != stored.revision)
+        {
+            part.forget(id);
+            return false;
+        }
         noted == Noted(part.generation()) && part.put(id, bytes, stored.revision, expires_at)
     }
 
@@ -73,12 +86,20 @@ impl SessionCopies {
     /// The revision of a copy: for the checked model, which asks often.
     #[cfg(test)]
     pub(crate) fn revision(&self, id: &SessionId) -> Option<u64> {
-        self.read(id).revision(id)
+        self.read(id).revision(id).map(Revision::get)
     }
 
     /// Forgets a copy, and whatever was asked for and has not come yet.
     pub(crate) fn forget(&self, id: &SessionId) {
         self.write(id).forget(id);
+    }
+
+    /// Forgets the copy of a record that the store no longer has. Where there is none, it disturbs nobody.
+    pub(crate) fn forget_gone(&self, id: &SessionId) {
+        let is_kept = self.read(id).revision(id).is_some();
+        if is_kept {
+            self.forget(id);
+        }
     }
 
     /// Forgets all copies, and whatever was asked for and has not come yet.

@@ -80,10 +80,9 @@ impl Part {
         Some(Stored::new(record, slot.revision))
     }
 
-    #[cfg(test)]
-    pub(super) fn revision(&self, id: &SessionId) -> Option<u64> {
+    pub(super) fn revision(&self, id: &SessionId) -> Option<Revision> {
         let slot = &self.slots[*self.at.get(id)?];
-        Some(slot.revision.get())
+        Some(slot.revision)
     }
 
     /// Keeps a copy, in the place of others if need be. False if it is too large for that.
