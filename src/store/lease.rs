@@ -83,6 +83,50 @@ impl Lease {
     pub const fn is_exact(self) -> bool {
         self.is_exact
     }
+
+    /// The time in whole milliseconds, rounded up: how a store with a [feed](super::feed) writes a lease down.
+    #[must_use]
+    pub const fn as_millis(self) -> u64 {
+        // No lease is longer than five seconds.
+        self.time.as_nanos().div_ceil(1_000_000) as u64
+    }
+
+    /// For how long an ending waits until it holds on every node, where the nodes go by the leases `held`.
+    ///
+    /// It is for stores with a [feed](super::feed). The store writes the ending, then asks for the leases of its
+    /// namespace, and waits from the answer on.
+    ///
+    /// The wait is the longest lease if any is exact, and a thousandth more, since clocks do not run alike. `None`:
+    /// nothing waits. A lease of `None` is one that the store cannot read, as a later release may write. It counts as
+    /// the longest exact one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tower_session_guard::store::Lease;
+    ///
+    /// let exact = Lease::exact(Duration::from_millis(250))?;
+    /// let bounded = Lease::bounded(Duration::from_secs(1))?;
+    ///
+    /// assert_eq!(Lease::ending_wait([Some(bounded)]), None);
+    /// let wait = Lease::ending_wait([Some(exact), Some(bounded)]);
+    /// assert_eq!(wait, Some(Duration::from_millis(1001)));
+    /// # Ok::<(), tower_session_guard::ConfigError>(())
+    /// ```
+    #[must_use]
+    pub fn ending_wait(held: impl IntoIterator<Item = Option<Self>>) -> Option<Duration> {
+        let (mut longest, mut is_exact) = (Duration::ZERO, false);
+        for lease in held {
+            let lease = lease.unwrap_or(Self {
+                time: Self::MAX,
+                is_exact: true,
+            });
+            longest = longest.max(lease.time);
+            is_exact |= lease.is_exact;
+        }
+        is_exact.then(|| longest + longest / 1000)
+    }
 }
 
 #[cfg(test)]
@@ -106,5 +150,34 @@ mod tests {
         }
         let millisecond = Duration::from_millis(1);
         assert!(Lease::bounded(Lease::MAX + millisecond / 2).is_err());
+    }
+
+    #[test]
+    fn a_lease_is_written_down_as_no_shorter_than_it_is() {
+        for (micros, millis) in [(250_000, 250), (250_001, 251), (4_999_001, 5000)] {
+            let lease = Lease::exact(Duration::from_micros(micros)).unwrap();
+            assert_eq!(lease.as_millis(), millis, "{micros}");
+        }
+    }
+
+    #[test]
+    fn an_ending_waits_for_the_longest_lease_and_a_thousandth_if_any_is_exact() {
+        let millis = Duration::from_millis;
+        let exact = |time| Some(Lease::exact(millis(time)).unwrap());
+        let bounded = |time| Some(Lease::bounded(millis(time)).unwrap());
+        let wait = |micros| Some(Duration::from_micros(micros));
+        for (held, waits) in [
+            (&[][..], None),
+            (&[bounded(100), bounded(5000)], None),
+            (&[exact(250)], wait(250_250)),
+            (&[exact(250), bounded(1000), exact(100)], wait(1_001_000)),
+            (&[bounded(1000), exact(250)], wait(1_001_000)),
+            (&[None], wait(5_005_000)),
+            (&[bounded(1000), None], wait(5_005_000)),
+        ] {
+            assert_eq!(Lease::ending_wait(held.iter().copied()), waits, "{held:?}");
+            let reversed = held.iter().rev().copied();
+            assert_eq!(Lease::ending_wait(reversed), waits, "{held:?}");
+        }
     }
 }

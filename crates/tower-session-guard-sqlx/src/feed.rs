@@ -61,19 +61,19 @@ impl PostgresStore {
     /// Waits for the longest lease that any node holds, if any is exact.
     ///
     /// The nodes count from when they sent a fence, and this one from the answer to a question that came after what it
-    /// ended. A thousandth more is for clocks that do not run alike.
+    /// ended.
     pub(crate) fn wait_for_copies(&self) -> Option<StoreFuture<'_, ()>> {
         Some(Box::pin(async {
-            let longest = within(self.time_limit, async {
-                let longest: Option<i64> = sqlx::query_scalar(self.own.longest_lease.clone())
-                    .fetch_one(&self.pool)
+            let held = within(self.time_limit, async {
+                let held: Vec<(bool, i64)> = sqlx::query_as(self.own.held_leases.clone())
+                    .fetch_all(&self.pool)
                     .await
                     .map_err(failure)?;
-                Ok(longest)
+                Ok(held)
             });
-            if let Some(millis) = longest.await? {
-                let lease = Duration::from_millis(u64::try_from(millis).unwrap_or_default());
-                tokio::time::sleep(lease + lease / 1000).await;
+            let held = held.await?;
+            if let Some(wait) = Lease::ending_wait(held.into_iter().map(lease)) {
+                tokio::time::sleep(wait).await;
             }
             Ok(())
         }))
@@ -106,7 +106,18 @@ impl PostgresStore {
 }
 
 fn millis(lease: Lease) -> i64 {
-    i64::try_from(lease.time().as_millis()).unwrap_or(i64::MAX)
+    i64::try_from(lease.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// A lease as it is in the table, unless this release cannot read it.
+fn lease((is_exact, millis): (bool, i64)) -> Option<Lease> {
+    let time = Duration::from_millis(u64::try_from(millis).ok()?);
+    let lease = if is_exact {
+        Lease::exact(time)
+    } else {
+        Lease::bounded(time)
+    };
+    lease.ok()
 }
 
 impl Listening {
@@ -266,9 +277,24 @@ fn id_of(payload: &str) -> Option<SessionId> {
 
 #[cfg(test)]
 mod tests {
-    use tower_session_guard::SessionId;
+    use std::time::Duration;
 
-    use super::id_of;
+    use tower_session_guard::{SessionId, store::Lease};
+
+    use super::{id_of, lease, millis};
+
+    #[test]
+    fn a_lease_is_read_as_it_is_written_or_not_at_all() {
+        let time = Duration::from_micros(250_001);
+        let exact = Lease::exact(time).unwrap();
+        assert_eq!(millis(exact), 251);
+        let read = lease((true, millis(exact))).unwrap();
+        assert!(read.is_exact() && read.time() >= time);
+        assert_eq!(lease((false, 5000)), Lease::bounded(Lease::MAX).ok());
+        for unknown in [(true, -1), (true, 0), (false, 5001)] {
+            assert_eq!(lease(unknown), None, "{unknown:?}");
+        }
+    }
 
     #[test]
     fn an_id_is_read_from_a_payload_and_nothing_else_is_one() {

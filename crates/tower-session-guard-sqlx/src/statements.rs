@@ -99,8 +99,7 @@ statements!(PostgresStatements {
             WHERE exact = $1 AND millis = $2 AND counts_until > clock_timestamp()\
         )";
 
-    longest_lease: "SELECT CASE WHEN bool_or(exact) THEN max(millis) END FROM session_guard_leases \
-        WHERE counts_until > clock_timestamp()";
+    held_leases: "SELECT exact, millis FROM session_guard_leases WHERE counts_until > clock_timestamp()";
 
     forget_leases: "DELETE FROM session_guard_leases WHERE counts_until < clock_timestamp() - interval '1 hour'";
 

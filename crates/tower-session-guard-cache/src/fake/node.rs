@@ -151,10 +151,10 @@ impl SessionStore for Node {
     fn endings_hold(&self) -> Option<StoreFuture<'_, ()>> {
         Some(Box::pin(async move {
             self.server.reach(self.number).await?;
-            let longest = self.server.state().longest_lease();
+            let wait = self.server.state().ending_wait();
             self.server.come_back(self.number).await?;
-            if let Some(longest) = longest {
-                sleep(longest + longest / 1000).await;
+            if let Some(wait) = wait {
+                sleep(wait).await;
             }
             Ok(())
         }))

@@ -206,15 +206,10 @@ impl State {
     }
 
     /// How long an ending has to wait, if any lease is exact.
-    pub(super) fn longest_lease(&mut self) -> Option<Duration> {
+    pub(super) fn ending_wait(&mut self) -> Option<Duration> {
         let now = Instant::now();
         self.leases.retain(|_, (_, until)| now < *until);
-        let leases = || self.leases.values().map(|(lease, _)| lease);
-        let is_exact = leases().any(|lease| lease.is_exact());
-        leases()
-            .map(|lease| lease.time())
-            .max()
-            .filter(|_| is_exact)
+        Lease::ending_wait(self.leases.values().map(|(lease, _)| Some(*lease)))
     }
 }
 

@@ -72,7 +72,7 @@ impl Leases {
     /// For how long an ending that was committed before this call may not hold on every node.
     async fn wait(&self, server: &impl Server) -> Result<Option<Duration>, StoreError> {
         let names: Vec<String> = parse(HELD.on(self.0.clone()).run(server).await)?;
-        Ok(longest(names.iter().map(String::as_str)))
+        Ok(Lease::ending_wait(names.iter().map(|name| named(name))))
     }
 }
 
@@ -131,11 +131,11 @@ pub(crate) fn fence(key: &str) -> Cmd {
 impl RedisStore {
     /// Waits until an ending that was committed before this call holds on every node.
     pub(crate) async fn until_endings_hold(&self, leases: Leases) -> Result<(), StoreError> {
-        let Some(lease) = self.timed(leases.wait(&*self.link)).await? else {
+        let Some(wait) = self.timed(leases.wait(&*self.link)).await? else {
             return Ok(());
         };
-        // From the answer on: a lease that was written later began after the ending. Clocks may differ by a thousandth.
-        sleep(lease + lease / 1000).await;
+        // From the answer on: a lease that was written later began after the ending.
+        sleep(wait).await;
         Ok(())
     }
 }
@@ -153,24 +153,18 @@ fn mark_of<'a>(name: &str, leases: &'a str) -> Option<&'a str> {
 /// The name of a lease: `e` for an exact one or `b`, and its milliseconds.
 fn name(lease: Lease) -> String {
     let kind = if lease.is_exact() { 'e' } else { 'b' };
-    let millis = lease.time().as_nanos().div_ceil(1_000_000);
-    format!("{kind}{millis}")
+    format!("{kind}{}", lease.as_millis())
 }
 
-/// The longest lease, if any is exact. What this release cannot read is taken for the longest exact one.
-fn longest<'a>(names: impl Iterator<Item = &'a str>) -> Option<Duration> {
-    let (mut longest, mut is_exact) = (Duration::ZERO, false);
-    for name in names {
-        let (exact, time) = match name.split_at_checked(1) {
-            Some((kind @ ("e" | "b"), millis)) => {
-                (kind == "e", millis.parse().map(Duration::from_millis))
-            }
-            _ => (true, Ok(Lease::MAX)),
-        };
-        is_exact |= exact || time.is_err();
-        longest = longest.max(time.unwrap_or(Lease::MAX).min(Lease::MAX));
+/// The lease of a name, unless this release cannot read it.
+fn named(name: &str) -> Option<Lease> {
+    let (kind, millis) = name.split_at_checked(1)?;
+    let time = Duration::from_millis(millis.parse().ok()?);
+    match kind {
+        "e" => Lease::exact(time).ok(),
+        "b" => Lease::bounded(time).ok(),
+        _ => None,
     }
-    is_exact.then_some(longest)
 }
 
 #[cfg(test)]
@@ -179,7 +173,7 @@ mod tests {
 
     use tower_session_guard::store::Lease;
 
-    use super::{longest, mark_of, name};
+    use super::{mark_of, name, named};
 
     #[test]
     fn a_name_says_what_a_lease_is() {
@@ -199,21 +193,16 @@ mod tests {
         assert_eq!(mark_of("e250", ""), None);
     }
 
-    /// An ending waits for the longest lease if any is exact.
     #[test]
-    fn the_longest_lease_counts_if_any_is_exact() {
-        let millis = |millis| Some(Duration::from_millis(millis));
-        for (names, waits) in [
-            (&[][..], None),
-            (&["b100", "b5000"], None),
-            (&["e250"], millis(250)),
-            (&["e250", "b1000", "e100"], millis(1000)),
-            (&["b1000", "x7"], millis(5000)),
-            (&["b"], millis(5000)),
-            (&["é5"], millis(5000)),
-            (&["e99999"], millis(5000)),
+    fn a_name_is_read_or_else_none() {
+        let time = Duration::from_millis(250);
+        for lease in [Lease::exact(time), Lease::bounded(time)].map(Result::unwrap) {
+            assert_eq!(named(&name(lease)), Some(lease));
+        }
+        for unknown in [
+            "", "x7", "x250", "b", "\u{e9}5", "e99999", "b99999", "e-250", "e250 ",
         ] {
-            assert_eq!(longest(names.iter().copied()), waits, "{names:?}");
+            assert_eq!(named(unknown), None, "{unknown}");
         }
     }
 }
