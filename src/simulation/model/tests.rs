@@ -69,7 +69,7 @@ fn a_token_that_leaves_unasked_overwrites_no_newer_write() {
 }
 
 /// The same with one request of the victim more, with one more of everything else that there is, and, where nobody
-/// attacks, with both: `cargo test --release --lib model -- --ignored --nocapture`.
+/// attacks, with both: `scripts/test long`.
 #[test]
 #[ignore = "about ten minutes"]
 fn every_rule_holds_with_larger_budgets() {

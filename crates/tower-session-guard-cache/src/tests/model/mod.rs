@@ -4,6 +4,10 @@
 //! The server and the network are modelled: a server does one thing after the other, a connection keeps its order, and
 //! anything may take any time. A node that stands still is one whose turn does not come. One session is enough, since
 //! no rule ties two together. A tick is a hundred milliseconds.
+//!
+//! States that differ in nothing that can still be seen count as one: leases of the namespace that have run out, who
+//! would be told of a write where none is to come, and everything at a node whose lease is over and which has no fence
+//! left.
 
 mod action;
 mod checks;

@@ -149,6 +149,13 @@ impl Node {
         }
     }
 
+    /// Nothing that is still to come at this node can be seen: it has no lease, no fence on its way and none left. Its
+    /// copies, and what is on its connection, matter no more.
+    pub(super) fn is_spent(&self, now: u64) -> bool {
+        let lives = |epoch: &Epoch| epoch.fence.is_some() || epoch.lease.is_live(at(now));
+        self.fences_left == 0 && !self.epoch.as_ref().is_some_and(lives)
+    }
+
     /// The token that a copy admits now.
     pub(super) fn admits(&self, now: u64) -> Option<Token> {
         let epoch = self.epoch.as_ref()?;
@@ -246,8 +253,10 @@ pub(super) struct EpochView {
     late: u8,
 }
 
+pub(super) type NodeView = Option<NodeParts>;
+
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct NodeView {
+pub(super) struct NodeParts {
     epoch: Option<EpochView>,
     kept: Option<Option<u64>>,
     left: (u8, u8),
@@ -255,13 +264,14 @@ pub(super) struct NodeView {
 }
 
 impl Node {
+    /// `None` of a node that is spent: those differ in nothing that counts.
     pub(super) fn view(&self, now: u64) -> NodeView {
         let copy = |copies: &SessionCopies| copies.revision(&A);
-        NodeView {
+        (!self.is_spent(now)).then(|| NodeParts {
             epoch: self.epoch.as_ref().map(|epoch| epoch.view(now)),
             kept: self.kept.as_ref().map(copy),
             left: (self.fences_left, self.fills_left),
             wrote: self.wrote,
-        }
+        })
     }
 }

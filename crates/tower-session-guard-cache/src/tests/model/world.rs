@@ -78,6 +78,9 @@ impl World {
         }
         let elsewhere = scenario.mutant == Some(Mutant::FenceOnAnotherConnection);
         for (number, node) in self.nodes.iter().enumerate() {
+            if node.is_spent(self.now) {
+                continue;
+            }
             let Some(epoch) = &node.epoch else {
                 if node.kind.is_some() && node.fences_left > 0 {
                     actions.push(Action::Open(number));
@@ -323,9 +326,35 @@ impl World {
             && self.admitted().any(|(_, token)| token != self.server.token)
     }
 
-    fn view(&self) -> (u64, u8, Vec<NodeView>, &Server, &[Write]) {
+    fn view(&self) -> (u64, u8, Vec<NodeView>, Server, &[Write]) {
         let nodes = self.nodes.iter().map(|node| node.view(self.now)).collect();
-        (self.now, self.cuts_left, nodes, &self.server, &self.writes)
+        let server = self.server_view();
+        (self.now, self.cuts_left, nodes, server, &self.writes)
+    }
+}
+
+impl World {
+    /// What still counts at the server: who will be told of another write, and the leases that hold until the last
+    /// write is answered.
+    fn server_view(&self) -> Server {
+        let server = &self.server;
+        let is_told = |(tracked, node): (&bool, &Node)| {
+            *tracked && !server.has_ended && !node.is_spent(self.now)
+        };
+        let is_answered = |write: &Write| matches!(write.stage, Stage::Answered(_));
+        let is_over = server.has_ended && self.writes.last().is_some_and(is_answered);
+        let holds =
+            |lease: &Option<(Kind, u64)>| lease.filter(|(_, until)| self.now < *until && !is_over);
+        Server {
+            tracked: server
+                .tracked
+                .iter()
+                .zip(&self.nodes)
+                .map(is_told)
+                .collect(),
+            leases: server.leases.iter().map(holds).collect(),
+            ..*server
+        }
     }
 }
 
