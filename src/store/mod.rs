@@ -238,7 +238,8 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
     /// default, if the store does not hear of changes on other nodes.
     ///
     /// Ask for it first and [`load`](Self::load) then: a change after that load makes the future ready, within the
-    /// store's [lease](Lease). It may be ready though nothing changed, as when the store may have missed something.
+    /// store's [lease](Lease) unless a connection is lost meanwhile. It may be ready though nothing changed, as when the
+    /// store may have missed something.
     fn changed(&self, id: &SessionId) -> Option<Changed> {
         let _ = id;
         None

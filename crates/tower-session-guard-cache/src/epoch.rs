@@ -97,7 +97,7 @@ where
     pub(crate) fn begin(&self, epoch: &Arc<Epoch<H>>) {
         self.current.store(Some(Arc::clone(epoch)));
         self.counters.count_epoch();
-        self.waiters.wake_all();
+        self.waiters.wake_all_in_turn();
     }
 
     /// Ends an epoch for good. What it holds is not trusted from here on, then forgotten.
@@ -109,7 +109,7 @@ where
         }
         epoch.held.forget_all();
         epoch.fences.close();
-        self.waiters.wake_all();
+        self.waiters.wake_all_in_turn();
     }
 
     /// Ends the present epoch, if there is one.
@@ -129,7 +129,7 @@ where
     /// Lets those ask again who may have asked past the feed.
     pub(crate) fn call_back(&self) {
         if self.asked_past.swap(false, SeqCst) {
-            self.waiters.wake_all();
+            self.waiters.wake_all_in_turn();
         }
     }
 }

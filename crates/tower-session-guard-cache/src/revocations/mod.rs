@@ -353,7 +353,7 @@ where
     }
 
     /// Ready at an ending on any node, and whenever one may have been missed: at the end and the beginning of a
-    /// connection.
+    /// connection, within five seconds and each at a moment by chance where many wait.
     fn changed(&self, family: &SessionId) -> Option<Changed> {
         Some(self.0.epochs.waiters.changed(family))
     }
