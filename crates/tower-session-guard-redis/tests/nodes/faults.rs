@@ -20,9 +20,9 @@ const fn millis(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
-/// How long a node may take to serve again, on a machine that others keep busy.
-const AFTER_A_CUT: Duration = millis(500);
-const AFTER_A_RETURN: Duration = millis(3_000);
+/// How long a node may take to serve again on a machine that others keep busy. What it takes as a rule is in docs/scale.md.
+const AFTER_A_CUT: Duration = millis(2_000);
+const AFTER_A_RETURN: Duration = millis(10_000);
 
 fn setup(url: &str, lease: Lease) -> Setup {
     Setup {

@@ -110,7 +110,7 @@ async fn an_ending_holds_on_every_node_before_it_is_acknowledged() {
         assert!(!at_hand(&node, &id));
         let waited = began.elapsed();
         assert!(waited >= Duration::from_millis(300), "{waited:?}");
-        assert!(waited < Duration::from_secs(3), "{waited:?}");
+        assert!(waited < SOON, "{waited:?}");
     }
 }
 
@@ -126,14 +126,14 @@ async fn endings_wait_for_the_longest_lease_if_any_is_exact() {
         plain.endings_hold().unwrap().await.unwrap();
         began.elapsed()
     };
-    let none = Duration::from_millis(100);
+    let none = Duration::from_millis(700);
     assert!(waits().await < none, "without copies");
     let second = Duration::from_secs(1);
     let bounded = node(&options, Lease::bounded(second).unwrap()).await;
     assert!(waits().await < none, "with a bounded lease");
     let exact = node(&options, exact()).await;
     let waited = waits().await;
-    assert!((second..second * 2).contains(&waited), "{waited:?}");
+    assert!((second..SOON).contains(&waited), "{waited:?}");
     drop((bounded, exact));
     // What its nodes held may still count where they crashed.
     assert!(waits().await >= second);
@@ -206,11 +206,7 @@ async fn a_killed_backend_and_a_restart_end_the_epoch() {
         .unwrap();
     let cut = Instant::now();
     until(|| node.stats().epochs() > epochs && node.stats().is_live()).await;
-    assert!(
-        cut.elapsed() < Duration::from_secs(2),
-        "{:?}",
-        cut.elapsed()
-    );
+    assert!(cut.elapsed() < SOON, "{:?}", cut.elapsed());
     assert!(!at_hand(&node, &id), "the new epoch begins empty");
 
     assert!(load(&node, &id, now()).await.is_some());
@@ -229,11 +225,7 @@ async fn a_killed_backend_and_a_restart_end_the_epoch() {
     server.start_again();
     let back = Instant::now();
     until(|| node.stats().epochs() > epochs && node.stats().is_live()).await;
-    assert!(
-        back.elapsed() < Duration::from_secs(4),
-        "{:?}",
-        back.elapsed()
-    );
+    assert!(back.elapsed() < SOON, "{:?}", back.elapsed());
     assert!(!at_hand(&node, &id));
     assert!(load(&node, &id, now()).await.is_some());
 }
