@@ -27,6 +27,7 @@ impl Runner {
 
     /// The requests of a scenario, each to be sent once.
     pub fn batch(&mut self, scenario: Scenario, size: usize) -> Vec<Request<Body>> {
+        self.subject.rest();
         (0..size).map(|_| self.request(scenario)).collect()
     }
 

@@ -18,10 +18,12 @@ use session_guard_benches::subject::{self, Body, Subject};
 const BATCH: usize = 64;
 const BUDGETS: &str = "budgets.json";
 /// What is counted in any case; the first is what the others are net of.
-const COUNTED: [&str; 4] = [
+const COUNTED: [&str; 6] = [
     "bare stack",
     "tower-session-guard, self-contained",
     "tower-session-guard, memory store",
+    "tower-session-guard, near cache",
+    subject::UNLOOKED,
     "floor",
 ];
 /// An allocator that finds every freed block at once, so that its own searching does not show.

@@ -33,9 +33,12 @@ fn main() {
         .into_iter()
         .filter(|s| {
             let name = s.label().name;
-            only.is_none_or(|only| {
-                name == "bare stack" || only.split(',').any(|part| name.contains(part))
-            })
+            match only {
+                Some(only) => {
+                    name == "bare stack" || only.split(',').any(|part| name.contains(part))
+                }
+                None => name != subject::UNLOOKED,
+            }
         })
         .map(Runner::new)
         .collect();

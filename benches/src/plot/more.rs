@@ -51,23 +51,27 @@ pub fn scaling(report: &Value) -> String {
     text
 }
 
-/// Servers under load.
+/// Servers under load. Behind ± stands the standard error of the median.
 #[must_use]
 pub fn wire(report: &Value) -> String {
     let mut text = String::from(
-        "| server | stack | requests a second without | with | loss, % |\n|---|---|---:|---:|---:|\n",
+        "| server | stack | µs a request without | with | loss, % |\n|---|---|---:|---:|---:|\n",
     );
+    let turns = number(&report["processes"]) * number(&report["turns"]);
     for row in rows(report, "rows") {
-        let loss = &row["loss_percent"];
+        let loss = &row["processor_loss_percent"];
+        // As of a normal distribution.
+        let error = 1.86 * number(&loss["mad"]) / turns.sqrt();
+        let micros = |which: &str| number(&row[which]["median"]) / 1000.0;
         let _ = writeln!(
             text,
-            "| {} | {} | {} | {} | {:.1} ± {:.1} |",
+            "| {} | {} | {:.1} | {:.1} | {:.1} ± {:.1} |",
             word(&row["front"]),
             word(&row["stack"]),
-            grouped(number(&row["without"]["median"])),
-            grouped(number(&row["with"]["median"])),
+            micros("processor_without"),
+            micros("processor_with"),
             number(&loss["median"]),
-            number(&loss["mad"]),
+            error,
         );
     }
     text

@@ -11,7 +11,7 @@ use tower_session_guard::{
     Session, SessionLayer, SessionStore,
 };
 
-use super::{Body, Keeps, Label, Stack, Subject, answer, next_note};
+use super::{Body, Keeps, Label, Stack, Subject, UNLOOKED, answer, next_note};
 use crate::scenario::{LOGIN, USER, WRITE};
 
 const NOTE: DataKey<u32> = DataKey::new("note");
@@ -31,7 +31,25 @@ pub(super) fn memory_store(runtime: &Rc<Runtime>) -> Box<dyn Subject> {
     )
 }
 
-fn subject<K: 'static>(
+/// A route that never looks, of a layer that loads lazily: which store does not matter.
+pub(super) fn unlooked(runtime: &Rc<Runtime>) -> Box<dyn Subject> {
+    let layer = stored_layer(MemoryStore::new()).lazily();
+    let service = ServiceBuilder::new()
+        .layer(layer)
+        .service(service_fn(without_a_look::<Body>));
+    let label = Label {
+        name: UNLOOKED,
+        package: None,
+        keeps: Keeps::Nothing,
+    };
+    Box::new(Stack {
+        label,
+        runtime: Rc::clone(runtime),
+        service,
+    })
+}
+
+pub(super) fn subject<K: 'static>(
     runtime: &Rc<Runtime>,
     name: &'static str,
     keeps: Keeps,

@@ -20,6 +20,7 @@ pub(crate) mod bare;
 pub(crate) mod floor;
 pub(crate) mod guard;
 mod jsonwebtoken;
+mod near_cache;
 mod tower_cookies;
 pub(crate) mod tower_sessions;
 
@@ -57,6 +58,9 @@ pub trait Subject {
     /// Answers one request, outside any measurement.
     fn send(&mut self, request: Request<Body>) -> Response<Body>;
 
+    /// Lets its background tasks go on, outside any measurement.
+    fn rest(&mut self);
+
     /// Answers every request of a batch, one after the other, and drops the responses.
     fn run(&mut self, batch: &mut Vec<Request<Body>>);
 }
@@ -84,6 +88,14 @@ where
         })
     }
 
+    fn rest(&mut self) {
+        self.runtime.block_on(async {
+            for _ in 0..8 {
+                tokio::task::yield_now().await;
+            }
+        });
+    }
+
     fn run(&mut self, batch: &mut Vec<Request<Body>>) {
         self.runtime.block_on(async {
             for request in batch.drain(..) {
@@ -95,6 +107,9 @@ where
     }
 }
 
+/// The subject whose handler looks at nothing, so that its answers are the same in all scenarios.
+pub const UNLOOKED: &str = "tower-session-guard, no look, lazily";
+
 /// All subjects, the bare stack first.
 #[must_use]
 pub fn all(runtime: &Rc<Runtime>) -> Vec<Box<dyn Subject>> {
@@ -103,6 +118,8 @@ pub fn all(runtime: &Rc<Runtime>) -> Vec<Box<dyn Subject>> {
         bare::subject(runtime),
         guard::self_contained(runtime),
         guard::memory_store(runtime),
+        near_cache::near_cache(runtime),
+        guard::unlooked(runtime),
         floor::subject(runtime, false),
         floor::subject(runtime, true),
         floor::contract(runtime, Step::Handle),

@@ -1,20 +1,22 @@
-//! The same stacks behind real sockets, under wrk.
+//! The same stacks behind real sockets.
 
 mod client;
 #[cfg(feature = "redis-peers")]
 mod peers;
 mod serve;
 
-pub use client::{Load, cookie_of};
+pub use client::{CONNECTIONS, Client, cookie_of};
 pub use serve::serve;
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
-use std::{env, io};
+use std::time::Duration;
+use std::{env, fs, io};
 
 /// What stands between a socket and the handler.
 pub const STACKS: &[&str] = &[
     "bare stack",
+    HANDLE,
     "tower-session-guard, self-contained",
     "tower-session-guard, memory store",
     REDIS,
@@ -32,6 +34,9 @@ pub const STACKS: &[&str] = &[
     #[cfg(feature = "redis-peers")]
     peers::AXUM_SESSION,
 ];
+
+/// What any layer costs that hands something to handlers: one allocation in the request's extensions, and nothing else.
+pub const HANDLE: &str = "a handle in the extensions";
 
 /// This crate's store in Redis.
 pub const REDIS: &str = "tower-session-guard, Redis";
@@ -77,6 +82,21 @@ impl Server {
         BufReader::new(out).read_line(&mut line)?;
         let port = line.trim().parse().map_err(io::Error::other)?;
         Ok(Self { child, port })
+    }
+
+    /// The processor's time that its threads have taken.
+    ///
+    /// # Errors
+    ///
+    /// When the system does not count it.
+    pub fn processor_time(&self) -> io::Result<Duration> {
+        let mut taken = Duration::ZERO;
+        for thread in fs::read_dir(format!("/proc/{}/task", self.child.id()))? {
+            let counted = fs::read_to_string(thread?.path().join("schedstat"))?;
+            let nanos = counted.split_whitespace().next().unwrap_or_default();
+            taken += Duration::from_nanos(nanos.parse().map_err(io::Error::other)?);
+        }
+        Ok(taken)
     }
 }
 

@@ -1,8 +1,9 @@
-//! Servers: one thread, as one worker of a larger one, so that wrk has a core of its own.
+//! Servers: one thread, as one worker of a larger one, so that the client has a core to itself.
 
 use std::convert::Infallible;
 use std::io;
 use std::net::Ipv4Addr;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::Router;
@@ -14,6 +15,7 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 use tower::layer::util::Identity;
 use tower::service_fn;
+use tower::util::MapRequestLayer;
 use tower_layer::Layer;
 use tower_service::Service;
 use tower_session_guard::{MemoryStore, store::Lease};
@@ -59,6 +61,7 @@ pub fn serve(front: &str, stack: &str) -> io::Result<()> {
         }
         match stack {
             "bare stack" => stack!(Identity::new(), bare::handle),
+            super::HANDLE => stack!(MapRequestLayer::new(with_a_handle), bare::handle),
             "tower-session-guard, self-contained" => {
                 stack!(guard::self_contained_layer(), guard::handle)
             }
@@ -101,6 +104,12 @@ pub fn serve(front: &str, stack: &str) -> io::Result<()> {
             other => Err(io::Error::other(format!("no such stack: {other}"))),
         }
     })
+}
+
+fn with_a_handle<B>(mut request: Request<B>) -> Request<B> {
+    let handle = Arc::new(Mutex::new(Vec::<u8>::new()));
+    request.extensions_mut().insert(handle);
+    request
 }
 
 async fn redis() -> io::Result<RedisStore> {
