@@ -81,7 +81,7 @@ macro_rules! facts {
             /// Whose the session is: its subject, and who acts as the subject, if anybody does.
             #[must_use]
             pub fn owners(&self) -> Vec<IndexKey> {
-                self.fields.owners()
+                self.fields.owners().collect()
             }
 
             /// Every key that the session is listed under: its owners, then its tags.
@@ -89,7 +89,7 @@ macro_rules! facts {
             /// They stay the same for as long as the record lives.
             #[must_use]
             pub fn index_keys(&self) -> Vec<IndexKey> {
-                self.fields.index_keys()
+                self.fields.index_keys().collect()
             }
 
             /// When the session began: at its login, or at a guest's first data.
@@ -142,26 +142,20 @@ impl Fields {
         Some(&who.subject)
     }
 
-    fn owners(&self) -> Vec<IndexKey> {
-        let actor = self
-            .state
-            .extra
-            .as_ref()
-            .and_then(|extra| extra.actor.as_ref());
-        let owners = self.subject().into_iter().chain(actor);
-        let mut keys: Vec<_> = owners
-            .map(|owner| IndexKey::owner(self.state.audience(), owner))
-            .collect();
-        keys.dedup();
-        keys
+    fn owners(&self) -> impl Iterator<Item = IndexKey> {
+        let subject = self.subject();
+        let extra = self.state.extra.as_ref();
+        let actor = extra.and_then(|extra| extra.actor.as_ref());
+        let owners = subject
+            .into_iter()
+            .chain(actor.filter(|actor| Some(*actor) != subject));
+        owners.map(|owner| IndexKey::owner(self.state.audience(), owner))
     }
 
-    fn index_keys(&self) -> Vec<IndexKey> {
-        let mut keys = self.owners();
-        if let Some(extra) = &self.state.extra {
-            keys.extend(extra.tags.iter().map(|tag| IndexKey::of_tag(*tag)));
-        }
-        keys
+    pub(crate) fn index_keys(&self) -> impl Iterator<Item = IndexKey> {
+        let extra = self.state.extra.iter();
+        let tags = extra.flat_map(|extra| extra.tags.iter());
+        self.owners().chain(tags.map(|tag| IndexKey::of_tag(*tag)))
     }
 
     fn without_data(&self) -> Self {

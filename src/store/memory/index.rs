@@ -55,6 +55,14 @@ impl Index {
         counting: Counting,
         insert: impl FnOnce() -> Option<Revision>,
     ) -> Created {
+        // Most sessions have one owner and no tags.
+        if let [key] = keys {
+            let mut part = self.part(key);
+            return insert().map_or(Created::Occupied, |revision| Created::Created {
+                revision,
+                sessions: part.insert((*key, *id), counting),
+            });
+        }
         let mut positions: Vec<_> = keys.iter().map(position).collect();
         positions.sort_unstable();
         positions.dedup();
@@ -69,10 +77,7 @@ impl Index {
         let mut counts = keys.iter().map(|key| {
             let at = position(key);
             let part = parts.iter_mut().find(|(position, _)| *position == at);
-            part.map_or(0, |(_, part)| {
-                part.insert((*key, *id), counting);
-                part.counted(key)
-            })
+            part.map_or(0, |(_, part)| part.insert((*key, *id), counting))
         });
         let sessions = counts.next().unwrap_or_default();
         counts.for_each(drop);
@@ -117,10 +122,15 @@ const fn position(key: &KeyDigest) -> usize {
 }
 
 impl Part {
-    fn insert(&mut self, entry: (KeyDigest, SessionId), counting: Counting) {
-        if self.entries.insert(entry, counting).is_none() && counting == Counting::Counted {
-            *self.counted.entry(entry.0).or_default() += 1;
+    /// Adds an entry, and tells how many under its key count by then.
+    fn insert(&mut self, entry: (KeyDigest, SessionId), counting: Counting) -> usize {
+        let is_new = self.entries.insert(entry, counting).is_none();
+        if !is_new || counting != Counting::Counted {
+            return self.counted.get(&entry.0).copied().unwrap_or_default();
         }
+        let count = self.counted.entry(entry.0).or_default();
+        *count += 1;
+        *count
     }
 
     fn remove(&mut self, entry: &(KeyDigest, SessionId)) {
@@ -132,9 +142,5 @@ impl Part {
                 self.counted.remove(&entry.0);
             }
         }
-    }
-
-    fn counted(&self, key: &KeyDigest) -> usize {
-        self.counted.get(key).copied().unwrap_or_default()
     }
 }

@@ -2,6 +2,7 @@
 
 mod capacity;
 mod index;
+mod keys;
 mod part;
 mod table;
 #[cfg(test)]
@@ -131,14 +132,19 @@ impl Inner {
         counting: Counting,
         now: Timestamp,
     ) -> Result<Created, StoreError> {
-        if self.table.holds(id) {
-            return Ok(Created::Occupied);
-        }
         let slot = Slot::of(record);
         let (len, keys) = (slot.bytes.len(), slot.keys.clone());
-        self.make_room(slot.is_member, now, |capacity| capacity.take(len))?;
+        if !self.capacity.take(len) {
+            // No session goes for one that does not come.
+            if self.table.holds(id) {
+                return Ok(Created::Occupied);
+            }
+            self.make_room(slot.is_member, now, |capacity| capacity.take(len))?;
+        }
         let insert = || self.table.insert(id, slot);
-        let created = self.index.insert_with(&keys, id, counting, insert);
+        let created = self
+            .index
+            .insert_with(keys.as_slice(), id, counting, insert);
         if created == Created::Occupied {
             self.capacity.release(len);
         }
@@ -236,7 +242,7 @@ impl Inner {
     /// Gives a record's room back, and takes its index entries, unless a record has come there since.
     fn forget(&self, departed: &Departed) {
         self.capacity.release(departed.len);
-        for key in &departed.keys {
+        for key in departed.keys.as_slice() {
             let is_there = || self.table.belongs_to(&departed.id, key);
             self.index.remove_unless(key, &departed.id, is_there);
         }

@@ -4,12 +4,11 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::{
     super::{Revision, shards::BuildIdHasher},
-    index::KeyDigest,
+    keys::Keys,
 };
 use crate::session::{
     head::RecordHead,
     id::SessionId,
-    index::IndexKey,
     record::{Record, RecordError},
     time::Timestamp,
 };
@@ -21,7 +20,7 @@ pub(super) const LAST_MOMENT: Timestamp = Timestamp::from_unix_millis(u64::MAX -
 #[derive(Debug)]
 pub(super) struct Departed {
     pub(super) id: SessionId,
-    pub(super) keys: Box<[KeyDigest]>,
+    pub(super) keys: Keys,
     pub(super) len: usize,
 }
 
@@ -44,7 +43,7 @@ pub(super) struct Slot {
     pub(super) revision: Revision,
     pub(super) expires_at: Timestamp,
     /// What it is listed under: known also where the bytes are a later release's.
-    pub(super) keys: Box<[KeyDigest]>,
+    pub(super) keys: Keys,
     pub(super) is_member: bool,
 }
 
@@ -94,7 +93,7 @@ impl Slot {
             // The part gives it one.
             revision: Revision::new(0),
             expires_at: record.expires_at().min(LAST_MOMENT),
-            keys: record.index_keys().iter().map(IndexKey::digest).collect(),
+            keys: Keys::of(record),
             is_member: record.subject().is_some(),
         }
     }
