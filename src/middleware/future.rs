@@ -150,7 +150,7 @@ where
                         Err(error) => {
                             let mut response = reply(this.failure, &error);
                             let writer = &shared.writer;
-                            writer.finish(response.headers_mut(), &[], ForCaches::default());
+                            writer.finish(response.headers_mut(), Vec::new(), ForCaches::default());
                             this.state.set(State::Done);
                             return Poll::Ready(Ok(response));
                         }
@@ -162,7 +162,7 @@ where
                     };
                     let mut response = reply(this.failure, &(*error).into());
                     let writer = &context.shared().writer;
-                    writer.finish(response.headers_mut(), &[], ForCaches::default());
+                    writer.finish(response.headers_mut(), Vec::new(), ForCaches::default());
                     this.state.set(State::Done);
                     return Poll::Ready(Ok(response));
                 }
@@ -232,9 +232,10 @@ fn finish<F, R, E>(
     });
     let headers = response.headers_mut();
     let writer = &context.shared().writer;
-    let concerns_caches = writer.finish(headers, cookies.as_slice(), for_caches);
+    let writes_none = cookies.as_slice().is_empty();
+    let concerns_caches = writer.finish(headers, cookies.into_vec(), for_caches);
     // No cache keeps a response that writes a cookie, whatever its handler said.
-    if concerns_caches && cookies.as_slice().is_empty() {
+    if concerns_caches && writes_none {
         context.watch_shared_caches(headers);
     }
 }

@@ -2,7 +2,7 @@
 
 use http::{
     HeaderMap, HeaderValue,
-    header::{CACHE_CONTROL, EXPIRES, Entry, HeaderName, VARY},
+    header::{CACHE_CONTROL, EXPIRES, HeaderName, VARY},
 };
 
 use super::value::{header_value, trim};
@@ -42,7 +42,32 @@ const COOKIE: HeaderValue = HeaderValue::from_static("Cookie");
 ///
 /// What else restricts stays; what would allow something goes, `must-understand` included, which tells
 /// caches to pass over `no-store` (RFC 9111, section 5.2.2.3).
-pub(super) fn forbid_storing(headers: &mut HeaderMap) {
+pub(super) fn forbid_storing(headers: &mut HeaderMap, has_cache_control: bool) {
+    let word = if has_cache_control {
+        no_store_and_what_restricts(headers)
+    } else {
+        NO_STORE
+    };
+    headers.insert(CACHE_CONTROL, word);
+    // Some caches read a lifetime from these whatever `Cache-Control` says. To look at each name costs less than to hash
+    // two that few responses have.
+    if headers
+        .keys()
+        .any(|name| name == EXPIRES || name == X_ACCEL_EXPIRES)
+    {
+        headers.remove(EXPIRES);
+        headers.remove(X_ACCEL_EXPIRES);
+    }
+    // Fields for one kind of cache take precedence over the one for all (RFC 9213, section 2.2).
+    for (name, value) in headers.iter_mut() {
+        if is_targeted_cache_control(name) {
+            *value = NO_STORE;
+        }
+    }
+}
+
+/// `no-store` with what restricts beside it.
+fn no_store_and_what_restricts(headers: &HeaderMap) -> HeaderValue {
     const RESTRICTING: [&str; 5] = [
         "private",
         "no-cache",
@@ -64,16 +89,7 @@ pub(super) fn forbid_storing(headers: &mut HeaderMap) {
             }
         }
     }
-    headers.insert(CACHE_CONTROL, header_value(merged));
-    // Some caches read a lifetime from these whatever `Cache-Control` says.
-    headers.remove(EXPIRES);
-    headers.remove(X_ACCEL_EXPIRES);
-    // Fields for one kind of cache take precedence over the one for all (RFC 9213, section 2.2).
-    for (name, value) in headers.iter_mut() {
-        if is_targeted_cache_control(name) {
-            *value = NO_STORE;
-        }
-    }
+    header_value(merged)
 }
 
 /// Keeps a response without `Cache-Control` that shows what is in a session out of shared caches.
@@ -83,9 +99,7 @@ pub(super) fn restrict(headers: &mut HeaderMap, caching: Caching) {
         Caching::NoStore => NO_STORE,
         Caching::Unset => return,
     };
-    if let Entry::Vacant(none) = headers.entry(CACHE_CONTROL) {
-        none.insert(word);
-    }
+    headers.insert(CACHE_CONTROL, word);
 }
 
 /// Whether it is a `Cache-Control` for one kind of cache, which those heed in place of the one for all.
@@ -97,16 +111,13 @@ pub(crate) fn is_targeted_cache_control(name: &HeaderName) -> bool {
 }
 
 /// Says that the response depends on the `Cookie` field.
-pub(super) fn vary_by_cookie(headers: &mut HeaderMap) {
-    let mut fields = match headers.entry(VARY) {
-        Entry::Vacant(none) => {
-            none.insert(COOKIE);
-            return;
-        }
-        Entry::Occupied(fields) => fields,
-    };
+pub(super) fn vary_by_cookie(headers: &mut HeaderMap, has_vary: bool) {
+    if !has_vary {
+        headers.insert(VARY, COOKIE);
+        return;
+    }
     let mut merged = Vec::new();
-    for field in fields.iter() {
+    for field in headers.get_all(VARY) {
         for name in list(field.as_bytes()) {
             if name == b"*" || name.eq_ignore_ascii_case(b"cookie") {
                 return;
@@ -116,7 +127,7 @@ pub(super) fn vary_by_cookie(headers: &mut HeaderMap) {
         }
     }
     merged.extend_from_slice(COOKIE.as_bytes());
-    fields.insert_mult(header_value(merged));
+    headers.insert(VARY, header_value(merged));
 }
 
 /// The elements of a comma-separated field; a comma within quotes does not separate.

@@ -10,7 +10,7 @@ use std::{io::Write as _, time::Duration};
 
 use http::{
     HeaderMap, HeaderValue,
-    header::{CACHE_CONTROL, SET_COOKIE},
+    header::{CACHE_CONTROL, SET_COOKIE, VARY},
 };
 use memchr::memchr;
 
@@ -31,6 +31,7 @@ use crate::session::policy::SessionPolicy;
 struct Names {
     set_cookie: bool,
     cache_control: bool,
+    vary: bool,
     /// A field for one kind of cache.
     targeted: bool,
 }
@@ -42,6 +43,7 @@ impl Names {
         for name in headers.keys() {
             names.set_cookie |= name == SET_COOKIE;
             names.cache_control |= name == CACHE_CONTROL;
+            names.vary |= name == VARY;
             names.targeted |= for_caches.is_personal && is_targeted_cache_control(name);
         }
         names
@@ -140,33 +142,39 @@ impl CookieWriter {
     pub(crate) fn finish(
         &self,
         headers: &mut HeaderMap,
-        writes: &[(CookieKind, HeaderValue)],
+        writes: Vec<(CookieKind, HeaderValue)>,
         for_caches: ForCaches,
     ) -> bool {
         let names = Names::of(headers, for_caches);
         if names.set_cookie {
             self.strip(headers);
         }
-        for (kind, value) in writes {
-            // Before the cookie itself, for clients that know cookies by their names alone.
-            for removal in self.former_removals.of(*kind) {
-                headers.append(SET_COOKIE, removal.clone());
-            }
-            headers.append(SET_COOKIE, value.clone());
-        }
-        if !writes.is_empty() {
-            forbid_storing(headers);
+        let are_writes = !writes.is_empty();
+        let clears = self.clears_site_data && self.logs_out(&writes);
+        if are_writes {
+            self.write(headers, writes);
+            forbid_storing(headers, names.cache_control);
             spare_cookies(headers);
         } else if for_caches.is_personal && !names.cache_control {
             restrict(headers, self.caching);
         }
-        if self.clears_site_data && self.logs_out(writes) {
+        if clears {
             clear(headers);
         }
-        if for_caches.varies || !writes.is_empty() {
-            vary_by_cookie(headers);
+        if for_caches.varies || are_writes {
+            vary_by_cookie(headers, names.vary);
         }
         names.cache_control || names.targeted
+    }
+
+    fn write(&self, headers: &mut HeaderMap, writes: Vec<(CookieKind, HeaderValue)>) {
+        for (kind, value) in writes {
+            // Before the cookie itself, for clients that know cookies by their names alone.
+            for removal in self.former_removals.of(kind) {
+                headers.append(SET_COOKIE, removal.clone());
+            }
+            headers.append(SET_COOKIE, value);
+        }
     }
 
     /// Whether the session's cookie goes and nothing comes in its place.

@@ -15,7 +15,7 @@ pub(super) fn clear(headers: &mut HeaderMap) {
 
 /// Takes out of the inner service's own field what would delete the cookie that we set.
 pub(super) fn spare_cookies(headers: &mut HeaderMap) {
-    if !headers.contains_key(CLEAR_SITE_DATA) {
+    if headers.keys().all(|name| name != CLEAR_SITE_DATA) {
         return;
     }
     let mut kept = Vec::new();

@@ -56,8 +56,8 @@ fn values(headers: &HeaderMap, name: impl http::header::AsHeaderName) -> Vec<&st
     all.map(|value| value.to_str().unwrap()).collect()
 }
 
-fn removal(writer: &CookieWriter, kind: CookieKind) -> [(CookieKind, HeaderValue); 1] {
-    [(kind, writer.removal(kind))]
+fn removal(writer: &CookieWriter, kind: CookieKind) -> Vec<(CookieKind, HeaderValue)> {
+    vec![(kind, writer.removal(kind))]
 }
 
 /// R46, R76: a browser keeps a cookie of another scope beside the present one.
@@ -73,7 +73,7 @@ fn what_writes_a_cookie_removes_the_one_at_its_former_scope() {
     let set = writer.set(Session, &token(), None);
     writer.finish(
         &mut headers,
-        &[(Session, set.clone())],
+        vec![(Session, set.clone())],
         ForCaches::default(),
     );
     assert_eq!(
@@ -85,7 +85,7 @@ fn what_writes_a_cookie_removes_the_one_at_its_former_scope() {
         ]
     );
     let mut headers = HeaderMap::new();
-    writer.finish(&mut headers, &removal(&writer, Guest), ForCaches::default());
+    writer.finish(&mut headers, removal(&writer, Guest), ForCaches::default());
     assert!(
         values(&headers, SET_COOKIE)
             .iter()
@@ -94,7 +94,7 @@ fn what_writes_a_cookie_removes_the_one_at_its_former_scope() {
     assert_eq!(values(&headers, SET_COOKIE).len(), 3);
     // An answer that writes nothing leaves them alone.
     let mut headers = HeaderMap::new();
-    writer.finish(&mut headers, &[], READ);
+    writer.finish(&mut headers, Vec::new(), READ);
     assert_eq!(values(&headers, SET_COOKIE).len(), 0);
 }
 
@@ -210,7 +210,7 @@ fn only_we_write_cookies_of_our_names() {
     let writer = writer();
 
     let mut headers = response(&inner);
-    writer.finish(&mut headers, &[], NOTHING);
+    writer.finish(&mut headers, Vec::new(), NOTHING);
     assert_eq!(values(&headers, SET_COOKIE), kept);
 
     let mut headers = response(&inner);
@@ -218,7 +218,7 @@ fn only_we_write_cookies_of_our_names() {
         (Session, writer.set(Session, &token(), None)),
         (Guest, writer.removal(Guest)),
     ];
-    writer.finish(&mut headers, &writes, READ);
+    writer.finish(&mut headers, writes.to_vec(), READ);
     let expected: Vec<_> = kept
         .into_iter()
         .chain(writes.iter().map(|(_, value)| value.to_str().unwrap()))
@@ -247,7 +247,7 @@ fn cookies_of_other_names_stay() {
         );
     }
     let before = headers.clone();
-    writer().finish(&mut headers, &[], NOTHING);
+    writer().finish(&mut headers, Vec::new(), NOTHING);
     assert_eq!(headers, before);
 }
 
@@ -262,10 +262,10 @@ fn a_response_that_we_do_not_touch_stays_as_it_was() {
         ("set-cookie", "a=1"),
     ];
     let mut headers = response(&fields);
-    writer().finish(&mut headers, &[], NOTHING);
+    writer().finish(&mut headers, Vec::new(), NOTHING);
     assert_eq!(headers, response(&fields));
     let mut empty = HeaderMap::new();
-    writer().finish(&mut empty, &[], NOTHING);
+    writer().finish(&mut empty, Vec::new(), NOTHING);
     assert!(empty.is_empty());
 }
 
@@ -280,7 +280,7 @@ fn no_cache_stores_a_response_that_writes_a_cookie() {
             .collect();
         let mut headers = response(&before);
         let writer = writer();
-        writer.finish(&mut headers, &removal(&writer, Session), NOTHING);
+        writer.finish(&mut headers, removal(&writer, Session), NOTHING);
         assert_eq!(values(&headers, CACHE_CONTROL), [after]);
     }
     check(&[], "no-store");
@@ -325,7 +325,7 @@ fn what_is_personal_is_restricted_unless_the_handler_says_otherwise() {
         let writer = CookieWriter::new(&CookiePolicy::default(), caching);
         let finished = |own: &[(&str, &str)], writes: &[_], for_caches| {
             let mut headers = response(own);
-            writer.finish(&mut headers, writes, for_caches);
+            writer.finish(&mut headers, writes.to_vec(), for_caches);
             headers
         };
         let headers = finished(&[], &[], personal);
@@ -350,7 +350,7 @@ fn fields_for_one_kind_of_cache_do_not_weaken_it() {
         ("x-cache", "HIT"),
     ]);
     let writer = writer();
-    writer.finish(&mut headers, &removal(&writer, Session), NOTHING);
+    writer.finish(&mut headers, removal(&writer, Session), NOTHING);
     for name in [
         "cdn-cache-control",
         "surrogate-control",
@@ -374,10 +374,10 @@ fn caches_learn_that_the_response_depends_on_the_cookie() {
             (&removal(&writer, Guest), READ),
         ] {
             let mut headers = response(&before);
-            writer.finish(&mut headers, writes, read);
+            writer.finish(&mut headers, writes.to_vec(), read);
             assert_eq!(values(&headers, VARY), after);
             // Merging again changes nothing.
-            writer.finish(&mut headers, writes, read);
+            writer.finish(&mut headers, writes.to_vec(), read);
             assert_eq!(values(&headers, VARY), after);
         }
     }
@@ -437,7 +437,7 @@ fn site_data_is_cleared_at_a_logout_only_and_never_a_cookie_of_ours() {
                 .into_iter()
                 .collect();
             let mut headers = response(&own);
-            writer.finish(&mut headers, &writes, NOTHING);
+            writer.finish(&mut headers, writes.clone(), NOTHING);
             let found = headers
                 .get("clear-site-data")
                 .map(|value| value.to_str().unwrap());

@@ -52,6 +52,10 @@ impl SetCookies {
         self.0.push((kind, value));
     }
 
+    pub(crate) fn into_vec(self) -> Vec<(CookieKind, HeaderValue)> {
+        self.0
+    }
+
     pub(crate) fn as_slice(&self) -> &[(CookieKind, HeaderValue)] {
         &self.0
     }
