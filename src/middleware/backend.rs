@@ -1,11 +1,11 @@
-//! [`Backend`]: where sessions are kept, and the types that say so; [`Loaded`]: what a request has of it. Data only.
+//! [`Backend`]: where sessions are kept, and the types that say so; [`Loaded`]: what a request has of them. Data only.
 
 use std::sync::Arc;
 
 use crate::{
     session::{handle::Session, id::Claim, record::Record},
     store::{
-        Revision, SessionStore,
+        Revision, SessionStore, Stored,
         revocation::{RevocationList, Revocations},
     },
 };
@@ -40,19 +40,12 @@ pub(crate) enum EndedTokens {
     Distributed(Arc<dyn RevocationList>),
 }
 
-/// What a request has of the backend, besides its session, and where it goes back to.
+/// What a request has of its layer's backend, besides its session, and what goes back there.
 #[derive(Debug)]
-pub(crate) enum Loaded {
-    SelfContained {
-        ended: EndedTokens,
-        beside: Option<Box<Beside>>,
-    },
-    Stored {
-        store: Arc<dyn SessionStore>,
-        /// None if the request has no session.
-        record: Option<LoadedRecord>,
-        beside: Option<Box<Beside>>,
-    },
+pub(crate) struct Loaded {
+    /// None without a store, and if the request has no session.
+    pub(crate) record: Option<LoadedRecord>,
+    pub(crate) beside: Option<Box<Beside>>,
 }
 
 /// The sessions whose tokens came besides the one that opened: a login and a logout end them. Boxed, since hardly any
@@ -65,28 +58,21 @@ pub(crate) struct Beside {
     pub(crate) unread: Vec<Claim>,
 }
 
-impl Loaded {
-    /// Of a request that has no session, or none of those whose tokens came.
-    #[inline]
-    pub(crate) fn nothing(backend: &Backend, beside: Option<Box<Beside>>) -> Self {
-        match backend {
-            Backend::SelfContained(ended) => Self::SelfContained {
-                ended: ended.clone(),
-                beside,
-            },
-            Backend::Stored(store) => Self::Stored {
-                store: Arc::clone(store),
-                record: None,
-                beside,
-            },
-        }
-    }
-}
-
 /// The record of a request's session, and what opened it. The state in it is with the session.
 #[derive(Debug)]
 pub(crate) struct LoadedRecord {
     pub(crate) claim: Claim,
     pub(crate) revision: Revision,
     pub(crate) record: Record,
+}
+
+impl LoadedRecord {
+    pub(crate) fn of(claim: Claim, stored: Stored) -> Self {
+        let Stored { record, revision } = stored;
+        Self {
+            claim,
+            revision,
+            record,
+        }
+    }
 }

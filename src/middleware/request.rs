@@ -6,7 +6,7 @@ use http::{Extensions, HeaderMap, Request, StatusCode};
 
 use super::{
     answer,
-    backend::Loaded,
+    backend::{Backend, Loaded},
     deferred::{Deferred, Found},
     failure::{LayersShareCookie, SessionError, SessionErrorKind},
     in_flight::Ticket,
@@ -121,7 +121,7 @@ impl RequestContext {
             return;
         };
         self.route = Route::of(request.uri());
-        if let Some(Loaded::SelfContained { .. }) = self.loaded
+        if let (Some(_), Backend::SelfContained(_)) = (&self.loaded, &self.shared.settings.backend)
             && is_due(&self.shared, &self.session, live)
         {
             let ticket = self.shared.settings.in_flight.enter(live.family());
@@ -247,10 +247,10 @@ impl RequestContext {
     /// admission.
     fn is_due(&self) -> bool {
         let is_due = |live| is_due(&self.shared, &self.session, live);
-        match &self.loaded {
-            Some(Loaded::SelfContained { .. }) => self.ticket.is_some(),
-            Some(Loaded::Stored { .. }) => self.session.live().is_some_and(is_due),
-            None => false,
+        match (&self.loaded, &self.shared.settings.backend) {
+            (None, _) => false,
+            (Some(_), Backend::SelfContained(_)) => self.ticket.is_some(),
+            (Some(_), Backend::Stored(_)) => self.session.live().is_some_and(is_due),
         }
     }
 

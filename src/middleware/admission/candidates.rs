@@ -298,9 +298,8 @@ impl<T> Candidates<T> {
         beside: Option<Box<Beside>>,
     ) -> RequestContext {
         let session = Session::new(Arc::clone(shared) as _, self.now);
-        // Made where it stays: it is too large to be handed around.
-        let loaded = Loaded::nothing(&shared.settings.backend, beside);
-        self.admitted(shared, session, loaded)
+        let record = None;
+        self.admitted(shared, session, Loaded { record, beside })
     }
 }
 

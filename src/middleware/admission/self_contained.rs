@@ -6,7 +6,7 @@ use super::candidates::{Appraised, Candidates, Chosen, DeadToken};
 use crate::{
     cookie::CookieKind,
     middleware::{
-        backend::{Beside, EndedTokens, Loaded},
+        backend::{Beside, Loaded},
         request::RequestContext,
         settings::Shared,
         side_by_side::side_by_side,
@@ -33,8 +33,7 @@ pub(super) fn admit_now(
         let standing = list.standing(issued(shared, &token), candidates.now);
         match candidates.decide(shared, token, standing, kind) {
             Ok(session) => {
-                let ended = EndedTokens::Local(Arc::clone(list));
-                return Ok(admitted(candidates, shared, session, ended));
+                return Ok(admitted(candidates, shared, session));
             }
             Err(why) => dead = Some((kind, why)),
         }
@@ -51,7 +50,6 @@ fn admit_others(
     mut only: Option<(CookieKind, DeadToken)>,
 ) -> Result<RequestContext, Full> {
     let now = candidates.now;
-    let ended = EndedTokens::Local(Arc::clone(list));
     for kind in CookieKind::IN_ORDER {
         let tokens = candidates.take(kind).into_iter();
         let tokens = tokens.map(|token| (list.standing(issued(shared, &token), now), token));
@@ -67,7 +65,7 @@ fn admit_others(
         match candidates.choose(shared, appraised, |session| session) {
             Chosen::Next => {}
             Chosen::None => break,
-            Chosen::One(session) => return Ok(admitted(candidates, shared, session, ended)),
+            Chosen::One(session) => return Ok(admitted(candidates, shared, session)),
         }
     }
     let beside = beside(&mut candidates);
@@ -83,10 +81,7 @@ pub(super) fn admit_at_hand(
     mut candidates: Sessions,
 ) -> Result<RequestContext, Sessions> {
     match try_load(shared, list, &mut candidates) {
-        Some(session) => {
-            let ended = EndedTokens::Distributed(Arc::clone(list));
-            Ok(admitted(candidates, shared, session, ended))
-        }
+        Some(session) => Ok(admitted(candidates, shared, session)),
         None => Err(candidates),
     }
 }
@@ -134,10 +129,7 @@ pub(super) async fn load(
         match candidates.choose(&shared, appraised, |session| session) {
             Chosen::Next => {}
             Chosen::None => break,
-            Chosen::One(session) => {
-                let ended = EndedTokens::Distributed(list);
-                return Ok(admitted(candidates, &shared, session, ended));
-            }
+            Chosen::One(session) => return Ok(admitted(candidates, &shared, session)),
         }
     }
     let beside = beside(&mut candidates);
@@ -170,14 +162,10 @@ fn appraise(
 
 // Always: a call would copy the candidates.
 #[inline(always)]
-fn admitted(
-    mut candidates: Sessions,
-    shared: &Arc<Shared>,
-    session: Session,
-    ended: EndedTokens,
-) -> RequestContext {
+fn admitted(mut candidates: Sessions, shared: &Arc<Shared>, session: Session) -> RequestContext {
     let beside = beside(&mut candidates);
-    candidates.admitted(shared, session, Loaded::SelfContained { ended, beside })
+    let record = None;
+    candidates.admitted(shared, session, Loaded { record, beside })
 }
 
 /// Guests beside a logged-in session are not looked at; their tokens say what they are.

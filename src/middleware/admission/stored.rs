@@ -19,7 +19,8 @@ use crate::{
 };
 
 type References = Candidates<Opened<Claim>>;
-type Opens = (Session, LoadedRecord);
+/// A session, and the rest of its record.
+type Opens = (Session, Stored);
 
 /// The admission where one token counts, the store has its session at once, it opens, and nothing has to be ended or
 /// told. Everything else is for [`load`] to find out.
@@ -34,13 +35,11 @@ pub(super) fn try_load(
     let (kind, token) = candidates.peek_only()?;
     let stored = store.try_load((&token.value).into(), candidates.now)?;
     let standing = standing(&stored, token, candidates.now);
-    let (session, record) = open(shared, candidates, kind, token, standing, stored).ok()?;
-    let _opened = candidates.take_only();
-    let (store, beside) = (Arc::clone(store), beside(candidates));
-    let loaded = Loaded::Stored {
-        store,
-        record: Some(record),
-        beside,
+    let (session, stored) = open(shared, candidates, kind, token, standing, stored).ok()?;
+    let (_, token) = candidates.take_only()?;
+    let loaded = Loaded {
+        record: Some(LoadedRecord::of(token.value, stored)),
+        beside: beside(candidates),
     };
     Some((session, loaded))
 }
@@ -74,8 +73,7 @@ pub(super) async fn load(
             Chosen::Next => {}
             Chosen::None => break,
             Chosen::One((session, record)) => {
-                let loaded = Loaded::Stored {
-                    store,
+                let loaded = Loaded {
                     record: Some(record),
                     beside: beside(&mut candidates),
                 };
@@ -107,7 +105,7 @@ fn open_best(
     kind: CookieKind,
     tokens: &[Opened<Claim>],
     stored: Stored,
-) -> Result<Opens, DeadToken> {
+) -> Result<(Session, LoadedRecord), DeadToken> {
     let standing = |token| standing(&stored, token, candidates.now);
     let mut best = (standing(&tokens[0]), &tokens[0]);
     for token in &tokens[1..] {
@@ -121,11 +119,14 @@ fn open_best(
     let secrets = &stored.record.fields.secrets;
     let knows = |token: &Opened<Claim>| secrets.knows(token.value.secret());
     let is_known = standing.opens() || tokens.iter().any(knows);
-    open(shared, candidates, kind, best, standing, stored).map_err(|mut dead| {
-        // Only who holds a token that the session remembers may end it.
-        dead.session = dead.session.filter(|_| is_known);
-        dead
-    })
+    match open(shared, candidates, kind, best, standing, stored) {
+        Ok((session, stored)) => Ok((session, LoadedRecord::of(best.value.clone(), stored))),
+        Err(mut dead) => {
+            // Only who holds a token that the session remembers may end it.
+            dead.session = dead.session.filter(|_| is_known);
+            Err(dead)
+        }
+    }
 }
 
 fn standing(stored: &Stored, token: &Opened<Claim>, now: Timestamp) -> Standing {
@@ -140,28 +141,19 @@ fn open(
     kind: CookieKind,
     token: &Opened<Claim>,
     standing: Standing,
-    stored: Stored,
+    mut stored: Stored,
 ) -> Result<Opens, DeadToken> {
-    let Stored {
-        mut record,
-        revision,
-    } = stored;
-    let claim = token.value.clone();
+    let fields = &mut stored.record.fields;
     let mut session = Unadmitted::new(
-        *claim.id(),
-        record.fields.lineage,
+        *token.value.id(),
+        fields.lineage,
         token.signature,
         Arc::clone(shared) as _,
         candidates.now,
     );
-    mem::swap(&mut session.live_mut().state, &mut record.fields.state);
+    mem::swap(&mut session.live_mut().state, &mut fields.state);
     let session = candidates.decide(shared, session, standing, kind)?;
-    let record = LoadedRecord {
-        claim,
-        revision,
-        record,
-    };
-    Ok((session, record))
+    Ok((session, stored))
 }
 
 /// A token whose session the store does not have.

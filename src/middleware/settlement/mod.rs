@@ -19,7 +19,7 @@ use self::{
     set_cookies::SetCookies,
 };
 use super::{
-    backend::{Beside, EndedTokens, Loaded},
+    backend::{Backend, Beside, EndedTokens, Loaded},
     background::Background,
     settings::Shared,
 };
@@ -55,23 +55,19 @@ pub(crate) fn commit(
         tell_all(shared, &settled.events, live, None, done.now);
         return Commit::Now(settled.verdict.into_result(SetCookies::default()));
     }
-    match loaded {
-        Loaded::SelfContained {
-            ended: EndedTokens::Local(list),
-            beside,
-        } => {
+    let Loaded { record, beside } = loaded;
+    match &shared.settings.backend {
+        Backend::SelfContained(EndedTokens::Local(list)) => {
             let task = self_contained::CommitToToken {
                 shared,
                 live,
                 beside: found(&beside),
                 done: &done,
             };
-            Commit::Now(task.commit_now(&list, settled))
+            Commit::Now(task.commit_now(list, settled))
         }
-        Loaded::SelfContained {
-            ended: EndedTokens::Distributed(list),
-            beside,
-        } => {
+        Backend::SelfContained(EndedTokens::Distributed(list)) => {
+            let list = Arc::clone(list);
             let (owned, session) = (Arc::clone(shared), live.cloned());
             let commit = async move {
                 let task = self_contained::CommitToToken {
@@ -84,14 +80,10 @@ pub(crate) fn commit(
             };
             Commit::later(shared, commit)
         }
-        Loaded::Stored {
-            store,
-            record,
-            beside,
-        } => {
+        Backend::Stored(store) => {
             let task = stored::CommitToStore {
                 shared: Arc::clone(shared),
-                store,
+                store: Arc::clone(store),
                 live: live.cloned(),
                 record,
                 beside,
