@@ -303,7 +303,7 @@ impl RequestContext {
             return Commit::Now(Ok(SetCookies::default()));
         };
         let done = self.done(marks, head, upkeep);
-        settlement::commit(&self.shared, self.session.live(), loaded, done)
+        settlement::commit(&self.shared, &self.session, loaded, done)
     }
 
     /// Takes in what was loaded since the request came.
@@ -341,7 +341,7 @@ impl RequestContext {
             if session.live().is_none() {
                 done.upkeep = Upkeep::Nothing;
             }
-            match settlement::commit(&shared, session.live(), loaded, done) {
+            match settlement::commit(&shared, &session, loaded, done) {
                 Commit::Now(committed) => committed,
                 Commit::Later(commit) => commit.await,
             }

@@ -79,6 +79,9 @@ impl Entries {
 
     /// What survives a guest's login.
     pub(crate) fn carried(&self) -> Self {
+        if self.iter().all(|entry| !entry.carried) {
+            return Self::default();
+        }
         Self::collect(self.iter().filter(|entry| entry.carried))
     }
 

@@ -33,16 +33,16 @@ pub(super) struct Limit {
 }
 
 impl Limit {
-    /// The limit that the layer sets, if it sets one.
+    /// The limit of a subject who logs in.
     pub(super) fn of(
+        limit: SessionLimit,
         shared: &Arc<Shared>,
         store: &Arc<dyn SessionStore>,
-        subject: Option<&Subject>,
+        subject: &Subject,
         replaced: Vec<SessionId>,
         now: Timestamp,
-    ) -> Option<Self> {
-        let (limit, subject) = (shared.settings.limit?, subject?);
-        Some(Self {
+    ) -> Self {
+        Self {
             owner: IndexKey::owner(&shared.settings.audience, subject),
             subject: subject.clone(),
             shared: Arc::clone(shared),
@@ -50,22 +50,16 @@ impl Limit {
             replaced,
             limit,
             now,
-        })
+        }
     }
 
-    /// Enforces the limit once the new session is there, since others log in at the same time.
+    /// Enforces the limit once the new session is there, since others log in at the same time. Says whether a session
+    /// was ended.
     ///
-    /// `sessions` is what the creation counted. It may count sessions that are gone, so more than the limit is
-    /// looked into; as long as it is not, a login costs no call. Says whether a session was ended.
-    pub(super) async fn enforce(
-        &self,
-        fresh: &SessionId,
-        sessions: usize,
-    ) -> Result<bool, SessionError> {
+    /// What the creation counted may hold sessions that are gone, so more than the limit is looked into; as long as it
+    /// is not more, a login costs no call.
+    pub(super) async fn enforce(&self, fresh: &SessionId) -> Result<bool, SessionError> {
         let most = self.limit.count.get();
-        if sessions <= most {
-            return Ok(false);
-        }
         let mut others = self.others(fresh).await?;
         let Some(excess) = (others.len() + 1).checked_sub(most).filter(|n| *n > 0) else {
             return Ok(false);

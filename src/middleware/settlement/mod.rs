@@ -23,7 +23,7 @@ use super::{
     background::Background,
     settings::Shared,
 };
-use crate::session::{handle::Session, live::Live, plan::Plan, settle};
+use crate::session::{handle::Session, plan::Plan, settle};
 
 /// What carrying out a plan comes to, or a wait for it.
 #[must_use]
@@ -46,10 +46,11 @@ type BoxCommit = Pin<Box<dyn Future<Output = Committed> + Send>>;
 /// Decides what becomes of a session, and carries it out.
 pub(crate) fn commit(
     shared: &Arc<Shared>,
-    live: Option<&Live>,
+    session: &Session,
     loaded: Loaded,
     done: HandlerDone,
 ) -> Commit {
+    let live = session.live();
     let settled = settle::settle(&done.settlement(live, shared));
     if settled.plan == Plan::Nothing {
         tell_all(shared, &settled.events, live, None, done.now);
@@ -68,11 +69,11 @@ pub(crate) fn commit(
         }
         Backend::SelfContained(EndedTokens::Distributed(list)) => {
             let list = Arc::clone(list);
-            let (owned, session) = (Arc::clone(shared), live.cloned());
+            let (owned, session) = (Arc::clone(shared), session.clone());
             let commit = async move {
                 let task = self_contained::CommitToToken {
                     shared: &owned,
-                    live: session.as_ref(),
+                    live: session.live(),
                     beside: found(&beside),
                     done: &done,
                 };
@@ -81,17 +82,19 @@ pub(crate) fn commit(
             Commit::later(shared, commit)
         }
         Backend::Stored(store) => {
-            let task = stored::CommitToStore {
+            let mut task = stored::CommitToStore {
                 shared: Arc::clone(shared),
                 store: Arc::clone(store),
-                live: live.cloned(),
+                session: session.clone(),
+                reloaded: None,
                 record,
                 beside,
                 done,
+                settled,
                 cookies: SetCookies::default(),
                 ended: false,
             };
-            Commit::later(shared, task.commit(settled))
+            Commit::later(shared, async move { task.commit().await })
         }
     }
 }

@@ -24,7 +24,6 @@ use crate::{
         event::{EventKind, SessionEvent},
         handle::Session,
         id::{Fresh, Lineage, Secret, SessionId},
-        index::IndexKey,
         live::Live,
         plan::{Plan, Save, Settled, Verdict},
         record::Record,
@@ -55,26 +54,30 @@ enum Attempt {
 pub(super) struct CommitToStore {
     pub(super) shared: Arc<Shared>,
     pub(super) store: Arc<dyn SessionStore>,
-    pub(super) live: Option<Live>,
+    pub(super) session: Session,
+    /// The request's session as it was found after a conflict, once there was one.
+    pub(super) reloaded: Option<Box<Live>>,
     pub(super) record: Option<LoadedRecord>,
     pub(super) beside: Option<Box<Beside>>,
     pub(super) done: HandlerDone,
+    /// What the next attempt carries out.
+    pub(super) settled: Settled,
     pub(super) cookies: SetCookies,
     /// Whether something ended that held a user's privilege: what tells of it waits until it holds on every node.
     pub(super) ended: bool,
 }
 
 impl CommitToStore {
-    pub(super) async fn commit(mut self, first: Settled) -> Committed {
-        let verdict = self.run(first).await;
+    pub(super) async fn commit(&mut self) -> Committed {
+        let verdict = self.run().await;
         // Whatever else went wrong: the answer may tell of what ended.
         let held = self.hold_endings().await;
         let committed = match (verdict, held) {
-            (Ok(verdict), Ok(())) => verdict.into_result(self.cookies),
+            (Ok(verdict), Ok(())) => verdict.into_result(mem::take(&mut self.cookies)),
             (Err(error), _) => Err(error),
             (Ok(_), Err(error)) => Err(error.into()),
         };
-        tell_if_failed(&self.shared, &committed, self.live.as_ref(), self.done.now);
+        tell_if_failed(&self.shared, &committed, self.live(), self.done.now);
         committed
     }
 
@@ -86,10 +89,9 @@ impl CommitToStore {
         }
     }
 
-    async fn run(&mut self, first: Settled) -> Result<Verdict, SessionError> {
-        let mut settled = first;
+    async fn run(&mut self) -> Result<Verdict, SessionError> {
         for attempt in 0..ATTEMPTS {
-            match self.attempt(settled).await? {
+            match self.attempt().await? {
                 Attempt::Done(verdict) => return Ok(verdict),
                 Attempt::Conflict if attempt > 1 => tokio::task::yield_now().await,
                 Attempt::Conflict => {}
@@ -97,25 +99,20 @@ impl CommitToStore {
             if !self.reload().await? {
                 return Ok(self.gone());
             }
-            settled = settle::settle(&self.done.settlement(self.live.as_ref(), &self.shared));
+            self.settled = settle::settle(&self.done.settlement(self.live(), &self.shared));
         }
         Err(SessionError::new(SessionErrorKind::Contention))
     }
 
-    async fn attempt(&mut self, settled: Settled) -> Result<Attempt, SessionError> {
-        let Settled {
-            plan,
-            events,
-            verdict,
-        } = settled;
-        match plan {
+    async fn attempt(&mut self) -> Result<Attempt, SessionError> {
+        let verdict = self.settled.verdict;
+        let events = mem::take(&mut self.settled.events);
+        // The state is taken where it is needed: the future would hold it for as long as it waits.
+        match self.settled.plan {
             Plan::Nothing => self.tell(&events, None),
-            Plan::Save {
-                state,
-                why,
-                re_sign,
-            } => {
-                let Some((live, loaded)) = self.live.as_ref().zip(self.record.as_ref()) else {
+            Plan::Save { why, re_sign, .. } => {
+                let state = self.take_state();
+                let Some((live, loaded)) = self.live().zip(self.record.as_ref()) else {
                     return Ok(Attempt::Done(verdict));
                 };
                 let id = live.id;
@@ -135,8 +132,9 @@ impl CommitToStore {
                     Replaced::Gone => return Ok(Attempt::Done(self.gone())),
                 }
             }
-            Plan::Rotate { state, how } => {
-                let Some((live, loaded)) = self.live.as_ref().zip(self.record.as_ref()) else {
+            Plan::Rotate { how, .. } => {
+                let state = self.take_state();
+                let Some((live, loaded)) = self.live().zip(self.record.as_ref()) else {
                     return Ok(Attempt::Done(verdict));
                 };
                 let id = live.id;
@@ -161,37 +159,34 @@ impl CommitToStore {
                     Replaced::Gone => return Ok(Attempt::Done(self.gone())),
                 }
             }
-            Plan::Start { state, end_first } => {
+            Plan::Start { end_first, .. } => {
                 if end_first {
                     self.end_all(EndCause::Logout).await?;
                 }
-                let subject = state.authentication.as_ref().map(|who| &who.subject);
-                let replaced = self.presented();
-                let limit = Limit::of(&self.shared, &self.store, subject, replaced, self.done.now);
-                let (fresh, keys, sessions) = self.create(&state).await?;
-                if let Err(error) = self
-                    .establish(&fresh.id, &keys, limit, sessions, end_first)
-                    .await
-                {
+                let (mut fresh, mut record) = self.begin()?;
+                let sessions = self.create(&mut fresh, &mut record).await?;
+                let established = self.establish(&fresh.id, &record, sessions, end_first);
+                if let Err(error) = established.await {
                     // No client will ever hold the new session; whether it can be taken back is not vital.
                     let _ = self.store.remove(&fresh.id, None).await;
                     return Err(error);
                 }
-                self.tell(&events, Some((fresh.id, subject)));
+                self.tell(&events, Some((fresh.id, record.subject())));
                 if end_first {
                     self.remove_presented();
                 } else if self.done.came.guest_token {
                     self.cookies.remove(&self.shared.writer, CookieKind::Guest);
                 }
-                self.issue(&state, &fresh.id, &fresh.secret);
+                self.issue(&record.fields.state, &fresh.id, &fresh.secret);
             }
             Plan::End => {
                 self.end_all(EndCause::Logout).await?;
                 self.remove_presented();
                 self.tell(&events, None);
             }
-            Plan::EndGuest { state } => {
-                let Some((live, loaded)) = self.live.as_ref().zip(self.record.as_ref()) else {
+            Plan::EndGuest { .. } => {
+                let state = self.take_state();
+                let Some((live, loaded)) = self.live().zip(self.record.as_ref()) else {
                     return Ok(Attempt::Done(verdict));
                 };
                 let id = live.id;
@@ -220,20 +215,20 @@ impl CommitToStore {
     async fn establish(
         &mut self,
         fresh: &SessionId,
-        keys: &[IndexKey],
-        limit: Option<Limit>,
+        record: &Record,
         sessions: usize,
         ended_before: bool,
     ) -> Result<(), SessionError> {
-        for key in keys {
-            let cutoff = self.store.cutoff(key, self.done.now).await?;
+        for key in record.index_keys() {
+            let cutoff = self.store.cutoff(&key, self.done.now).await?;
             if cutoff.is_some_and(|cutoff| cutoff.ends(&self.done.admitted)) {
                 self.tell(&[EventKind::LoginEndedUnderWay], None);
                 return Err(SessionError::new(SessionErrorKind::Refused));
             }
         }
-        if let Some(limit) = limit {
-            self.ended |= limit.enforce(fresh, sessions).await?;
+        if let Some(limit) = self.limit_over(record, sessions) {
+            // Boxed, so that a login within the limit does not carry what it takes to look for others.
+            self.ended |= Box::pin(limit.enforce(fresh)).await?;
         }
         if !ended_before {
             self.end_all(EndCause::Replaced).await?;
@@ -241,44 +236,79 @@ impl CommitToStore {
         Ok(())
     }
 
-    /// Makes the record of a new session, under an id that nobody has; its keys, and how many sessions of its
-    /// owner count.
-    async fn create(&self, state: &State) -> Result<(Fresh, Vec<IndexKey>, usize), SessionError> {
+    /// A new session, and what finds and proves it.
+    fn begin(&mut self) -> Result<(Fresh, Record), SessionError> {
+        let fresh = random::fresh()?;
+        let (secrets, lineage) = identity_of(&fresh);
+        let record = Record::of(self.take_state(), secrets, lineage, self.shared.policy());
+        Ok((fresh, record))
+    }
+
+    /// Creates the record under an id that nobody has, and says how many sessions of its owner count.
+    async fn create(&self, fresh: &mut Fresh, record: &mut Record) -> Result<usize, SessionError> {
         for _ in 0..DRAWS {
-            let fresh = random::fresh()?;
-            let record = Record::of(
-                state.clone(),
-                Secrets::new(fresh.secret.digest()),
-                fresh.id.lineage(),
-                self.shared.policy(),
-            );
             let (counting, now) = (Counting::Counted, self.done.now);
-            match self.store.create(&fresh.id, &record, counting, now).await? {
-                Created::Created { sessions, .. } => {
-                    return Ok((fresh, record.index_keys(), sessions));
-                }
+            match self.store.create(&fresh.id, record, counting, now).await? {
+                Created::Created { sessions, .. } => return Ok(sessions),
                 Created::Occupied => {
                     self.shared
                         .tell(&SessionEvent::new(EventKind::IdCollision, self.done.now));
                 }
             }
+            *fresh = random::fresh()?;
+            (record.fields.secrets, record.fields.lineage) = identity_of(fresh);
         }
         Err(SessionError::new(SessionErrorKind::Contention))
     }
 
+    /// The limit on the sessions of a new session's owner, if the layer sets one and `sessions` is more.
+    fn limit_over(&self, record: &Record, sessions: usize) -> Option<Limit> {
+        let limit = self.shared.settings.limit?;
+        if sessions <= limit.count.get() {
+            return None;
+        }
+        let replaced = self.presented().map(|live| live.id).collect();
+        let (shared, store, now) = (&self.shared, &self.store, self.done.now);
+        Some(Limit::of(
+            limit,
+            shared,
+            store,
+            record.subject()?,
+            replaced,
+            now,
+        ))
+    }
+
     /// The sessions that were looked up for the request, its own first.
-    fn presented(&self) -> Vec<SessionId> {
+    fn presented(&self) -> impl Iterator<Item = &Live> {
         let beside = self.beside.iter().flat_map(|beside| &beside.found);
-        let beside = beside.filter_map(Session::live);
-        let all = self.live.iter().chain(beside);
-        all.map(|live| live.id).collect()
+        self.live()
+            .into_iter()
+            .chain(beside.filter_map(Session::live))
+    }
+
+    /// The state that the plan says, once.
+    fn take_state(&mut self) -> State {
+        match &mut self.settled.plan {
+            Plan::Save { state, .. }
+            | Plan::Rotate { state, .. }
+            | Plan::Start { state, .. }
+            | Plan::EndGuest { state } => mem::take(state),
+            Plan::Nothing | Plan::End => State::default(),
+        }
+    }
+
+    /// The request's own session.
+    fn live(&self) -> Option<&Live> {
+        self.reloaded.as_deref().or_else(|| self.session.live())
     }
 
     /// Ends every session that a token of the request is of.
     async fn end_all(&mut self, cause: EndCause) -> Result<(), SessionError> {
-        if let Some(live) = &self.live {
-            self.ended |= live.subject().is_some();
-            let _: Removed = self.remove(&live.id, cause).await?;
+        if let Some(live) = self.live() {
+            let (id, held_privilege) = (live.id, live.subject().is_some());
+            self.ended |= held_privilege;
+            let _: Removed = self.remove(&id, cause).await?;
         }
         let Some(beside) = self.beside.take() else {
             return Ok(());
@@ -322,10 +352,11 @@ impl CommitToStore {
 
     /// Loads the session again after a conflict; false if it ended meanwhile.
     async fn reload(&mut self) -> Result<bool, SessionError> {
-        let Some((live, loaded)) = self.live.as_mut().zip(self.record.as_mut()) else {
+        let now = self.done.now;
+        let Some((live, loaded)) = self.live().cloned().zip(self.record.as_mut()) else {
             return Ok(false);
         };
-        let now = self.done.now;
+        let mut live = Box::new(live);
         let Some(stored) = self.store.load((&loaded.claim).into(), now).await? else {
             return Ok(false);
         };
@@ -338,6 +369,7 @@ impl CommitToStore {
         lower_remembered(&mut live.state, now, self.shared.policy());
         loaded.record = record;
         loaded.revision = revision;
+        self.reloaded = Some(live);
         Ok(true)
     }
 
@@ -383,9 +415,12 @@ impl CommitToStore {
     }
 
     fn tell(&self, events: &[EventKind], successor: Option<(SessionId, Option<&Subject>)>) {
-        let live = self.live.as_ref();
-        tell_all(&self.shared, events, live, successor, self.done.now);
+        tell_all(&self.shared, events, self.live(), successor, self.done.now);
     }
+}
+
+fn identity_of(fresh: &Fresh) -> (Secrets, Lineage) {
+    (Secrets::new(fresh.secret.digest()), fresh.id.lineage())
 }
 
 fn secrets_of(loaded: &LoadedRecord) -> (Secrets, Lineage) {
