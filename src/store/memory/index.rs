@@ -1,31 +1,29 @@
 //! [`Index`]: which ids are listed under a key, and how many of them count.
 
 use std::{
-    collections::{BTreeMap, HashMap},
-    ops::Bound,
+    collections::{HashMap, hash_map::Entry},
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use crossbeam_utils::CachePadded;
 
-use super::super::{Counting, Created, Revision, shards};
+use super::{
+    super::{Counting, Created, Revision, shards},
+    listed::Listed,
+};
 use crate::session::id::SessionId;
 
 /// Half a SHA-256 digest of a key: what the index and the table keep of it, however long the key is.
 pub(super) type KeyDigest = [u8; 16];
 
-/// A sorted map from keys' digests and ids.
+/// The ids under each key, by the key's digest.
 #[derive(Debug)]
 pub(super) struct Index {
     parts: Box<[CachePadded<Mutex<Part>>]>,
 }
 
 /// One part: almost nobody only reads it.
-#[derive(Debug, Default)]
-struct Part {
-    entries: BTreeMap<(KeyDigest, SessionId), Counting>,
-    counted: HashMap<KeyDigest, usize>,
-}
+type Part = HashMap<KeyDigest, Listed>;
 
 impl Index {
     pub(super) fn new() -> Self {
@@ -60,7 +58,7 @@ impl Index {
             let mut part = self.part(key);
             return insert().map_or(Created::Occupied, |revision| Created::Created {
                 revision,
-                sessions: part.insert((*key, *id), counting),
+                sessions: insert_into(&mut part, key, id, counting),
             });
         }
         let mut positions: Vec<_> = keys.iter().map(position).collect();
@@ -77,7 +75,7 @@ impl Index {
         let mut counts = keys.iter().map(|key| {
             let at = position(key);
             let part = parts.iter_mut().find(|(position, _)| *position == at);
-            part.map_or(0, |(_, part)| part.insert((*key, *id), counting))
+            part.map_or(0, |(_, part)| insert_into(part, key, id, counting))
         });
         let sessions = counts.next().unwrap_or_default();
         counts.for_each(drop);
@@ -92,8 +90,13 @@ impl Index {
         is_there: impl FnOnce() -> bool,
     ) {
         let mut part = self.part(key);
-        if !is_there() {
-            part.remove(&(*key, *id));
+        if is_there() {
+            return;
+        }
+        if let Entry::Occupied(mut listed) = part.entry(*key)
+            && listed.get_mut().remove(id)
+        {
+            listed.remove();
         }
     }
 
@@ -104,15 +107,9 @@ impl Index {
         after: Option<SessionId>,
         limit: usize,
     ) -> Vec<(SessionId, Counting)> {
-        let from = match after {
-            Some(id) => Bound::Excluded((*key, id)),
-            None => Bound::Included((*key, SessionId::from_bytes([0; SessionId::LEN]))),
-        };
-        let last = SessionId::from_bytes([0xFF; SessionId::LEN]);
         let part = self.part(key);
-        let entries = part.entries.range((from, Bound::Included((*key, last))));
-        let entries = entries.map(|((_, id), counting)| (*id, *counting));
-        entries.take(limit).collect()
+        let listed = part.get(key);
+        listed.map_or_else(Vec::new, |listed| listed.page(after, limit))
     }
 }
 
@@ -121,26 +118,10 @@ const fn position(key: &KeyDigest) -> usize {
     key[0] as usize % shards::COUNT
 }
 
-impl Part {
-    /// Adds an entry, and tells how many under its key count by then.
-    fn insert(&mut self, entry: (KeyDigest, SessionId), counting: Counting) -> usize {
-        let is_new = self.entries.insert(entry, counting).is_none();
-        if !is_new || counting != Counting::Counted {
-            return self.counted.get(&entry.0).copied().unwrap_or_default();
-        }
-        let count = self.counted.entry(entry.0).or_default();
-        *count += 1;
-        *count
-    }
-
-    fn remove(&mut self, entry: &(KeyDigest, SessionId)) {
-        if self.entries.remove(entry) == Some(Counting::Counted)
-            && let Some(count) = self.counted.get_mut(&entry.0)
-        {
-            *count -= 1;
-            if *count == 0 {
-                self.counted.remove(&entry.0);
-            }
-        }
+/// Adds an entry, and tells how many under its key count by then.
+fn insert_into(part: &mut Part, key: &KeyDigest, id: &SessionId, counting: Counting) -> usize {
+    match part.entry(*key) {
+        Entry::Occupied(mut listed) => listed.get_mut().insert(id, counting),
+        Entry::Vacant(none) => none.insert(Listed::One(*id, counting)).counted(),
     }
 }

@@ -3,6 +3,7 @@
 mod capacity;
 mod index;
 mod keys;
+mod listed;
 mod part;
 mod table;
 #[cfg(test)]
