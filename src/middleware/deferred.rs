@@ -70,6 +70,7 @@ enum Loading {
 
 impl Kept {
     /// The cookies of a request, if it has any.
+    #[inline]
     pub(crate) fn of(headers: &HeaderMap, client: Client) -> Option<Self> {
         let mut cookies = headers.get_all(header::COOKIE).iter().cloned();
         Some(Self {
@@ -91,7 +92,8 @@ impl Kept {
 
 impl Deferred {
     /// One that reads the cookies of its request once somebody looks.
-    #[inline]
+    // Always, as `new`: it is made where it stays.
+    #[inline(always)]
     pub(crate) fn of_request(
         shared: &Arc<Shared>,
         kept: Kept,
@@ -106,6 +108,7 @@ impl Deferred {
         Self::new(shared, now, Loading::Begun(load))
     }
 
+    #[inline(always)]
     fn new(shared: &Arc<Shared>, now: Timestamp, loading: Loading) -> Arc<Self> {
         Arc::new(Self {
             shared: Arc::clone(shared),

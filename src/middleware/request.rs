@@ -76,6 +76,7 @@ impl RequestContext {
     }
 
     /// For a request whose session is loaded when somebody looks.
+    #[inline]
     pub(crate) fn deferred(shared: Arc<Shared>, deferred: Arc<Deferred>, now: Timestamp) -> Self {
         let later = Arc::clone(&deferred) as _;
         Self {
@@ -265,7 +266,7 @@ impl RequestContext {
     }
 
     /// The same of a session that was to be loaded when somebody looked.
-    #[cold]
+    #[inline(never)]
     fn close_deferred(
         &mut self,
         deferred: Arc<Deferred>,
