@@ -19,6 +19,8 @@ pub(crate) struct Came {
 pub(crate) enum Barred {
     /// Its token is retired, and no live one of the same cookie came.
     RetiredToken,
+    /// Its token is of a session that is bound to a device, and the device's cookie is missing.
+    MissingDevice,
     /// Tokens of several live sessions came, so that it is anonymous (R52).
     SeveralSessions,
 }
@@ -28,6 +30,7 @@ impl Barred {
     pub(crate) const fn dropped(self) -> EventKind {
         match self {
             Self::RetiredToken => EventKind::RetiredTokenDataDropped,
+            Self::MissingDevice => EventKind::UnboundUseDataDropped,
             Self::SeveralSessions => EventKind::DuplicateTokensDataDropped,
         }
     }

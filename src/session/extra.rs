@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::{
     authentication::Subject,
     codec::{Malformed, Reader, put_bytes, put_varint},
+    device::{BoundDevice, Device, Thumbprint},
     id::SessionId,
     index::TagDigest,
 };
@@ -17,6 +18,10 @@ const FAMILY: u8 = 2;
 const TAGS: u8 = 3;
 const AUDIENCE: u8 = 4 | MUST_UNDERSTAND;
 const ACTOR: u8 = 5 | MUST_UNDERSTAND;
+/// Without it a thief's request would be the device's.
+const DEVICE: u8 = 6 | MUST_UNDERSTAND;
+/// A release that does not know it binds no session.
+const EXPECTED_DEVICE: u8 = 7;
 
 /// How many tags a session may have.
 pub(crate) const MAX_TAGS: usize = 8;
@@ -36,6 +41,8 @@ pub(crate) struct Extra {
     pub(crate) audience: Box<str>,
     /// Who acts as the session's subject.
     pub(crate) actor: Option<Subject>,
+    /// The device that the session belongs to.
+    pub(crate) device: Option<Device>,
     /// Blocks of a later release that need not be understood, as they came: tags and contents, sorted.
     pub(super) unknown: Vec<(u8, Box<[u8]>)>,
 }
@@ -69,8 +76,18 @@ impl Extra {
     ///
     /// There is at least one: a session without extras has no blocks and no count of them.
     pub(super) fn encode_into(&self, out: &mut Vec<u8>) {
-        let known = [LIMITS, FAMILY, TAGS, AUDIENCE, ACTOR].into_iter();
-        let known = known.filter_map(|tag| Some((tag, self.content(tag)?)));
+        let known = [
+            LIMITS,
+            FAMILY,
+            TAGS,
+            AUDIENCE,
+            ACTOR,
+            DEVICE,
+            EXPECTED_DEVICE,
+        ];
+        let known = known
+            .into_iter()
+            .filter_map(|tag| Some((tag, self.content(tag)?)));
         let later = self
             .unknown
             .iter()
@@ -104,6 +121,14 @@ impl Extra {
                 out.extend_from_slice(self.audience.as_bytes());
             }
             ACTOR => out.extend_from_slice(self.actor.as_ref()?.as_str().as_bytes()),
+            DEVICE => match self.device.as_ref()? {
+                Device::Bound(device) => device.encode_into(&mut out),
+                Device::Expected(_) => return None,
+            },
+            EXPECTED_DEVICE => match self.device.as_ref()? {
+                Device::Expected(thumbprint) => out.extend_from_slice(&thumbprint.0),
+                Device::Bound(_) => return None,
+            },
             _ => return None,
         }
         Some(out)
@@ -144,7 +169,13 @@ impl Extra {
                 let actor = Subject::from(text()?);
                 self.actor = Some(Some(actor).filter(Subject::is_valid).ok_or(Malformed)?);
             }
-            AUDIENCE => return Err(Malformed),
+            DEVICE => self.device = Some(Device::Bound(BoundDevice::read(content)?)),
+            EXPECTED_DEVICE if self.device.is_none() => {
+                let thumbprint = content.try_into().map_err(|_| Malformed)?;
+                self.device = Some(Device::Expected(Thumbprint(thumbprint)));
+            }
+            // A bound session expects no device any more.
+            AUDIENCE | EXPECTED_DEVICE => return Err(Malformed),
             _ if tag & MUST_UNDERSTAND != 0 => return Err(Malformed),
             _ => self.unknown.push((tag, content.into())),
         }
@@ -195,8 +226,10 @@ mod tests {
     use super::{Extra, Limits, MUST_UNDERSTAND};
     use crate::session::{
         codec::{Malformed, Reader},
+        device::{BoundDevice, Device, DeviceKey, Thumbprint},
         id::SessionId,
         index::TagDigest,
+        tests::full::at,
     };
 
     pub(crate) fn full() -> Extra {
@@ -209,6 +242,7 @@ mod tests {
             tags: [TagDigest([1; 16]), TagDigest([2; 16])].into(),
             audience: "shop".into(),
             actor: Some("support".into()),
+            device: Some(Device::Bound(BoundDevice::new(DeviceKey([4; 64]), at(7)))),
             unknown: Vec::new(),
         }
     }
@@ -247,6 +281,31 @@ mod tests {
     }
 
     #[test]
+    fn a_session_is_bound_to_a_device_or_expects_one() {
+        let expected = Extra {
+            device: Some(Device::Expected(Thumbprint([5; 32]))),
+            ..Extra::default()
+        };
+        let bytes = written(&expected);
+        assert_eq!(bytes[..3], [1, 7, 32]);
+        assert_eq!(read(&bytes), Ok(expected));
+        for len in [31, 33] {
+            let other = [&[1, 7, len][..], &vec![5; usize::from(len)]].concat();
+            assert_eq!(read(&other), Err(Malformed));
+        }
+        let bound = Extra {
+            device: full().device,
+            ..Extra::default()
+        };
+        let mut both = written(&bound);
+        // Only a release that knows the block may open the session.
+        assert_eq!(both[..2], [1, 6 | MUST_UNDERSTAND]);
+        both[0] += 1;
+        both.extend_from_slice(&bytes[1..]);
+        assert_eq!(read(&both), Err(Malformed));
+    }
+
+    #[test]
     fn blocks_have_one_spelling() {
         for bytes in [
             &[0][..],
@@ -256,6 +315,8 @@ mod tests {
             &[1, 3, 0],
             &[1, 0x84, 0],
             &[1, 0x85, 0],
+            &[1, 0x86, 0],
+            &[1, 7, 0],
             // Out of order, and twice.
             &[2, 9, 0, 8, 0],
             &[2, 9, 0, 9, 0],

@@ -117,6 +117,21 @@ macro_rules! facts {
                 self.fields.state.label.as_deref()
             }
 
+            /// Whether the session is bound to a key of its user's device (Device Bound Session Credentials).
+            ///
+            /// From a minute after the binding, the session's own token does not open it without the short-lived cookie that
+            /// only the device can have renewed.
+            #[must_use]
+            pub fn is_device_bound(&self) -> bool {
+                self.fields.state.bound_device().is_some()
+            }
+
+            /// When the device last proved that it has its key; `None` for a session that is bound to none.
+            #[must_use]
+            pub fn device_proved_at(&self) -> Option<Timestamp> {
+                Some(self.fields.state.bound_device()?.last_proof_at)
+            }
+
             /// The idle limit that the login asked for, if it did.
             #[must_use]
             pub fn idle_limit(&self) -> Option<Duration> {
@@ -169,6 +184,7 @@ impl Fields {
 mod tests {
     use super::RecordHead;
     use crate::session::{
+        device::{BoundDevice, Device, DeviceKey, Thumbprint},
         index::IndexKey,
         record::Record,
         tests::full::{at, record as full},
@@ -191,6 +207,36 @@ mod tests {
         assert_eq!(head.index_keys(), record.index_keys());
         assert_eq!(head.level(at(9)), record.level(at(9)));
         assert!(head_len <= Record::MAX_HEAD_LEN);
+    }
+
+    #[test]
+    fn a_head_tells_whether_its_session_is_bound_to_a_device() {
+        let mut record = full();
+        for (device, bound, proved_at) in [
+            (None, false, None),
+            (Some(Device::Expected(Thumbprint([5; 32]))), false, None),
+            (
+                Some(Device::Bound(BoundDevice {
+                    last_proof_at: at(600),
+                    ..BoundDevice::new(DeviceKey([4; 64]), at(7))
+                })),
+                true,
+                Some(at(600)),
+            ),
+        ] {
+            let state = &mut record.fields.state;
+            state.with_extra(|extra| extra.device = device);
+            let head = RecordHead::from(&record);
+            assert_eq!(RecordHead::decode(&record.encode()).unwrap(), head);
+            assert_eq!(
+                (head.is_device_bound(), head.device_proved_at()),
+                (bound, proved_at)
+            );
+            assert_eq!(
+                (record.is_device_bound(), record.device_proved_at()),
+                (bound, proved_at)
+            );
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::{
     authentication::{Authentication, Subject},
+    came::Barred,
     entries::Entries,
     event::EventKind,
     id::{Lineage, SessionId},
@@ -103,12 +104,24 @@ pub(crate) enum Dead {
     Unknown,
     Mismatch,
     OtherClient,
+    /// It is bound to a device, and the device's cookie is missing.
+    Unbound,
 }
 
 impl Dead {
-    /// Whether the token belongs to a session that goes on without it: such a request writes nothing.
-    pub(crate) const fn is_retired(self) -> bool {
-        matches!(self, Self::Superseded | Self::Reused)
+    /// Why the request writes nothing but a login, where the token belongs to a session that goes on without it.
+    pub(crate) const fn bars(self) -> Option<Barred> {
+        match self {
+            Self::Superseded | Self::Reused => Some(Barred::RetiredToken),
+            Self::Unbound => Some(Barred::MissingDevice),
+            Self::ExpiredIdle
+            | Self::ExpiredAbsolute
+            | Self::FromTheFuture
+            | Self::Revoked
+            | Self::Unknown
+            | Self::Mismatch
+            | Self::OtherClient => None,
+        }
     }
 
     /// Whether a login or a logout of whoever holds the token ends the session, if it goes on: the token was the
@@ -119,7 +132,8 @@ impl Dead {
             | Self::ExpiredAbsolute
             | Self::Superseded
             | Self::Reused
-            | Self::OtherClient => true,
+            | Self::OtherClient
+            | Self::Unbound => true,
             Self::FromTheFuture | Self::Revoked | Self::Unknown | Self::Mismatch => false,
         }
     }
@@ -135,6 +149,7 @@ impl Dead {
             Self::Unknown => EventKind::UnknownSession,
             Self::Mismatch => EventKind::TokenMismatch,
             Self::OtherClient => EventKind::SessionEndedByBinding,
+            Self::Unbound => EventKind::UnboundUse,
         }
     }
 }

@@ -9,6 +9,7 @@ pub(crate) mod change;
 pub(crate) mod codec;
 pub(crate) mod csrf;
 pub(crate) mod data;
+pub(crate) mod device;
 pub(crate) mod draft;
 pub(crate) mod ended;
 pub(crate) mod entries;

@@ -5,6 +5,7 @@ use smol_str::SmolStr;
 use super::{
     authentication::{AssuranceLevel, Authentication, Elevation, Subject},
     codec::{Malformed, Reader, put_bytes, put_offset},
+    device::{BoundDevice, Device},
     entries::Entries,
     extra::{Extra, Limits},
     time::Timestamp,
@@ -70,6 +71,14 @@ impl State {
     /// The application that the session is for.
     pub(crate) fn audience(&self) -> &str {
         self.extra.as_ref().map_or("", |extra| &extra.audience)
+    }
+
+    /// The device that the session is bound to, if it is.
+    pub(crate) fn bound_device(&self) -> Option<&BoundDevice> {
+        match self.extra.as_ref()?.device.as_ref()? {
+            Device::Bound(device) => Some(device),
+            Device::Expected(_) => None,
+        }
     }
 
     /// Changes the extras; where nothing is left of them, they take no room.

@@ -6,6 +6,7 @@ use smol_str::SmolStr;
 
 use crate::session::{
     authentication::{AssuranceLevel, Authentication, Elevation, Subject},
+    device::{BoundDevice, Device, DeviceKey, Thumbprint},
     entries::{Entries, Entry},
     id::{Claim, Secret, SessionId},
     index::TagDigest,
@@ -155,6 +156,34 @@ impl RecordBuilder {
         tags.sort_unstable();
         tags.dedup();
         state.with_extra(|extra| extra.tags = tags.into());
+        self
+    }
+
+    /// Binds the session to this key at `now`: a point of P-256 as its two coordinates, big-endian. Any bytes will do.
+    pub fn bound_to_device(self, key: [u8; 64], now: Timestamp) -> Self {
+        self.with_device(Device::Bound(BoundDevice::new(DeviceKey(key), now)))
+    }
+
+    /// Notes one more proof of the device, at `now`; does nothing to a session that is not bound.
+    pub fn device_proved(self, now: Timestamp) -> Self {
+        let Some(device) = self.0.fields.state.bound_device().copied() else {
+            return self;
+        };
+        self.with_device(Device::Bound(BoundDevice {
+            sequence: device.sequence.wrapping_add(1),
+            last_proof_at: now,
+            ..device
+        }))
+    }
+
+    /// Lets only the key with this SHA-256 thumbprint (RFC 7638) be bound to the session.
+    pub fn expecting_device(self, thumbprint: [u8; 32]) -> Self {
+        self.with_device(Device::Expected(Thumbprint(thumbprint)))
+    }
+
+    fn with_device(mut self, device: Device) -> Self {
+        let state = &mut self.0.fields.state;
+        state.with_extra(|extra| extra.device = Some(device));
         self
     }
 

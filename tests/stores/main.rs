@@ -95,6 +95,7 @@ const FOUND_BY: &[(Flaw, &str)] = &[
         Flaw::RevisionIsADigest,
         "every_write_has_a_revision_of_its_own",
     ),
+    (Flaw::LosesDevices, "a_device_goes_through_every_write"),
     (Flaw::RemoveKeepsRecord, "a_removed_record_is_gone_at_once"),
     (Flaw::RemoveRaces, "one_of_16_removals_removes"),
     (

@@ -106,6 +106,14 @@ def encode_extra(extra):
         blocks.append((4 | 0x80, extra["audience"].encode()))
     if "actor" in extra:
         blocks.append((5 | 0x80, extra["actor"].encode()))
+    if "device" in extra:
+        device = extra["device"]
+        proved_after = device["last_proof_at"] - device["bound_at"]
+        zigzag = 2 * proved_after if proved_after >= 0 else -2 * proved_after - 1
+        content = b"\x01" + bytes.fromhex(device["key"]) + varint(device["sequence"])
+        blocks.append((6 | 0x80, content + varint(device["bound_at"]) + varint(zigzag)))
+    if "expected_device" in extra:
+        blocks.append((7, bytes.fromhex(extra["expected_device"])))
     for block in extra.get("unknown", []):
         blocks.append((block["tag"], bytes.fromhex(block["content"])))
     blocks.sort(key=lambda block: block[0] & 0x7F)

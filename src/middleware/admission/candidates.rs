@@ -2,8 +2,8 @@
 //!
 //! What counts is which sessions are alive, not which tokens are signed (R76). The tokens of logged-in sessions come
 //! first, the guests' second. Tokens of one session count as the best of them. If one session is alive, that one opens;
-//! if several are, none does (R52). A retired token bars the request from writing, unless a live token came in the same
-//! cookie. A token that is used again after its renewal ends the session.
+//! if several are, none does (R52). A retired token, or one of a bound session without the device's cookie, bars the request from
+//! writing, unless a live token came in the same cookie. A token that is used again after its renewal ends the session.
 
 use std::sync::Arc;
 
@@ -170,8 +170,10 @@ impl<T> Candidates<T> {
     ) -> Chosen<S> {
         let Appraised { mut live, dead } = appraised;
         for token in dead {
-            if live.is_empty() && token.why.is_retired() {
-                self.came.barred = Some(Barred::RetiredToken);
+            if live.is_empty()
+                && let Some(barred) = token.why.bars()
+            {
+                self.came.barred = Some(barred);
             }
             self.pass_over(shared, token);
         }
@@ -234,6 +236,8 @@ impl<T> Candidates<T> {
             self.now,
             shared.policy(),
         );
+        // A layer that checks no bound cookies admits no bound sessions.
+        let opens = opens.and_then(|()| admit::admit_without_device(&live.state, self.now));
         let appraised = opens.and_then(|()| {
             live.standing = Some(standing);
             self.appraise(shared, live)

@@ -12,7 +12,11 @@ use crate::{
         side_by_side::side_by_side,
     },
     session::{
-        admit::admit, ended::EndCause, handle::Session, standing::Standing, unadmitted::Unadmitted,
+        admit::{admit, admit_without_device},
+        ended::EndCause,
+        handle::Session,
+        standing::Standing,
+        unadmitted::Unadmitted,
     },
     store::{
         StoreError,
@@ -99,7 +103,9 @@ fn try_load(
     let (state, now) = (&token.live().state, candidates.now);
     let standing = list.try_standing(issued(shared, token), now)?;
     let authenticated = kind == CookieKind::Session;
-    if !standing.opens() || admit(state, standing, authenticated, now, shared.policy()).is_err() {
+    let opens = admit(state, standing, authenticated, now, shared.policy());
+    let opens = opens.and_then(|()| admit_without_device(state, now));
+    if !standing.opens() || opens.is_err() {
         return None;
     }
     let (kind, token) = candidates.take_only()?;

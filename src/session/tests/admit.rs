@@ -2,7 +2,9 @@
 
 use super::notation::{NOW, live};
 use crate::session::{
-    admit::admit,
+    admit::{admit, admit_without_device},
+    came::Barred,
+    device::{BoundDevice, Device, DeviceKey, Thumbprint},
     live::Dead,
     policy::SessionPolicy,
     standing::Standing,
@@ -79,17 +81,20 @@ fn an_expired_session_does_not_tell_what_became_of_its_token() {
 }
 
 #[test]
-fn only_a_session_that_goes_on_has_retired_tokens() {
-    for (dead, retired) in [
-        (Dead::ExpiredIdle, false),
-        (Dead::ExpiredAbsolute, false),
-        (Dead::Superseded, true),
-        (Dead::Reused, true),
-        (Dead::Revoked, false),
-        (Dead::Unknown, false),
-        (Dead::Mismatch, false),
+fn a_token_of_a_session_that_goes_on_without_it_bars_its_request() {
+    for (dead, barred) in [
+        (Dead::ExpiredIdle, None),
+        (Dead::ExpiredAbsolute, None),
+        (Dead::FromTheFuture, None),
+        (Dead::Superseded, Some(Barred::RetiredToken)),
+        (Dead::Reused, Some(Barred::RetiredToken)),
+        (Dead::Unbound, Some(Barred::MissingDevice)),
+        (Dead::Revoked, None),
+        (Dead::Unknown, None),
+        (Dead::Mismatch, None),
+        (Dead::OtherClient, None),
     ] {
-        assert_eq!(dead.is_retired(), retired, "{dead:?}");
+        assert_eq!(dead.bars(), barred, "{dead:?}");
     }
 }
 
@@ -151,4 +156,38 @@ fn a_logins_own_limits_hold_where_they_are_stricter() {
     assert_eq!(policy.absolute_end(&state), state.absolute_expiry);
     state.with_extra(|extra| extra.limits.absolute = Some(minute));
     assert_eq!(policy.absolute_end(&state), state.created_at.after(minute));
+}
+
+/// D11, A50: to the millisecond, and whatever a clock does.
+#[test]
+fn a_bound_session_without_its_device_opens_for_a_minute_after_the_binding_only() {
+    let millisecond = Duration::from_millis(1);
+    let before = |time: Duration| {
+        let time = NOW.since(Timestamp::default()) - time;
+        Timestamp::default().after(time)
+    };
+    let mut state = live("alice@1").unwrap().state;
+    for (bound_at, opens) in [
+        (NOW, true),
+        (before(Duration::from_millis(59_999)), true),
+        (before(Duration::from_secs(60)), false),
+        (before(Duration::from_secs(3600)), false),
+        (NOW.after(CLOCK_ALLOWANCE), true),
+        (NOW.after(CLOCK_ALLOWANCE).after(millisecond), false),
+        (Timestamp::from_unix_millis(u64::MAX), false),
+        (Timestamp::default(), false),
+    ] {
+        // A proof of this moment excuses nothing: another may have the token.
+        let device = BoundDevice {
+            last_proof_at: NOW,
+            ..BoundDevice::new(DeviceKey([7; 64]), bound_at)
+        };
+        state.with_extra(|extra| extra.device = Some(Device::Bound(device)));
+        let expected = opens.then_some(()).ok_or(Dead::Unbound);
+        assert_eq!(admit_without_device(&state, NOW), expected, "{bound_at:?}");
+    }
+    for device in [None, Some(Device::Expected(Thumbprint([7; 32])))] {
+        state.with_extra(|extra| extra.device = device);
+        assert_eq!(admit_without_device(&state, NOW), Ok(()));
+    }
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::session::{
     authentication::{AssuranceLevel, Authentication, Elevation},
+    device::{BoundDevice, Device, DeviceKey},
     entries::{Entries, Entry},
     extra::{Extra, Limits},
     id::{Lineage, Secret},
@@ -44,6 +45,11 @@ fn extra() -> Extra {
         tags: tags.into(),
         audience: "shop".into(),
         actor: Some("support".into()),
+        device: Some(Device::Bound(BoundDevice {
+            sequence: 1,
+            last_proof_at: at(8),
+            ..BoundDevice::new(DeviceKey([6; 64]), at(3))
+        })),
         ..Extra::default()
     }
 }

@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use crate::session::{
     authentication::{AssuranceLevel, Authentication, Elevation, Subject},
+    device::{BoundDevice, Device, DeviceKey, Thumbprint},
     entries::{Entries, Entry},
     extra::{Extra, Limits},
     id::{Lineage, Secret, SecretDigest, SessionId},
@@ -83,7 +84,28 @@ struct ExtraCase {
     tagged_in: String,
     audience: String,
     actor: Option<String>,
+    device: Option<DeviceCase>,
+    expected_device: Option<String>,
     unknown: Vec<UnknownCase>,
+}
+
+#[derive(Deserialize)]
+struct DeviceCase {
+    key: String,
+    sequence: u32,
+    bound_at: u64,
+    last_proof_at: u64,
+}
+
+impl DeviceCase {
+    fn device(&self) -> BoundDevice {
+        BoundDevice {
+            key: DeviceKey(array(&self.key)),
+            sequence: self.sequence,
+            bound_at: Timestamp::from_unix_millis(self.bound_at),
+            last_proof_at: Timestamp::from_unix_millis(self.last_proof_at),
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -100,6 +122,10 @@ impl ExtraCase {
             .map(|tag| TagDigest::of(&self.tagged_in, tag));
         let mut tags: Vec<_> = tags.collect();
         tags.sort();
+        let bound = self.device.as_ref();
+        let bound = bound.map(|device| Device::Bound(device.device()));
+        let expected = self.expected_device.as_deref();
+        let expected = expected.map(|digits| Device::Expected(Thumbprint(array(digits))));
         let mut extra = Extra {
             limits: Limits {
                 idle: self.idle.map(Duration::from_secs),
@@ -112,6 +138,7 @@ impl ExtraCase {
             tags: tags.into(),
             audience: self.audience.as_str().into(),
             actor: self.actor.as_ref().map(Subject::from),
+            device: bound.or(expected),
             ..Extra::default()
         };
         for block in &self.unknown {
@@ -236,7 +263,7 @@ fn frozen_records_are_read_and_written_again() {
 #[test]
 fn frozen_records_of_schema_2_are_read_and_written_again() {
     let cases = vectors().records_2;
-    assert_eq!(cases.len(), 12);
+    assert_eq!(cases.len(), 16);
     for case in cases {
         let (frozen, record) = (bytes(&case.encoded), case.record());
         assert_eq!(Record::decode(&frozen).unwrap(), record, "{}", case.name);
@@ -248,7 +275,7 @@ fn frozen_records_of_schema_2_are_read_and_written_again() {
 #[test]
 fn what_is_no_record_of_this_release_is_refused() {
     let (refused, refused_2) = (vectors().refused, vectors().refused_2);
-    assert_eq!((refused.len(), refused_2.len()), (19, 13));
+    assert_eq!((refused.len(), refused_2.len()), (19, 20));
     for case in refused.into_iter().chain(refused_2) {
         let refused = Record::decode(&bytes(&case.bytes)).expect_err(&case.name);
         let told = refused.to_string();

@@ -121,7 +121,8 @@ const CHECKS: &[Check] = checks! {
         a_stale_revision_conflicts,
         replace_of_nothing_creates_nothing,
         replace_of_a_removed_record_is_gone,
-        every_write_has_a_revision_of_its_own;
+        every_write_has_a_revision_of_its_own,
+        a_device_goes_through_every_write;
     removal:
         a_removed_record_is_gone_at_once,
         a_removal_touches_nothing_else,

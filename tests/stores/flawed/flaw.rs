@@ -8,6 +8,7 @@ pub(crate) enum Flaw {
     LoadCreates,
     LoadHidesUnreadable,
     LosesLabels,
+    LosesDevices,
     CreateOverwrites,
     CreateRaces,
     RefusedCreateUnindexes,

@@ -144,6 +144,10 @@ impl Flawed {
         if self.is(Flaw::LosesLabels) && record.label().is_some() {
             bytes = RecordBuilder::of(record).label("").build().encode();
         }
+        if self.is(Flaw::LosesDevices) && record.is_device_bound() {
+            let unbound = RecordBuilder::of(record).expecting_device([0; 32]);
+            bytes = unbound.build().encode();
+        }
         if self.is(Flaw::LossyText) {
             let text = String::from_utf8_lossy(&bytes[100..]).into_owned();
             bytes.truncate(100);

@@ -6,11 +6,12 @@ use proptest::{
     collection::vec,
     option,
     prelude::{Strategy, any},
-    prop_assert, prop_assert_eq, proptest,
+    prop_assert, prop_assert_eq, prop_oneof, proptest,
 };
 
 use super::{cases, session};
 use crate::session::{
+    device::{BoundDevice, Device, DeviceKey, Thumbprint},
     extra::{Extra, Limits, MAX_TAGS},
     id::{Lineage, SecretDigest, SessionId},
     index::TagDigest,
@@ -37,10 +38,28 @@ fn secrets() -> impl Strategy<Value = Secrets> {
     )
 }
 
+fn device() -> impl Strategy<Value = Device> {
+    let expected = any::<[u8; 32]>().prop_map(|bytes| Device::Expected(Thumbprint(bytes)));
+    let key = (any::<[u8; 32]>(), any::<[u8; 32]>());
+    let bound = (key, any::<u32>(), any::<u64>(), any::<u64>());
+    let bound = bound.prop_map(|((x, y), sequence, bound_at, proved_at)| {
+        let mut key = [0; DeviceKey::LEN];
+        key[..32].copy_from_slice(&x);
+        key[32..].copy_from_slice(&y);
+        Device::Bound(BoundDevice {
+            key: DeviceKey(key),
+            sequence,
+            bound_at: Timestamp::from_unix_millis(bound_at),
+            last_proof_at: Timestamp::from_unix_millis(proved_at),
+        })
+    });
+    prop_oneof![expected, bound]
+}
+
 fn extra() -> impl Strategy<Value = Extra> {
     let limit = || option::of((1..100_000_000_u64).prop_map(Duration::from_secs));
     let tags = proptest::collection::btree_set(any::<[u8; 16]>(), 0..=MAX_TAGS);
-    let unknown = option::of((6..128_u8, vec(any::<u8>(), 0..20)));
+    let unknown = option::of((8..128_u8, vec(any::<u8>(), 0..20)));
     let known = (
         limit(),
         limit(),
@@ -48,15 +67,17 @@ fn extra() -> impl Strategy<Value = Extra> {
         tags,
         "[a-z]{0,20}",
         option::of("[a-z]{1,20}"),
+        option::of(device()),
     );
     (known, unknown).prop_map(
-        |((idle, absolute, family, tags, audience, actor), unknown)| {
+        |((idle, absolute, family, tags, audience, actor, device), unknown)| {
             let mut extra = Extra {
                 limits: Limits { idle, absolute },
                 family: family.map(SessionId::from_bytes),
                 tags: tags.into_iter().map(TagDigest).collect(),
                 audience: audience.into(),
                 actor: actor.map(Into::into),
+                device,
                 ..Extra::default()
             };
             if let Some((tag, content)) = unknown {
