@@ -91,6 +91,7 @@
 //! | feature | default | brings |
 //! |---|---|---|
 //! | `axum` | yes | extractors for [`Session`] and [`AuthenticatedSession`], and `ReturnPath::of_request` |
+//! | `dbsc` | no | for sessions that are bound to a key of the user's device: the verification of proofs (ES256). No layer uses it yet |
 //! | `testing` | no | a manual clock, the store contract suite, a store that fails on demand |
 
 #![warn(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
@@ -99,6 +100,9 @@
 #[doc(hidden)]
 pub mod bench;
 mod cookie;
+#[cfg(feature = "dbsc")]
+#[allow(dead_code, reason = "tests and fuzz targets reach it")]
+mod device;
 mod equal;
 mod error;
 #[cfg(feature = "axum")]

@@ -19,6 +19,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("key", &["error", "equal"]),
     ("session", &["error", "equal"]),
     ("cookie", &["error", "key", "session"]),
+    ("device", &["error", "key", "session", "cookie"]),
     ("store", &["error", "session"]),
     (
         "middleware",
@@ -30,7 +31,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("extract", &["mistake", "session", "guard"]),
     ("testing", &["error", "key", "session", "cookie", "store"]),
     ("bench", &["key", "session", "cookie"]),
-    ("fuzzing", &["key", "session", "cookie"]),
+    ("fuzzing", &["key", "session", "cookie", "device"]),
     (
         "simulation",
         &["error", "key", "session", "cookie", "store", "middleware"],

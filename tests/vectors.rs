@@ -1,4 +1,4 @@
-//! The frozen tokens and records are what another implementation makes of their inputs.
+//! The frozen tokens, records, challenges and proofs are what another implementation makes of their inputs.
 
 use std::{path::Path, process::Command};
 

@@ -1,6 +1,9 @@
 //! The two cookies: their names and attributes, their tokens, and the headers they come and leave in.
 
 mod attributes;
+#[cfg(feature = "dbsc")]
+#[allow(dead_code, reason = "tests and fuzz targets reach it")]
+pub(crate) mod bound;
 mod name;
 mod policy;
 pub(crate) mod request;

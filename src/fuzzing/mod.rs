@@ -2,10 +2,14 @@
 //! the corpora and what `proptest` makes up. Built only for fuzzing and for tests; not part of the API.
 
 mod cookies;
+#[cfg(feature = "dbsc")]
+mod devices;
 mod keys;
 mod records;
 mod tokens;
 
+#[cfg(feature = "dbsc")]
+pub use self::devices::{device_proofs, device_texts};
 pub use self::{
     cookies::cookie_fields, keys::key_ring_text, records::record_bytes, tokens::token_values,
 };

@@ -10,16 +10,30 @@ use proptest::{
 
 use super::{cookie_fields, key_ring_text, record_bytes, token_values};
 
+/// A fuzz target, and its property.
+type Target = (&'static str, fn(&[u8]));
+
 /// Everything that was ever found interesting, on every test run.
 #[test]
 fn the_corpora_hold() {
-    #[expect(clippy::type_complexity, reason = "a table of functions")]
-    let targets: [(&str, fn(&[u8])); 4] = [
+    hold(&[
         ("cookie_fields", cookie_fields),
         ("key_ring_text", key_ring_text),
         ("record_bytes", record_bytes),
         ("token_values", token_values),
-    ];
+    ]);
+}
+
+#[cfg(feature = "dbsc")]
+#[test]
+fn the_corpora_of_devices_hold() {
+    hold(&[
+        ("device_proofs", super::device_proofs),
+        ("device_texts", super::device_texts),
+    ]);
+}
+
+fn hold(targets: &[Target]) {
     for (name, property) in targets {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
             .join("fuzz/corpus")
@@ -62,6 +76,48 @@ fn cookie_piece() -> impl Strategy<Value = Vec<u8>> {
         1 => vec(any::<u8>(), 0..6),
         1 => Just(vec![b'v'; 41]),
     ]
+}
+
+/// Proofs, or nearly: parts in base64url of members that mean something to some parser.
+#[cfg(feature = "dbsc")]
+fn proof_part() -> impl Strategy<Value = Vec<u8>> {
+    use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+    let members = [
+        r#""alg":"ES256""#,
+        r#""typ":"dbsc+jwt""#,
+        r#""jti":"c1""#,
+        r#""crit":[]"#,
+        r#""aud":"https://app.example/dbsc/refresh""#,
+        r#""jwk":{"kty":"EC","crv":"P-256","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"}"#,
+        r#""x":{"a":[1,2,{}]}"#,
+    ];
+    let members = vec((0..members.len()).prop_map(move |at| members[at]), 0..4);
+    let object = members.prop_map(|members| format!("{{{}}}", members.join(",")).into_bytes());
+    let header = Just(br#"{"alg":"ES256","typ":"dbsc+jwt"}"#.to_vec());
+    let payload = Just(br#"{"jti":"c1"}"#.to_vec());
+    let json = prop_oneof![2 => header, 2 => payload, 3 => object, 1 => vec(any::<u8>(), 0..9), 2 => vec(any::<u8>(), 64)];
+    json.prop_map(|json| URL_SAFE_NO_PAD.encode(json).into_bytes())
+}
+
+#[cfg(feature = "dbsc")]
+proptest! {
+    #![proptest_config(Config { failure_persistence: None, ..Config::with_cases(2000) })]
+
+    /// D03, D04, A51.
+    #[test]
+    fn bytes_are_a_proof_or_an_error(parts in vec(proof_part(), 2..5), quoted in any::<bool>()) {
+        let mut field = parts.join(&b'.');
+        if quoted {
+            field = [b"\"", &field[..], b"\""].concat();
+        }
+        super::device_proofs(&field);
+    }
+
+    /// R21, R22, R25, A51: one spelling, and one purpose.
+    #[test]
+    fn what_vouches_for_a_device_opens_in_one_spelling_only(seed in vec(any::<u8>(), 24), change in vec(any::<u8>(), 0..9)) {
+        super::device_texts(&[seed, change].concat());
+    }
 }
 
 proptest! {

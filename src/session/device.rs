@@ -58,7 +58,7 @@ impl BoundDevice {
     pub(crate) const MAX_ENCODED_LEN: usize = 1 + DeviceKey::LEN + 5 + 2 * 10;
 
     /// The state right after a registration.
-    #[cfg(any(test, feature = "testing"))]
+    #[cfg(any(test, feature = "dbsc", feature = "testing"))]
     pub(crate) const fn new(key: DeviceKey, now: Timestamp) -> Self {
         Self {
             key,

@@ -195,6 +195,34 @@ impl<'a> From<&'a Claim> for VerifiedId<'a> {
     }
 }
 
+/// What a client presented as the identifier or the offer of a device-bound session, whose MAC held.
+///
+/// It registers or refreshes, and never admits a request.
+#[cfg(feature = "dbsc")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct DeviceClaim(SessionId);
+
+#[cfg(feature = "dbsc")]
+impl DeviceClaim {
+    pub(crate) const fn new(family: SessionId) -> Self {
+        Self(family)
+    }
+
+    /// The id of the session's login.
+    #[allow(dead_code, reason = "tests and fuzz targets reach it")]
+    pub(crate) const fn family(&self) -> &SessionId {
+        &self.0
+    }
+}
+
+/// In a store a session is kept under the id of its login.
+#[cfg(feature = "dbsc")]
+impl<'a> From<&'a DeviceClaim> for VerifiedId<'a> {
+    fn from(claim: &'a DeviceClaim) -> Self {
+        Self(&claim.0)
+    }
+}
+
 /// A fresh id and secret from the random source, for a plan that needs them.
 #[derive(Clone, Debug)]
 pub(crate) struct Fresh {

@@ -3,6 +3,9 @@
 pub(crate) mod admit;
 pub(crate) mod authenticated;
 pub(crate) mod authentication;
+#[cfg(feature = "dbsc")]
+#[allow(dead_code, reason = "tests reach it")]
+pub(crate) mod bind;
 pub(crate) mod binding;
 pub(crate) mod came;
 pub(crate) mod change;
@@ -26,6 +29,12 @@ mod look;
 pub(crate) mod mark;
 pub(crate) mod plan;
 pub(crate) mod policy;
+#[cfg(feature = "dbsc")]
+#[allow(dead_code, reason = "tests reach it")]
+pub(crate) mod present;
+#[cfg(feature = "dbsc")]
+#[allow(dead_code, reason = "tests reach it")]
+pub(crate) mod prove;
 pub(crate) mod record;
 pub(crate) mod secrets;
 pub(crate) mod settle;

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Recomputes tokens.json and records.json with Python's standard library alone, from their inputs.
+"""Recomputes tokens.json, records.json and device.json with Python's standard library alone, from their inputs.
 
 Run with: python3 tests/vectors/check.py
 Exits with 1 and names what differs. `--fill` writes what is missing; nothing that is there is changed:
@@ -176,6 +176,107 @@ def refused_result(case, records):
     return {"bytes": (data[:start] + bytes.fromhex(case["with"]) + data[end:]).hex()}
 
 
+def purpose_key(case, purpose):
+    key = bytes.fromhex(case["key"])
+    return mac(key, encode_parts(LABEL, purpose.encode(), case["cookie"].encode(), case["audience"].encode()))
+
+
+def base64url(data):
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def unbase64url(text):
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
+
+def identifier_result(case):
+    family = bytes.fromhex(case["family"])
+    return {"identifier": base64url(family + mac(purpose_key(case, "device identifier"), family))}
+
+
+def offer_result(case):
+    body = bytes.fromhex(case["family"]) + (case["now"] // 1000).to_bytes(4, "big") + bytes.fromhex(case["nonce"])
+    purpose = "repeated device offer" if case["repeated"] else "device offer"
+    return {"challenge": base64url(body + mac(purpose_key(case, purpose), body))}
+
+
+def thumbprint(key):
+    """RFC 7638 of a point's two coordinates."""
+    x, y = base64url(key[:32]), base64url(key[32:])
+    return hashlib.sha256(f'{{"crv":"P-256","kty":"EC","x":"{x}","y":"{y}"}}'.encode()).digest()
+
+
+def challenge_result(case):
+    body = (case["now"] // 1000).to_bytes(4, "big") + case["sequence"].to_bytes(4, "big") + bytes.fromhex(case["nonce"])
+    of = thumbprint(bytes.fromhex(case["device"]))
+    message = bytes.fromhex(case["family"]) + of + body
+    tag = mac(purpose_key(case, "device challenge"), message)
+    return {"thumbprint": of.hex(), "challenge": base64url(body + tag)}
+
+
+def bound_cookie_result(case):
+    body = b"\x01" + key_id(bytes.fromhex(case["key"])) + bytes.fromhex(case["family"])
+    body += (case["proved_at"] // 1000).to_bytes(4, "big") + bytes.fromhex(case["nonce"])
+    return {"value": base64url(body + mac(purpose_key(case, "bound cookie"), body))}
+
+
+# The curve P-256 (FIPS 186-4, section D.1.2.3).
+P = 0xFFFFFFFF00000001000000000000000000000000FFFFFFFFFFFFFFFFFFFFFFFF
+N = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+B = 0x5AC635D8AA3A93E7B3EBBD55769886BC651D06B0CC53B0F63BCE3C3E27D2604B
+G = (
+    0x6B17D1F2E12C4247F8BCE6E563A440F277037D812DEB33A0F4A13945D898C296,
+    0x4FE342E2FE1A7F9B8EE7EB4A7C0F9E162BCE33576B315ECECBB6406837BF51F5,
+)
+
+
+def add(one, other):
+    if one is None or other is None:
+        return one or other
+    (x1, y1), (x2, y2) = one, other
+    if x1 == x2 and (y1 + y2) % P == 0:
+        return None
+    if one == other:
+        slope = (3 * x1 * x1 - 3) * pow(2 * y1, -1, P)
+    else:
+        slope = (y2 - y1) * pow(x2 - x1, -1, P)
+    x = (slope * slope - x1 - x2) % P
+    return x, (slope * (x1 - x) - y1) % P
+
+
+def times(factor, point):
+    product = None
+    while factor:
+        if factor & 1:
+            product = add(product, point)
+        point, factor = add(point, point), factor >> 1
+    return product
+
+
+def es256_holds(key, message, signature):
+    x, y = (int.from_bytes(part, "big") for part in (key[:32], key[32:]))
+    r, s = (int.from_bytes(part, "big") for part in (signature[:32], signature[32:]))
+    if len(signature) != 64 or not (0 < r < N and 0 < s < N) or (y * y - x * x * x + 3 * x - B) % P:
+        return False
+    digest, inverse = int.from_bytes(hashlib.sha256(message).digest(), "big"), pow(s, -1, N)
+    point = add(times(digest * inverse % N, G), times(r * inverse % N, (x, y)))
+    return point is not None and point[0] % N == r
+
+
+def proof_result(case):
+    """An ECDSA signature has a random part, so it is verified and not made again."""
+    message, _, signature = case["proof"].rpartition(".")
+    header, payload = (unbase64url(part) for part in message.split("."))
+    key = bytes.fromhex(case["device"])
+    jwk = json.loads(header).get("jwk")
+    return {
+        "registers": jwk is not None,
+        "brings_the_key": jwk is None or unbase64url(jwk["x"]) + unbase64url(jwk["y"]) == key,
+        "challenge": json.loads(payload)["jti"],
+        "holds": es256_holds(key, message.encode(), unbase64url(signature)),
+    }
+
+
 def check(name, groups):
     """What of the file differs from what its inputs come to."""
     file = FOLDER / name
@@ -204,6 +305,13 @@ def main():
         "refused": lambda case, vectors: refused_result(case, vectors["records"]),
         "records_2": lambda case, _: record_result(case, 2),
         "refused_2": lambda case, vectors: refused_result(case, vectors["records_2"]),
+    })
+    differ += check("device.json", {
+        "identifiers": lambda case, _: identifier_result(case),
+        "offers": lambda case, _: offer_result(case),
+        "challenges": lambda case, _: challenge_result(case),
+        "bound_cookies": lambda case, _: bound_cookie_result(case),
+        "proofs": lambda case, _: proof_result(case),
     })
     if differ:
         sys.exit("differs: " + ", ".join(differ))

@@ -4,7 +4,7 @@ mod caching;
 mod site_data;
 #[cfg(test)]
 mod tests;
-mod value;
+pub(super) mod value;
 
 use std::{io::Write as _, time::Duration};
 

@@ -12,7 +12,7 @@ pub(super) fn trim(mut bytes: &[u8]) -> &[u8] {
 }
 
 /// The value of bytes that are of header fields or were checked when the policy was built.
-pub(super) fn header_value(bytes: Vec<u8>) -> HeaderValue {
+pub(in crate::cookie) fn header_value(bytes: Vec<u8>) -> HeaderValue {
     match HeaderValue::from_maybe_shared(Bytes::from(bytes)) {
         Ok(value) => value,
         Err(_) => unreachable!("only bytes that a field may hold were put together"),

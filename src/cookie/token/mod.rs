@@ -3,6 +3,9 @@
 //! Base64url without padding. The key of the MAC is derived from a key of the ring, the version, the
 //! cookie's name and the audience, so a token under any other of them is a forged one.
 
+#[cfg(feature = "dbsc")]
+#[allow(dead_code, reason = "tests and fuzz targets reach it")]
+pub(crate) mod bound;
 mod reference;
 mod self_contained;
 mod size;
