@@ -7,3 +7,4 @@ mod arena;
 mod counts;
 mod faults;
 mod node;
+mod storm;
