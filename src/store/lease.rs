@@ -15,7 +15,7 @@ use crate::error::ConfigError;
 /// |---|---|---|
 /// | an ending is acknowledged | once it holds on every node | at once |
 /// | it holds on other nodes | before the acknowledgment | within the lease, as a rule within a millisecond |
-/// | what an ending costs | the lease's time, and a millisecond or two | nothing |
+/// | what an ending costs | the lease's time, and a few milliseconds | nothing |
 ///
 /// The nodes of one store may have different leases. Endings wait for the longest one if the lease of any node is
 /// exact, also on nodes that hold no copies.
