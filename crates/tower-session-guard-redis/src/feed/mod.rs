@@ -98,8 +98,8 @@ fn hear(copies: Arc<dyn Copies>, namespace: Arc<str>, over: Over) -> Hear {
             }
             // The whole database was emptied, and the lease with it.
             _ => {
-                over.set();
                 copies.forget_all();
+                over.set();
             }
         }
     })
