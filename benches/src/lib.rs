@@ -2,6 +2,9 @@
 //!
 //! Each binary of this crate is one measurement and one command; `README.md` lists them.
 
+#[macro_use]
+mod delegate;
+
 pub mod args;
 pub mod browser;
 pub mod budget;
