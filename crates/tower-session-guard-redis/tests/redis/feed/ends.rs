@@ -55,11 +55,7 @@ async fn a_feed_that_is_dropped_closes_its_connection() {
     let reader = feed.reader;
     drop(feed.feed);
     server.wait_for("INFO clients", "tracking_clients:0");
-    let claim = tower_session_guard::testing::claim_for(&id(1), [0; 16]);
-    reader
-        .load((&claim).into(), super::now())
-        .await
-        .unwrap_err();
+    load(&reader, &id(1)).await.unwrap_err();
 }
 
 /// R75: a path that swallows everything, and a server that stands still.
