@@ -14,6 +14,7 @@ use crate::{
         admit,
         authentication::{AssuranceLevel, Authentication, Subject},
         came::Came,
+        device::Presence,
         id::{Claim, Secret, SessionId},
         live::{Live, Signature},
         mark::{Login, Mark},
@@ -70,6 +71,7 @@ impl Parts {
                 lineage: id.lineage(),
                 suspended: false,
                 rebind: false,
+                presence: Presence::Unbound,
             },
             now,
         }

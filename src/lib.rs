@@ -91,7 +91,7 @@
 //! | feature | default | brings |
 //! |---|---|---|
 //! | `axum` | yes | extractors for [`Session`] and [`AuthenticatedSession`], and `ReturnPath::of_request` |
-//! | `dbsc` | no | for sessions that are bound to a key of the user's device: the verification of proofs (ES256). No layer uses it yet |
+//! | `dbsc` | no | [`DeviceBinding`]: sessions that are bound to a key of the user's device. So far it checks bindings and offers none |
 //! | `testing` | no | a manual clock, the store contract suite, a store that fails on demand |
 
 #![warn(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
@@ -152,6 +152,8 @@ pub use guard::{
     service::RequireAuthenticationService,
 };
 pub use key::{KeyId, KeyRing, KeyRingBuilder};
+#[cfg(feature = "dbsc")]
+pub use middleware::device::DeviceBinding;
 pub use middleware::{
     backend::{AnyBackend, InStore, SelfContained},
     background::Drained,

@@ -24,7 +24,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "middleware",
         &[
-            "error", "equal", "mistake", "key", "session", "cookie", "store",
+            "error", "equal", "mistake", "key", "session", "cookie", "device", "store",
         ],
     ),
     ("guard", &["error", "mistake", "session"]),

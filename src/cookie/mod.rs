@@ -4,6 +4,8 @@ mod attributes;
 #[cfg(feature = "dbsc")]
 #[allow(dead_code, reason = "tests and fuzz targets reach it")]
 pub(crate) mod bound;
+#[cfg(feature = "dbsc")]
+pub(crate) mod bound_reader;
 mod name;
 mod policy;
 pub(crate) mod request;

@@ -4,15 +4,13 @@ use serde::Deserialize;
 
 use super::{keys::DeviceKeys, proof::Proof, thumbprint::thumbprint};
 use crate::{
-    cookie::{
-        CookieName, CookiePolicy,
-        token::bound::{BoundKeys, BoundProof},
-    },
+    cookie::{CookieName, CookiePolicy, token::bound::BoundKeys},
     key::KeyRing,
     session::{
         bind::{Offer, Repetition},
         device::{DeviceKey, Thumbprint},
         id::{DeviceClaim, SessionId},
+        present::BoundProof,
         prove::Challenge,
         tests::vectors::{array, bytes},
         time::Timestamp,

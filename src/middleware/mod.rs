@@ -10,6 +10,9 @@ pub(crate) mod clock;
 pub(crate) mod control;
 mod csrf;
 pub(crate) mod deferred;
+#[cfg(feature = "dbsc")]
+pub(crate) mod device;
+pub(crate) mod devices;
 mod ended;
 mod endings;
 pub(crate) mod failure;

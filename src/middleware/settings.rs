@@ -18,6 +18,7 @@ use super::{
     client::{ClientBinding, ClientReader},
     clock::SystemClock,
     csrf::CsrfKeys,
+    devices::{Devices, DevicesOf},
     ended::{follow::Follow, question::Question, waiting::Waiting},
     endings::Endings,
     in_flight::InFlight,
@@ -62,6 +63,8 @@ pub(crate) struct Settings {
     /// Whether sessions are loaded when somebody first looks at them.
     pub(crate) lazily: bool,
     pub(crate) binding: Option<ClientBinding>,
+    /// There if sessions are bound to devices.
+    pub(crate) devices: Option<Arc<dyn DevicesOf>>,
     /// How many sessions an owner may have; none without a store.
     pub(crate) limit: Option<SessionLimit>,
     /// Shared by a layer and all that are made from it, as the next one is.
@@ -104,6 +107,7 @@ impl Settings {
             observer: Arc::new(TracingObserver),
             backend,
             binding: None,
+            devices: None,
             failure: FailureRule::default(),
             lazily: false,
             endings: Arc::new(Endings::new()),
@@ -125,6 +129,8 @@ pub(crate) struct Shared {
     csrf: CsrfKeys,
     /// There if sessions are bound to their clients, so that a request's client has a say in its admission.
     pub(crate) client: Option<ClientReader>,
+    /// There if sessions are bound to devices, so that a request's bound cookie has a say in its admission.
+    pub(crate) devices: Option<Box<dyn Devices>>,
     /// How full the list of ended tokens was when that was last told.
     pub(crate) occupancy: OccupancyWatch,
     pub(crate) dropped: DroppedWatch,
@@ -188,9 +194,11 @@ impl Shared {
         };
         let (keys, audience) = (&settings.keys, &*settings.audience);
         let binding = settings.binding.clone();
+        let devices = settings.devices.as_ref();
         Self {
             csrf: CsrfKeys::new(keys, &settings.cookies, audience),
             client: binding.map(|binding| ClientReader::new(binding, keys, audience)),
+            devices: devices.map(|devices| devices.under(keys, &settings.cookies, audience)),
             data_budget,
             occupancy: OccupancyWatch::default(),
             dropped: DroppedWatch::default(),

@@ -40,14 +40,6 @@ pub(crate) fn admit(
     replaced.map_or(Ok(()), Err)
 }
 
-/// Decides whether a session opens at `now` for a request without a valid bound cookie of it (D11, A50).
-pub(crate) fn admit_without_device(state: &State, now: Timestamp) -> Result<(), Dead> {
-    match state.bound_device() {
-        Some(device) if !device.crosses(now) => Err(Dead::Unbound),
-        _ => Ok(()),
-    }
-}
-
 /// Lowers a remembered session that went unused for the idle timeout, or whose last proof is older than
 /// the absolute timeout: what is left of it shows one factor.
 pub(crate) fn lower_remembered(state: &mut State, now: Timestamp, policy: &SessionPolicy) {

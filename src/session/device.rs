@@ -35,6 +35,17 @@ pub(crate) struct BoundDevice {
     pub(crate) last_proof_at: Timestamp,
 }
 
+/// How the device of a session took part in its admission.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Presence {
+    /// It is bound to no device.
+    Unbound,
+    /// It was bound moments ago, and the request may have left before: it counts as unbound, and nothing is offered to it.
+    Crossing,
+    /// Its device proved at this time that it has the key.
+    Proved(Timestamp),
+}
+
 /// A point of P-256: its two coordinates, big-endian, one after the other.
 ///
 /// Whoever makes one has checked that the point is on the curve; one from a record is checked when it verifies.

@@ -158,8 +158,8 @@ kinds! {
     /// A session was ended because another client used it.
     SessionEndedByBinding = "session_ended_by_binding" at Alert ends Reused,
 
-    /// A session that is bound to a device came without the device's cookie, a minute or more after the binding: the
-    /// request counts as anonymous, and the session was left alone. The device's browser may have failed to refresh the
+    /// A session that is bound to a device came without the device's cookie, a minute or more after the binding, or one that
+    /// must be bound came unbound: the request counts as anonymous, and the session was left alone. The device's browser may have failed to refresh the
     /// cookie, or somebody else has the session's token.
     UnboundUse = "unbound_use" at Warning,
     /// Data was dropped because its request came with the token of a bound session and without the device's cookie.

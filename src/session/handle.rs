@@ -310,6 +310,24 @@ impl Session {
         self.live().is_some_and(|live| live.suspended)
     }
 
+    /// Whether the session is bound to its user's device, and the request came with a good proof of it.
+    ///
+    /// It is false for a guest, for a session that is not bound, in the first minute after the binding for a request without
+    /// the bound cookie, and once this request has marked a login or a logout.
+    ///
+    /// Requires the feature `dbsc`.
+    #[cfg(feature = "dbsc")]
+    #[must_use]
+    pub fn is_bound(&self) -> bool {
+        self.note_look();
+        let goes_on = |draft: &Draft| draft.continues && draft.authentication.is_some();
+        let goes_on = self.pending().draft.as_deref().is_none_or(goes_on);
+        let live = self
+            .live()
+            .filter(|live| goes_on && live.authentication().is_some());
+        live.is_some_and(|live| matches!(live.presence, super::device::Presence::Proved(_)))
+    }
+
     /// A CSRF token for a form or a script of this response.
     ///
     /// `None` if there is no session, as for an anonymous request: then there is nothing to ride

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::{
     authentication::{Authentication, Subject},
     came::Barred,
+    device::Presence,
     entries::Entries,
     event::EventKind,
     id::{Lineage, SessionId},
@@ -42,6 +43,8 @@ pub(crate) struct Live {
     pub(crate) suspended: bool,
     /// Whether its client changed and the new client becomes its own.
     pub(crate) rebind: bool,
+    /// How its device took part in its admission.
+    pub(crate) presence: Presence,
 }
 
 impl Live {

@@ -29,8 +29,6 @@ mod look;
 pub(crate) mod mark;
 pub(crate) mod plan;
 pub(crate) mod policy;
-#[cfg(feature = "dbsc")]
-#[allow(dead_code, reason = "tests reach it")]
 pub(crate) mod present;
 #[cfg(feature = "dbsc")]
 #[allow(dead_code, reason = "tests reach it")]

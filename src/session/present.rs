@@ -3,35 +3,74 @@
 use std::time::Duration;
 
 use super::{
+    device::Presence,
+    id::SessionId,
     live::Dead,
     state::State,
     time::{CLOCK_ALLOWANCE, Timestamp},
 };
 
 /// The longest lifetime of a bound cookie. A challenge outlives it (D05).
+#[cfg(feature = "dbsc")]
 pub(crate) const MAX_LIFETIME: Duration = Duration::from_secs(15 * 60);
 
 /// For how long a session may be unbound where it must be bound: the browser registers after the login's answer.
 const REGISTRATION: Duration = Duration::from_secs(60);
 
-/// What a layer asks of devices.
+/// What a layer asks of the device of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct DevicePolicy {
-    /// For how long a proof is good, at most [`MAX_LIFETIME`].
+    /// For how long a proof is good, at most a quarter of an hour.
     pub(crate) lifetime: Duration,
     /// Whether this session must be bound.
     pub(crate) required: bool,
 }
 
-/// How a session that opens is held.
+impl DevicePolicy {
+    /// Of a layer that checks no bound cookies.
+    pub(crate) const UNCHECKED: Self = Self {
+        lifetime: Duration::ZERO,
+        required: false,
+    };
+}
+
+/// What a bound cookie whose MAC held says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Presence {
-    /// It is bound to no device.
-    Unbound,
-    /// It was bound moments ago, and the request may have left before: it counts as unbound, and nothing is offered to it.
-    Crossing,
-    /// Its device proved at this time that it has the key.
-    Proved(Timestamp),
+pub(crate) struct BoundProof {
+    /// The session, by the id of its login.
+    pub(crate) family: SessionId,
+    /// When its device proved itself.
+    pub(crate) proved_at: Timestamp,
+}
+
+/// What the bound cookies of a request say: as a rule there is one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Proofs {
+    first: BoundProof,
+    others: Vec<BoundProof>,
+}
+
+impl Proofs {
+    /// Adds what one more cookie says. All count, so whoever plants cookies hides none.
+    #[cfg(feature = "dbsc")]
+    pub(crate) fn add(to: &mut Option<Box<Self>>, proof: BoundProof) {
+        match to {
+            Some(proofs) => proofs.others.push(proof),
+            None => {
+                *to = Some(Box::new(Self {
+                    first: proof,
+                    others: Vec::new(),
+                }));
+            }
+        }
+    }
+
+    /// When the device of this session last proved itself, as the request says.
+    pub(crate) fn proved_at(&self, family: &SessionId) -> Option<Timestamp> {
+        let all = std::iter::once(&self.first).chain(&self.others);
+        let own = all.filter(|proof| proof.family == *family);
+        own.map(|proof| proof.proved_at).max()
+    }
 }
 
 /// Decides whether a session opens for a request (D11, A50).
@@ -64,6 +103,8 @@ pub(crate) fn present(
 
 /// The `Max-Age` of a bound cookie. The browser counts it from the receipt, the server the lifetime from the proof: the
 /// cookie must be gone before the server refuses it.
+#[cfg(feature = "dbsc")]
+#[allow(dead_code, reason = "tests reach it")]
 pub(crate) fn max_age(lifetime: Duration) -> Duration {
     let early = if lifetime < Duration::from_secs(5 * 60) {
         lifetime / 10

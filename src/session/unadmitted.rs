@@ -8,6 +8,7 @@ use std::{
 use super::{
     authentication::Subject,
     csrf::CsrfToken,
+    device::Presence,
     draft::Draft,
     ended::Ended,
     event::SessionEvent,
@@ -106,6 +107,7 @@ impl Unadmitted {
             lineage,
             suspended: false,
             rebind: false,
+            presence: Presence::Unbound,
         };
         Self(Inner::make(environment, admitted_at, [live], None))
     }

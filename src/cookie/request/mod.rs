@@ -11,7 +11,7 @@ use memchr::{memchr, memmem::Finder};
 use super::{CookieKind, CookiePolicy, token::Rejected};
 
 /// How many bytes of `Cookie` fields are looked at.
-const MAX_BYTES: usize = 256 * 1024;
+pub(super) const MAX_BYTES: usize = 256 * 1024;
 
 /// How many different valid tokens of one name count.
 pub(crate) const MAX_TOKENS: usize = 8;
@@ -146,7 +146,7 @@ impl CookieReader {
     /// The cookie whose name begins at `start`, if a cookie begins there.
     fn pair<'a>(&self, field: &'a [u8], start: usize) -> Option<(CookieKind, &'a [u8])> {
         let (before, found) = field.split_at(start);
-        if !matches!(trim_end(before).last(), None | Some(b';')) {
+        if !begins_a_cookie(before) {
             return None;
         }
         let after = &found[self.name.needle().len()..];
@@ -231,8 +231,13 @@ impl<'a, 'p, T> Candidates<'a, 'p, T> {
     }
 }
 
+/// Whether a cookie begins behind this part of a field.
+pub(super) fn begins_a_cookie(before: &[u8]) -> bool {
+    matches!(trim_end(before).last(), None | Some(b';'))
+}
+
 /// Without the spaces and tabs at the end.
-fn trim_end(mut bytes: &[u8]) -> &[u8] {
+pub(super) fn trim_end(mut bytes: &[u8]) -> &[u8] {
     while let [rest @ .., b' ' | b'\t'] = bytes {
         bytes = rest;
     }

@@ -21,7 +21,7 @@ use crate::{
     session::{
         codec::Reader,
         id::SessionId,
-        present::MAX_LIFETIME,
+        present::{BoundProof, MAX_LIFETIME},
         time::{CLOCK_ALLOWANCE, Timestamp},
     },
 };
@@ -34,14 +34,6 @@ const CHARACTERS: usize = encoded_len(BYTES);
 /// What signs and verifies the bound cookies of one layer: a key for the cookie's name and the audience.
 #[derive(Debug)]
 pub(crate) struct BoundKeys(Derived<Mac>);
-
-/// What a bound cookie whose MAC held says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct BoundProof {
-    pub(crate) family: SessionId,
-    /// When the device proved itself.
-    pub(crate) proved_at: Timestamp,
-}
 
 impl BoundKeys {
     pub(crate) fn new(ring: &KeyRing, name: &CookieName, audience: &str) -> Self {
@@ -105,14 +97,18 @@ impl BoundKeys {
 mod tests {
     use std::time::Duration;
 
-    use super::{BYTES, BoundKeys, BoundProof, CHARACTERS, VERSION};
+    use super::{BYTES, BoundKeys, CHARACTERS, VERSION};
     use crate::{
         cookie::{
             CookiePolicy,
             token::{Rejected, Token, decode},
         },
         key::KeyRing,
-        session::{id::SessionId, present::MAX_LIFETIME, time::Timestamp},
+        session::{
+            id::SessionId,
+            present::{BoundProof, MAX_LIFETIME},
+            time::Timestamp,
+        },
     };
 
     const FAMILY: SessionId = SessionId::from_bytes(*b"0123456789abcdef");

@@ -20,11 +20,13 @@ use crate::{
         authentication::Subject,
         binding::OnChange,
         came::{Barred, Came},
+        device::Presence,
         event::{EventKind, SessionEvent},
         handle::Session,
         id::SessionId,
         live::{Dead, Live},
         policy::{SessionPolicy, TokenReuse},
+        present::{DevicePolicy, Proofs, present},
         standing::Standing,
         time::Timestamp,
         unadmitted::Unadmitted,
@@ -39,6 +41,7 @@ pub(super) struct Candidates<T> {
     /// Sessions that do not open, though a token of theirs came: a login and a logout end them.
     beside: Option<Box<Beside>>,
     came: Came,
+    proofs: Option<Box<Proofs>>,
     pub(super) now: Timestamp,
 }
 
@@ -113,6 +116,7 @@ impl<T> Candidates<T> {
             more: arrival.more,
             beside: None,
             came: arrival.came,
+            proofs: arrival.proofs,
             now: arrival.now,
         }
     }
@@ -236,10 +240,10 @@ impl<T> Candidates<T> {
             self.now,
             shared.policy(),
         );
-        // A layer that checks no bound cookies admits no bound sessions.
-        let opens = opens.and_then(|()| admit::admit_without_device(&live.state, self.now));
-        let appraised = opens.and_then(|()| {
+        let opens = opens.and_then(|()| self.present(shared, live));
+        let appraised = opens.and_then(|presence| {
             live.standing = Some(standing);
+            live.presence = presence;
             self.appraise(shared, live)
         });
         match appraised {
@@ -254,6 +258,19 @@ impl<T> Candidates<T> {
                 session: why.was_of_a_session().then(|| Session::admitted(session)),
             }),
         }
+    }
+
+    /// Whether the session's device takes part as it has to. A layer that binds no devices checks no bound cookies, and admits
+    /// no bound sessions.
+    #[inline]
+    pub(super) fn present(&self, shared: &Shared, live: &Live) -> Result<Presence, Dead> {
+        let Some(devices) = shared.devices.as_deref() else {
+            return present(&live.state, None, &DevicePolicy::UNCHECKED, self.now);
+        };
+        let proofs = self.proofs.as_deref();
+        let proved_at = proofs.and_then(|proofs| proofs.proved_at(live.family()));
+        let policy = devices.policy_for(&live.state);
+        present(&live.state, proved_at, &policy, self.now)
     }
 
     /// What an admitted session is worth to its client by now.

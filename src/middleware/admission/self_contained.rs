@@ -12,11 +12,7 @@ use crate::{
         side_by_side::side_by_side,
     },
     session::{
-        admit::{admit, admit_without_device},
-        ended::EndCause,
-        handle::Session,
-        standing::Standing,
-        unadmitted::Unadmitted,
+        admit::admit, ended::EndCause, handle::Session, standing::Standing, unadmitted::Unadmitted,
     },
     store::{
         StoreError,
@@ -104,7 +100,7 @@ fn try_load(
     let standing = list.try_standing(issued(shared, token), now)?;
     let authenticated = kind == CookieKind::Session;
     let opens = admit(state, standing, authenticated, now, shared.policy());
-    let opens = opens.and_then(|()| admit_without_device(state, now));
+    let opens = opens.and_then(|()| candidates.present(shared, token.live()));
     if !standing.opens() || opens.is_err() {
         return None;
     }

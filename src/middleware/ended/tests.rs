@@ -109,6 +109,7 @@ fn a_wait_takes_little_room() {
     use crate::{
         middleware::{backend::Backend, clock::SystemClock},
         session::{
+            device::Presence,
             id::Lineage,
             live::{Live, Signature},
             policy::SessionPolicy,
@@ -124,6 +125,7 @@ fn a_wait_takes_little_room() {
         lineage: Lineage([0; 8]),
         suspended: false,
         rebind: false,
+        presence: Presence::Unbound,
     };
     let backend = Backend::Stored(Arc::new(MemoryStore::new()));
     let watch = Arc::new(Waiting::default()).watch(ONE, Vec::new(), AT);

@@ -2,11 +2,12 @@
 
 use super::notation::{NOW, live};
 use crate::session::{
-    admit::{admit, admit_without_device},
+    admit::admit,
     came::Barred,
-    device::{BoundDevice, Device, DeviceKey, Thumbprint},
+    device::{BoundDevice, Device, DeviceKey, Presence, Thumbprint},
     live::Dead,
     policy::SessionPolicy,
+    present::{DevicePolicy, present},
     standing::Standing,
     time::{CLOCK_ALLOWANCE, Timestamp},
 };
@@ -183,11 +184,16 @@ fn a_bound_session_without_its_device_opens_for_a_minute_after_the_binding_only(
             ..BoundDevice::new(DeviceKey([7; 64]), bound_at)
         };
         state.with_extra(|extra| extra.device = Some(Device::Bound(device)));
-        let expected = opens.then_some(()).ok_or(Dead::Unbound);
-        assert_eq!(admit_without_device(&state, NOW), expected, "{bound_at:?}");
+        let found = present(&state, None, &DevicePolicy::UNCHECKED, NOW);
+        let expected = opens.then_some(Presence::Crossing).ok_or(Dead::Unbound);
+        assert_eq!(found, expected, "{bound_at:?}");
+        // Whatever a cookie says: it is not checked.
+        let found = present(&state, Some(NOW), &DevicePolicy::UNCHECKED, NOW);
+        assert_eq!(found, expected, "{bound_at:?}");
     }
     for device in [None, Some(Device::Expected(Thumbprint([7; 32])))] {
         state.with_extra(|extra| extra.device = device);
-        assert_eq!(admit_without_device(&state, NOW), Ok(()));
+        let found = present(&state, None, &DevicePolicy::UNCHECKED, NOW);
+        assert_eq!(found, Ok(Presence::Unbound));
     }
 }

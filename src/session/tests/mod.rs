@@ -9,7 +9,6 @@ mod bind;
 mod draft;
 pub(super) mod full;
 mod notation;
-#[cfg(feature = "dbsc")]
 #[rustfmt::skip]
 mod present;
 #[cfg(feature = "dbsc")]

@@ -10,6 +10,7 @@ use crate::session::{
     came::{Barred, Came},
     change::Change,
     data::DataKey,
+    device::Presence,
     entries::{Entries, Entry},
     id::SessionId,
     live::{Live, Signature},
@@ -47,6 +48,7 @@ pub(super) fn live(text: &str) -> Option<Live> {
         lineage: id.lineage(),
         suspended: has("suspended"),
         rebind: has("moved"),
+        presence: Presence::Unbound,
         state: State {
             authentication,
             created_at: seconds_ago(900),

@@ -4,11 +4,16 @@ use std::time::Duration;
 
 use super::notation::{NOW, live};
 use crate::session::{
-    device::{BoundDevice, Device, DeviceKey, Thumbprint},
+    device::{BoundDevice, Device, DeviceKey, Presence, Thumbprint},
     live::Dead,
-    present::{DevicePolicy, MAX_LIFETIME, Presence, max_age, present},
+    present::{DevicePolicy, present},
     state::State,
     time::Timestamp,
+};
+#[cfg(feature = "dbsc")]
+use crate::session::{
+    id::SessionId,
+    present::{BoundProof, Proofs, max_age},
 };
 
 const TEN_MINUTES: u64 = 600_000;
@@ -86,19 +91,23 @@ fn an_unbound_session_opens_unless_it_must_be_bound_by_now() {
     check(&expecting, None, true, ANONYMOUS);
 }
 
-/// What `admit_without_device` says is what `present` says where no cookie came and nothing must be bound.
+/// A50: whoever plants bound cookies of other sessions, or older ones of this, hides none.
+#[cfg(feature = "dbsc")]
 #[test]
-fn without_a_cookie_both_decisions_agree() {
-    use crate::session::admit::admit_without_device;
-    let policy = DevicePolicy { lifetime: MAX_LIFETIME, required: false };
-    for bound in [None, Some(-90_000), Some(-60_000), Some(0), Some(59_999), Some(60_000), Some(9_000_000)] {
-        let state = session(9_000_000, bound);
-        let opens = present(&state, None, &policy, NOW).map(|_| ());
-        assert_eq!(opens, admit_without_device(&state, NOW), "{bound:?}");
+fn of_several_cookies_the_newest_of_the_session_counts() {
+    let [own, other] = [SessionId::from_bytes([1; 16]), SessionId::from_bytes([2; 16])];
+    let mut proofs = None;
+    for (family, proved_at) in [(other, ago(1)), (own, ago(300)), (own, ago(200)), (own, ago(400)), (other, ago(2))] {
+        Proofs::add(&mut proofs, BoundProof { family, proved_at });
     }
+    let proofs = proofs.unwrap();
+    assert_eq!(proofs.proved_at(&own), Some(ago(200)));
+    assert_eq!(proofs.proved_at(&other), Some(ago(1)));
+    assert_eq!(proofs.proved_at(&SessionId::from_bytes([3; 16])), None);
 }
 
 /// D05: the browser drops the cookie before the server refuses it.
+#[cfg(feature = "dbsc")]
 #[test]
 fn a_browser_keeps_the_cookie_for_less_than_it_is_good() {
     for (lifetime, seconds) in [(600, 570), (900, 870), (300, 270), (299, 269), (200, 180), (10, 9), (1, 0)] {

@@ -24,6 +24,7 @@ use super::notation::{NOW, came};
 use crate::session::{
     admit::lower_remembered,
     authentication::{AssuranceLevel, Authentication, Elevation, Subject},
+    device::Presence,
     entries::{Entries, Entry},
     id::{Lineage, SessionId},
     live::{Live, Signature},
@@ -252,6 +253,7 @@ fn session() -> impl Strategy<Value = Live> {
             // Only a user's session remembers a client.
             suspended: suspended && known,
             rebind: rebind && known && !suspended,
+            presence: Presence::Unbound,
             state: State {
                 authentication,
                 created_at: ago(created),

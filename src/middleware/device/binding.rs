@@ -1,0 +1,156 @@
+//! [`DeviceBinding`]: how a layer is told to bind sessions to devices.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use crate::{
+    cookie::{CookiePolicy, bound::BoundCookie},
+    device::paths::Paths,
+    error::ConfigError,
+    session::{authentication::Subject, present::MAX_LIFETIME},
+};
+
+/// The shortest lifetime of a bound cookie: below it browsers run into their limit of signatures.
+const MIN_LIFETIME: Duration = Duration::from_secs(5 * 60);
+
+/// How sessions are bound to a key of the user's device, by Device Bound Session Credentials (a W3C draft).
+///
+/// A browser that supports it makes a key in the device's hardware after a login. From then on the session needs a second,
+/// short-lived cookie besides its token, which only the holder of that key can have renewed. A token that is taken off the
+/// device is worth nothing a [lifetime](Self::lifetime) later. Other browsers notice nothing, and their sessions stay
+/// unbound.
+///
+/// The short cookie is called after the session's: `-bound` follows its name, and `__Host-` stands before it in the place of
+/// `__Host-Http-`, under which Chromium binds none.
+///
+/// Hand it to [`SessionLayer::with_device_binding`](crate::SessionLayer::with_device_binding), which checks it.
+///
+/// # Examples
+///
+/// ```
+/// use tower_session_guard::{DeviceBinding, KeyRing, SessionLayer};
+///
+/// let sessions = SessionLayer::new(KeyRing::generate()?).with_device_binding(DeviceBinding::new("/dbsc"))?;
+/// # let _ = sessions;
+/// # Ok::<(), tower_session_guard::ConfigError>(())
+/// ```
+#[derive(Clone)]
+#[must_use = "hand it to SessionLayer::with_device_binding"]
+pub struct DeviceBinding {
+    path: String,
+    lifetime: Duration,
+    shortest: Duration,
+    required: Option<Arc<Required>>,
+}
+
+type Required = dyn Fn(&Subject) -> bool + Send + Sync;
+
+impl DeviceBinding {
+    /// Binds sessions, with the two endpoints `register` and `refresh` below `path`, such as `/dbsc`.
+    ///
+    /// A bound cookie lives for ten minutes, and no session must be bound.
+    pub fn new(path: impl AsRef<str>) -> Self {
+        Self {
+            path: path.as_ref().to_owned(),
+            lifetime: Duration::from_secs(10 * 60),
+            shortest: MIN_LIFETIME,
+            required: None,
+        }
+    }
+
+    /// Sets for how long a proof of the device is good: from 5 to 15 minutes. It is 10 minutes unless set.
+    ///
+    /// The device proves itself about once in this time while its user is active. A thief with every cookie has the session
+    /// for at most as long.
+    pub fn lifetime(self, lifetime: Duration) -> Self {
+        Self { lifetime, ..self }
+    }
+
+    /// The same with any time from a second to 15 minutes, for tests that wait for the end.
+    ///
+    /// Requires the feature `testing`.
+    #[cfg(feature = "testing")]
+    pub fn lifetime_for_tests(self, lifetime: Duration) -> Self {
+        let shortest = Duration::from_secs(1);
+        Self {
+            lifetime,
+            shortest,
+            ..self
+        }
+    }
+
+    /// Lets the sessions of a subject of whom `required` says so open only if they are bound, from a minute after their login:
+    /// until then the browser registers.
+    ///
+    /// It is asked at every request of a session that is not bound, so it should answer from memory. An application
+    /// that remembers which subjects have bound a device keeps a thief from logging in around it with a browser that knows
+    /// no device binding. Without it no session must be bound.
+    pub fn required_for(self, required: impl Fn(&Subject) -> bool + Send + Sync + 'static) -> Self {
+        Self {
+            required: Some(Arc::new(required)),
+            ..self
+        }
+    }
+
+    /// Checks the settings, beside the cookies of the layer.
+    pub(crate) fn checked(self, cookies: &CookiePolicy) -> Result<Checked, ConfigError> {
+        let limits = [
+            (
+                self.lifetime > MAX_LIFETIME,
+                "choose at most 15 minutes: a challenge outlives it by 5",
+            ),
+            (
+                self.lifetime < self.shortest,
+                "choose at least 5 minutes, or browsers run into their limit of signatures",
+            ),
+        ];
+        if let Some((_, reason)) = limits.into_iter().find(|(broken, _)| *broken) {
+            return Err(ConfigError::Limit {
+                name: "lifetime of a bound cookie",
+                reason,
+            });
+        }
+        Ok(Checked {
+            paths: Paths::below(&self.path)?,
+            cookie: BoundCookie::of(cookies)?,
+            lifetime: self.lifetime,
+            required: self.required,
+        })
+    }
+}
+
+impl fmt::Debug for DeviceBinding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DeviceBinding")
+            .field("path", &self.path)
+            .field("lifetime", &self.lifetime)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The settings, all of which can work.
+#[derive(Clone)]
+pub(crate) struct Checked {
+    pub(super) paths: Paths,
+    pub(super) cookie: BoundCookie,
+    pub(super) lifetime: Duration,
+    required: Option<Arc<Required>>,
+}
+
+impl Checked {
+    /// Whether the sessions of this subject must be bound.
+    pub(super) fn must_be_bound(&self, subject: &Subject) -> bool {
+        self.required
+            .as_ref()
+            .is_some_and(|required| required(subject))
+    }
+}
+
+impl fmt::Debug for Checked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Checked")
+            .field("paths", &self.paths)
+            .field("cookie", &self.cookie)
+            .field("lifetime", &self.lifetime)
+            .finish_non_exhaustive()
+    }
+}
