@@ -91,7 +91,7 @@
 //! | feature | default | brings |
 //! |---|---|---|
 //! | `axum` | yes | extractors for [`Session`] and [`AuthenticatedSession`], and `ReturnPath::of_request` |
-//! | `dbsc` | no | [`DeviceBinding`]: sessions that are bound to a key of the user's device. So far it checks bindings and offers none |
+//! | `dbsc` | no | [`DeviceBinding`]: sessions that are bound to a key of the user's device |
 //! | `testing` | no | a manual clock, the store contract suite, a store that fails on demand |
 
 #![warn(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
@@ -101,7 +101,6 @@
 pub mod bench;
 mod cookie;
 #[cfg(feature = "dbsc")]
-#[allow(dead_code, reason = "tests and fuzz targets reach it")]
 mod device;
 mod equal;
 mod error;
@@ -153,7 +152,9 @@ pub use guard::{
 };
 pub use key::{KeyId, KeyRing, KeyRingBuilder};
 #[cfg(feature = "dbsc")]
-pub use middleware::device::DeviceBinding;
+pub use middleware::device::{
+    DeviceBinding, DeviceEndpoints, DeviceEndpointsFuture, DeviceEndpointsService,
+};
 pub use middleware::{
     backend::{AnyBackend, InStore, SelfContained},
     background::Drained,

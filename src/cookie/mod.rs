@@ -2,7 +2,6 @@
 
 mod attributes;
 #[cfg(feature = "dbsc")]
-#[allow(dead_code, reason = "tests and fuzz targets reach it")]
 pub(crate) mod bound;
 #[cfg(feature = "dbsc")]
 pub(crate) mod bound_reader;

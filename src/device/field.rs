@@ -73,11 +73,20 @@ fn value(field: String) -> Result<HeaderValue, NotAString> {
     Ok(value)
 }
 
+/// Why a browser says that a request went out without the bound cookie.
+pub(crate) fn skipped(field: &[u8]) -> Option<&'static str> {
+    let reasons = ["unreachable", "server_error", "quota_exceeded"];
+    let token = field.split(|byte| *byte == b';').next()?.trim_ascii();
+    reasons
+        .into_iter()
+        .find(|reason| token == reason.as_bytes())
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::{proptest, test_runner::Config};
 
-    use super::{NotAString, bare, challenge, registration, write_string};
+    use super::{NotAString, bare, challenge, registration, skipped, write_string};
 
     /// D01, D06: byte by byte as browsers read them.
     #[test]
@@ -122,6 +131,20 @@ mod tests {
             (b"'abc'", b"'abc'"),
         ] {
             assert_eq!(bare(field), inner);
+        }
+    }
+
+    #[test]
+    fn only_a_known_reason_is_taken() {
+        for (field, reason) in [
+            ("unreachable;session_identifier=\"a\"", Some("unreachable")),
+            ("server_error", Some("server_error")),
+            ("quota_exceeded ;a", Some("quota_exceeded")),
+            ("unreachable2", None),
+            ("", None),
+            ("other", None),
+        ] {
+            assert_eq!(skipped(field.as_bytes()), reason);
         }
     }
 

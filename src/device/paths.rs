@@ -47,6 +47,13 @@ impl Paths {
     }
 }
 
+impl Paths {
+    /// Whether it is one of them.
+    pub(crate) fn has(&self, path: &str) -> bool {
+        path == self.register || path == self.refresh
+    }
+}
+
 /// What stands for itself in a path (RFC 3986, section 3.3).
 const fn is_plain(byte: u8) -> bool {
     byte.is_ascii_alphanumeric()

@@ -72,6 +72,12 @@ pub(super) fn allows_shared_caches(headers: &HeaderMap) -> bool {
     })
 }
 
+/// Whether a `Cache-Control` keeps an answer out of shared caches.
+pub(super) fn is_for_one(headers: &HeaderMap) -> bool {
+    let mut fields = headers.get_all(CACHE_CONTROL).iter();
+    fields.any(|field| says(field, b"private") || says(field, b"no-store"))
+}
+
 /// Whether a field has this directive, with or without an argument.
 fn says(field: &HeaderValue, directive: &[u8]) -> bool {
     let mut directives = field.as_bytes().split(|byte| *byte == b',');

@@ -174,6 +174,49 @@ impl<F> SessionLayer<F> {
         Ok(self.with(|settings| settings.limit = Some(SessionLimit { count, at_limit })))
     }
 
+    /// Binds sessions to a key of the user's device, in browsers that can: see [`DeviceBinding`](crate::DeviceBinding).
+    ///
+    /// A session that is bound opens with its token and its bound cookie together. Without a good bound cookie it is, from a
+    /// minute after its binding, as if nobody were logged in: the event [`UnboundUse`](crate::EventKind::UnboundUse)
+    /// tells, nothing is removed, and the request writes nothing but a login or a logout. Within that minute the page after the
+    /// login may come without the cookie, and [`Session::is_bound`](crate::Session::is_bound) says no.
+    ///
+    /// Set the cookies first: the bound cookie has the name and the attributes that follow from those of the session's cookie
+    /// as they are here.
+    ///
+    /// Browsers are offered a registration with the answer to a login, and for ten minutes with the answers to requests of the
+    /// application's own pages. [`device_endpoints`](Self::device_endpoints) answers them.
+    ///
+    /// Requires the feature `dbsc`, and a store.
+    ///
+    /// # Errors
+    ///
+    /// If the path is none that browsers request as it is written, if the lifetime is shorter than 5 or longer than 15
+    /// minutes, or if the layer's cookies are partitioned or have no `Secure`.
+    #[cfg(feature = "dbsc")]
+    pub fn with_device_binding(self, binding: crate::DeviceBinding) -> Result<Self, ConfigError> {
+        self.bind_devices(binding)
+    }
+
+    /// The layer that answers browsers which register and refresh: put it directly inside this one.
+    ///
+    /// It follows this layer as a [handle](Self::sessions) does. Requires the feature `dbsc`.
+    ///
+    /// # Errors
+    ///
+    /// Without device binding.
+    #[cfg(feature = "dbsc")]
+    pub fn device_endpoints(&self) -> Result<crate::DeviceEndpoints, ConfigError> {
+        if self.shared.devices.is_none() {
+            return Err(ConfigError::Setting {
+                name: "device_endpoints",
+                value: String::new(),
+                reason: "call with_device_binding first",
+            });
+        }
+        Ok(crate::DeviceEndpoints::following(Arc::clone(&self.slot)))
+    }
+
     /// Lets an owner have any number of sessions.
     ///
     /// Every one of them takes room, and takes time when all of them end.
@@ -296,28 +339,6 @@ impl<F, K> SessionLayer<F, K> {
         self.with(|settings| settings.binding = Some(binding))
     }
 
-    /// Binds sessions to a key of the user's device, in browsers that can: see [`DeviceBinding`](crate::DeviceBinding).
-    ///
-    /// A session that is bound opens with its token and its bound cookie together. Without a good bound cookie it is, from a
-    /// minute after its binding, as if nobody were logged in: the event [`UnboundUse`](crate::EventKind::UnboundUse)
-    /// tells, nothing is removed, and the request writes nothing but a login or a logout. Within that minute the page after the
-    /// login may come without the cookie, and [`Session::is_bound`](crate::Session::is_bound) says no.
-    ///
-    /// Set the cookies first: the bound cookie has the name and the attributes that follow from those of the session's cookie
-    /// as they are here.
-    ///
-    /// Requires the feature `dbsc`.
-    ///
-    /// # Errors
-    ///
-    /// If the path is none that browsers request as it is written, if the lifetime is shorter than 5 or longer than 15
-    /// minutes, or if the layer's cookies are partitioned or have no `Secure`.
-    #[cfg(feature = "dbsc")]
-    pub fn with_device_binding(self, binding: crate::DeviceBinding) -> Result<Self, ConfigError> {
-        let checked = binding.checked(&self.shared.settings.cookies)?;
-        Ok(self.with(|settings| settings.devices = Some(Arc::new(checked))))
-    }
-
     /// Counts an answer as a failure also where `rule` says so: of what its handler marked, only what lowers
     /// privilege takes effect then, and a renewal.
     ///
@@ -405,6 +426,13 @@ impl<F, K> SessionLayer<F, K> {
             failure,
             kind: PhantomData,
         }
+    }
+
+    /// In any mode, as far as the binding itself goes.
+    #[cfg(feature = "dbsc")]
+    pub(crate) fn bind_devices(self, binding: crate::DeviceBinding) -> Result<Self, ConfigError> {
+        let checked = binding.checked(&self.shared.settings.cookies)?;
+        Ok(self.with(|settings| settings.devices = Some(Arc::new(checked))))
     }
 
     fn with(mut self, change: impl FnOnce(&mut Settings)) -> Self {

@@ -2,12 +2,13 @@
 
 use std::{mem, sync::Arc};
 
-use http::{Extensions, HeaderMap, Request, StatusCode};
+use http::{Extensions, HeaderMap, Request, StatusCode, Uri};
 
 use super::{
     answer,
     backend::{Backend, Loaded},
     deferred::{Deferred, Found},
+    devices::{Answered, BindingChange, Noted},
     failure::{LayersShareCookie, SessionError, SessionErrorKind},
     in_flight::Ticket,
     settings::Shared,
@@ -23,7 +24,7 @@ use crate::{
     cookie::response::ForCaches,
     session::{
         authenticated::AuthenticatedSession,
-        came::Came,
+        came::{Barred, Came},
         event::{EventKind, SessionEvent},
         handle::{Met, Session},
         live::Live,
@@ -53,6 +54,8 @@ pub(crate) struct RequestContext {
     ticket: Option<Box<Ticket>>,
     /// What the request asked for; told apart only for a live session.
     route: Route,
+    /// There if the layer binds sessions to devices. Boxed, since most layers do not.
+    noted: Option<Box<Noted>>,
 }
 
 impl RequestContext {
@@ -72,6 +75,7 @@ impl RequestContext {
             dropped: None,
             ticket: None,
             route: Route::NONE,
+            noted: None,
         }
     }
 
@@ -88,6 +92,7 @@ impl RequestContext {
             dropped: None,
             ticket: None,
             route: Route::NONE,
+            noted: None,
         }
     }
 
@@ -114,6 +119,9 @@ impl RequestContext {
         if !request.method().is_safe() && self.shared.is_secure {
             self.dropped = Dropped::by(request.headers());
         }
+        if self.shared.devices.is_some() {
+            self.note_device(request.uri(), request.headers(), request.extensions());
+        }
         if self.deferred.is_some() {
             self.route = Route::of(request.uri());
             return;
@@ -128,6 +136,64 @@ impl RequestContext {
             let ticket = self.shared.settings.in_flight.enter(live.family());
             self.ticket = ticket.map(Box::new);
         }
+    }
+
+    /// Takes note of what the answer has to know to tell the browser of its session's binding.
+    #[cold]
+    fn note_device(&mut self, uri: &Uri, headers: &HeaderMap, extensions: &Extensions) {
+        let Some(devices) = &self.shared.devices else {
+            return;
+        };
+        self.noted = Some(Box::new(devices.note(uri, headers, extensions)));
+        self.note_missing_device();
+    }
+
+    /// Makes a challenge for the device whose bound cookie is missing, if one is.
+    fn note_missing_device(&mut self) {
+        let (Some(devices), Some(noted)) = (&self.shared.devices, &mut self.noted) else {
+            return;
+        };
+        if self.came.barred != Some(Barred::MissingDevice) {
+            return;
+        }
+        let beside = self
+            .loaded
+            .as_ref()
+            .and_then(|loaded| loaded.beside.as_ref());
+        let mut found = beside.iter().flat_map(|beside| &beside.found);
+        let at = self.session.admitted_at();
+        noted.challenge = found.find_map(|session| {
+            let live = session.live()?;
+            let device = live.state.bound_device()?;
+            if let Some(reason) = noted.skipped.take() {
+                tracing::debug!(target: "tower_session_guard", reason, "the browser did not refresh");
+                let event = SessionEvent::new(EventKind::DeviceSkipped, at).of(live.id);
+                self.shared.tell(&event.by(live.subject().cloned()));
+            }
+            devices.challenge(live.family(), device, at)
+        });
+    }
+
+    /// Tells the browser of its session's binding.
+    #[cold]
+    pub(crate) fn finish_binding(
+        &self,
+        change: BindingChange,
+        headers: &mut HeaderMap,
+        for_caches: ForCaches,
+    ) {
+        let (Some(devices), Some(noted)) = (&self.shared.devices, &self.noted) else {
+            return;
+        };
+        let answered = Answered {
+            noted,
+            change,
+            live: self.session.live(),
+            varies: for_caches.varies,
+            is_for_one: answer::is_for_one(headers),
+            now: self.shared.settings.clock.now(),
+        };
+        devices.finish(answered, headers);
     }
 
     /// Puts the session where the inner service finds it.
@@ -312,6 +378,7 @@ impl RequestContext {
         self.ticket = ticket_of(&found.session, self.ticket.take());
         self.loaded = found.loaded;
         self.came = found.came;
+        self.note_missing_device();
     }
 
     /// Carries out the marks of a request that nobody has looked at: what came is loaded first.

@@ -71,7 +71,7 @@ where
 
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
         let failure = self.failure.clone();
-        if self.shared.settings.lazily
+        if (self.shared.settings.lazily || self.shared.answers_devices(&request))
             && let Some(mut context) = admission::lazy::defer(&self.shared, &request)
         {
             context.note_arrival(&request);

@@ -10,6 +10,7 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
+use http::Request;
 
 use super::{
     answer::FailureRule,
@@ -208,6 +209,14 @@ impl Shared {
             tokens,
             settings,
         }
+    }
+
+    /// Whether a request is for an endpoint at which devices register and refresh, which finds the session by itself: a request
+    /// there without a bound cookie is nothing to tell of.
+    #[inline]
+    pub(crate) fn answers_devices<B>(&self, request: &Request<B>) -> bool {
+        let devices = self.devices.as_deref();
+        devices.is_some_and(|devices| devices.is_endpoint(request.uri().path()))
     }
 
     pub(crate) fn policy(&self) -> &SessionPolicy {

@@ -165,6 +165,21 @@ kinds! {
     /// Data was dropped because its request came with the token of a bound session and without the device's cookie.
     UnboundUseDataDropped = "unbound_use_data_dropped" at Info,
 
+    /// A session was bound to a key of its user's device.
+    DeviceBound = "device_bound" at Info,
+    /// The device of a bound session proved that it has the key.
+    DeviceProved = "device_proved" at Info,
+    /// A registration or a refresh of a session's device was refused; the log says why, at the debug level.
+    DeviceRefused = "device_refused" at Warning,
+    /// The browser of a bound session says that it could not have the bound cookie renewed, and the request came without: the log says
+    /// why, at the debug level. Whoever has the token can say so too.
+    DeviceSkipped = "device_skipped" at Info,
+    /// A registration was refused since its session is bound to another key.
+    ///
+    /// Right after a login it may be the browser's own, which heard of a second offer while it took up the first. Any other
+    /// time somebody else has what the login's answer said.
+    OtherDeviceRefused = "other_device_refused" at Warning,
+
     /// A new session's id was taken already; another was drawn.
     IdCollision = "id_collision" at Warning,
     /// The store failed to answer a load; the request was refused.

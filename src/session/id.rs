@@ -209,7 +209,6 @@ impl DeviceClaim {
     }
 
     /// The id of the session's login.
-    #[allow(dead_code, reason = "tests and fuzz targets reach it")]
     pub(crate) const fn family(&self) -> &SessionId {
         &self.0
     }

@@ -4,7 +4,6 @@ pub(crate) mod admit;
 pub(crate) mod authenticated;
 pub(crate) mod authentication;
 #[cfg(feature = "dbsc")]
-#[allow(dead_code, reason = "tests reach it")]
 pub(crate) mod bind;
 pub(crate) mod binding;
 pub(crate) mod came;
@@ -31,7 +30,6 @@ pub(crate) mod plan;
 pub(crate) mod policy;
 pub(crate) mod present;
 #[cfg(feature = "dbsc")]
-#[allow(dead_code, reason = "tests reach it")]
 pub(crate) mod prove;
 pub(crate) mod record;
 pub(crate) mod secrets;

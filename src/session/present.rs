@@ -104,7 +104,6 @@ pub(crate) fn present(
 /// The `Max-Age` of a bound cookie. The browser counts it from the receipt, the server the lifetime from the proof: the
 /// cookie must be gone before the server refuses it.
 #[cfg(feature = "dbsc")]
-#[allow(dead_code, reason = "tests reach it")]
 pub(crate) fn max_age(lifetime: Duration) -> Duration {
     let early = if lifetime < Duration::from_secs(5 * 60) {
         lifetime / 10

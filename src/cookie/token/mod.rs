@@ -4,7 +4,6 @@
 //! cookie's name and the audience, so a token under any other of them is a forged one.
 
 #[cfg(feature = "dbsc")]
-#[allow(dead_code, reason = "tests and fuzz targets reach it")]
 pub(crate) mod bound;
 mod reference;
 mod self_contained;

@@ -4,7 +4,10 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use crate::{
     cookie::{CookiePolicy, bound::BoundCookie},
-    device::paths::Paths,
+    device::{
+        instructions::{HostPattern, ScopeRule},
+        paths::Paths,
+    },
     error::ConfigError,
     session::{authentication::Subject, present::MAX_LIFETIME},
 };
@@ -40,6 +43,10 @@ pub struct DeviceBinding {
     lifetime: Duration,
     shortest: Duration,
     required: Option<Arc<Required>>,
+    origin: Option<String>,
+    /// Paths, and whether requests there wait for a refresh.
+    scope: Vec<(bool, String)>,
+    initiators: Vec<String>,
 }
 
 type Required = dyn Fn(&Subject) -> bool + Send + Sync;
@@ -54,6 +61,9 @@ impl DeviceBinding {
             lifetime: Duration::from_secs(10 * 60),
             shortest: MIN_LIFETIME,
             required: None,
+            origin: None,
+            scope: Vec::new(),
+            initiators: vec!["*".to_owned()],
         }
     }
 
@@ -91,6 +101,51 @@ impl DeviceBinding {
         }
     }
 
+    /// Names the origin that browsers see, such as `https://app.example`. A proof that names another endpoint is refused.
+    ///
+    /// Without it the request's `Host` counts: name it where a proxy changes that.
+    pub fn origin(self, origin: impl AsRef<str>) -> Self {
+        Self {
+            origin: Some(origin.as_ref().to_owned()),
+            ..self
+        }
+    }
+
+    /// Lets the browser send requests to this path, and below it, without a refresh: for what needs no session, such as
+    /// `/assets`. It is the path that the browser asks for.
+    ///
+    /// Of several that fit a request the one that was named last counts.
+    pub fn exclude(self, path: impl AsRef<str>) -> Self {
+        self.with_scope(false, path.as_ref())
+    }
+
+    /// Lets requests to this path, and below it, wait for a refresh again, where a part of an [excluded](Self::exclude) path
+    /// needs a session.
+    pub fn include(self, path: impl AsRef<str>) -> Self {
+        self.with_scope(true, path.as_ref())
+    }
+
+    fn with_scope(mut self, waits: bool, path: &str) -> Self {
+        self.scope.push((waits, path.to_owned()));
+        self
+    }
+
+    /// Lets only pages of these hosts, and this site's own, have the cookie renewed by a request to this site: each a host, `*.`
+    /// and a domain for the hosts below it, or `*` for every host.
+    ///
+    /// Every host may unless set: else a user who comes by a link from elsewhere, ten minutes after the last page, comes as
+    /// if nobody were logged in.
+    pub fn refresh_initiators<H>(self, hosts: impl IntoIterator<Item = H>) -> Self
+    where
+        H: AsRef<str>,
+    {
+        let hosts = hosts.into_iter().map(|host| host.as_ref().to_owned());
+        Self {
+            initiators: hosts.collect(),
+            ..self
+        }
+    }
+
     /// Checks the settings, beside the cookies of the layer.
     pub(crate) fn checked(self, cookies: &CookiePolicy) -> Result<Checked, ConfigError> {
         let limits = [
@@ -109,7 +164,22 @@ impl DeviceBinding {
                 reason,
             });
         }
+        let rule = |(waits, path): &(bool, String)| {
+            if *waits {
+                ScopeRule::include(HostPattern::any(), path)
+            } else {
+                ScopeRule::exclude(HostPattern::any(), path)
+            }
+        };
+        let initiator = |host: &String| HostPattern::parse(host);
         Ok(Checked {
+            origin: self.origin.map(checked_origin).transpose()?,
+            scope: self.scope.iter().map(rule).collect::<Result<_, _>>()?,
+            initiators: self
+                .initiators
+                .iter()
+                .map(initiator)
+                .collect::<Result<_, _>>()?,
             paths: Paths::below(&self.path)?,
             cookie: BoundCookie::of(cookies)?,
             lifetime: self.lifetime,
@@ -133,7 +203,25 @@ pub(crate) struct Checked {
     pub(super) paths: Paths,
     pub(super) cookie: BoundCookie,
     pub(super) lifetime: Duration,
+    pub(super) origin: Option<String>,
+    pub(super) scope: Vec<ScopeRule>,
+    pub(super) initiators: Vec<HostPattern>,
     required: Option<Arc<Required>>,
+}
+
+/// An origin as browsers write it.
+fn checked_origin(origin: String) -> Result<String, ConfigError> {
+    let host = origin.strip_prefix("https://").unwrap_or_default();
+    let is_plain =
+        |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-.:[]".contains(&byte);
+    if host.is_empty() || !host.bytes().all(is_plain) || host.ends_with(":443") {
+        return Err(ConfigError::Setting {
+            name: "origin of device binding",
+            value: origin,
+            reason: "write https:// and the host in lower case, with the port unless it is 443, and nothing behind",
+        });
+    }
+    Ok(origin)
 }
 
 impl Checked {

@@ -1,13 +1,24 @@
 //! [`BoundSessions`]: what a layer that binds sessions has worked out once.
 
-use http::HeaderMap;
+use http::{
+    Extensions, HeaderMap, HeaderValue, Uri,
+    header::{CACHE_CONTROL, SET_COOKIE},
+};
 
-use super::binding::Checked;
+use super::{binding::Checked, outer_path::prefix_of};
 use crate::{
     cookie::{CookiePolicy, bound_reader::BoundReader, token::bound::BoundKeys},
+    device::{field, keys::DeviceKeys, thumbprint::thumbprint},
     key::KeyRing,
-    middleware::devices::{Devices, DevicesOf},
+    middleware::{
+        devices::{Answered, BindingChange, Devices, DevicesOf, Noted},
+        random,
+    },
     session::{
+        bind::{Offering, offers},
+        device::{BoundDevice, Presence},
+        id::SessionId,
+        live::Live,
         present::{DevicePolicy, Proofs},
         state::State,
         time::Timestamp,
@@ -17,25 +28,23 @@ use crate::{
 /// What a layer that binds sessions has worked out once.
 #[derive(Debug)]
 pub(super) struct BoundSessions {
-    settings: Checked,
+    pub(super) settings: Checked,
     reader: BoundReader,
-    keys: BoundKeys,
-}
-
-impl BoundSessions {
-    pub(super) fn new(settings: Checked, keys: &KeyRing, audience: &str) -> Self {
-        let name = settings.cookie.name();
-        Self {
-            reader: BoundReader::new(name),
-            keys: BoundKeys::new(keys, name, audience),
-            settings,
-        }
-    }
+    /// Of bound cookies.
+    pub(super) cookies: BoundKeys,
+    /// Of identifiers and challenges.
+    pub(super) keys: DeviceKeys,
 }
 
 impl DevicesOf for Checked {
-    fn under(&self, keys: &KeyRing, _cookies: &CookiePolicy, audience: &str) -> Box<dyn Devices> {
-        Box::new(BoundSessions::new(self.clone(), keys, audience))
+    fn under(&self, keys: &KeyRing, cookies: &CookiePolicy, audience: &str) -> Box<dyn Devices> {
+        let name = self.cookie.name();
+        Box::new(BoundSessions {
+            reader: BoundReader::new(name),
+            cookies: BoundKeys::new(keys, name, audience),
+            keys: DeviceKeys::new(keys.clone(), cookies.session_name(), audience),
+            settings: self.clone(),
+        })
     }
 }
 
@@ -43,7 +52,7 @@ impl Devices for BoundSessions {
     fn proofs(&self, headers: &HeaderMap, now: Timestamp) -> Option<Box<Proofs>> {
         let mut proofs = None;
         self.reader.read(headers, |value| {
-            if let Ok(proof) = self.keys.open_bound(value, now) {
+            if let Ok(proof) = self.cookies.open_bound(value, now) {
                 Proofs::add(&mut proofs, proof);
             }
         });
@@ -58,4 +67,124 @@ impl Devices for BoundSessions {
             required: who.is_some_and(|who| self.settings.must_be_bound(&who.subject)),
         }
     }
+
+    fn is_endpoint(&self, path: &str) -> bool {
+        self.settings.paths.has(path)
+    }
+
+    fn note(&self, uri: &Uri, headers: &HeaderMap, extensions: &Extensions) -> Noted {
+        let mut has_bound_cookie = false;
+        self.reader.read(headers, |_| has_bound_cookie = true);
+        let skipped = headers.get(field::SKIPPED);
+        let site = headers.get("sec-fetch-site");
+        Noted {
+            // An endpoint offers nothing: a browser that cannot register would try for ever.
+            prefix: prefix_of(uri, extensions).filter(|_| !self.is_endpoint(uri.path())),
+            is_same_origin: site.is_some_and(|site| site == "same-origin"),
+            has_bound_cookie,
+            skipped: skipped.and_then(|reason| field::skipped(reason.as_bytes())),
+            challenge: None,
+        }
+    }
+
+    fn first_offer(&self, family: &SessionId, state: &State, now: Timestamp) -> Option<Box<str>> {
+        self.offer(
+            family,
+            &Offering {
+                state,
+                logs_in: true,
+                has_token: true,
+                is_same_origin: false,
+                now,
+            },
+        )
+    }
+
+    fn challenge(
+        &self,
+        family: &SessionId,
+        device: &BoundDevice,
+        now: Timestamp,
+    ) -> Option<HeaderValue> {
+        self.challenge_of(&self.keys.identifier(family), family, device, now)
+    }
+
+    fn finish(&self, answer: Answered<'_>, headers: &mut HeaderMap) {
+        let noted = answer.noted;
+        if !matches!(answer.change, BindingChange::None) && noted.has_bound_cookie {
+            headers.append(SET_COOKIE, self.settings.cookie.removal());
+        }
+        let offer = match answer.change {
+            BindingChange::LoggedOut => None,
+            BindingChange::LoggedIn(offer) => offer,
+            BindingChange::None => {
+                if let Some(challenge) = &noted.challenge {
+                    hand_out(challenge, answer.varies, answer.is_for_one, headers);
+                }
+                let live = answer.live.filter(|_| answer.varies && answer.is_for_one);
+                live.and_then(|live| self.repeated_offer(live, noted, answer.now))
+            }
+        };
+        if let (Some(offer), Some(prefix)) = (offer, &noted.prefix) {
+            let path = format!("{prefix}{}", self.settings.paths.register);
+            if let Ok(offer) = field::registration(&path, &offer) {
+                headers.append(field::REGISTRATION, offer);
+            }
+        }
+    }
+}
+
+impl BoundSessions {
+    /// The same to a browser that knows the session by this identifier: an older key may have signed it.
+    pub(super) fn challenge_of(
+        &self,
+        identifier: &str,
+        family: &SessionId,
+        device: &BoundDevice,
+        now: Timestamp,
+    ) -> Option<HeaderValue> {
+        let (nonce, key) = (random::bytes().ok()?, thumbprint(&device.key));
+        let challenge = self
+            .keys
+            .challenge(family, &key, device.sequence, now, nonce);
+        field::challenge(&challenge, identifier).ok()
+    }
+
+    fn offer(&self, family: &SessionId, offering: &Offering<'_>) -> Option<Box<str>> {
+        let repetition = offers(offering)?;
+        let nonce = random::bytes().ok()?;
+        Some(
+            self.keys
+                .offer(family, repetition, offering.now, nonce)
+                .into(),
+        )
+    }
+
+    fn repeated_offer(&self, live: &Live, noted: &Noted, now: Timestamp) -> Option<Box<str>> {
+        let may_be_bound = !live.suspended && live.presence == Presence::Unbound;
+        self.offer(
+            live.family(),
+            &Offering {
+                state: &live.state,
+                logs_in: false,
+                has_token: may_be_bound && live.is_current(),
+                is_same_origin: noted.is_same_origin,
+                now,
+            },
+        )
+    }
+}
+
+/// Hands out a challenge with an answer to nobody, unless a shared cache may keep that.
+fn hand_out(challenge: &HeaderValue, varies: bool, is_for_one: bool, headers: &mut HeaderMap) {
+    // One of the endpoint's own is newer.
+    if !varies || headers.contains_key(field::CHALLENGE) {
+        return;
+    }
+    if !headers.contains_key(CACHE_CONTROL) {
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("private"));
+    } else if !is_for_one {
+        return;
+    }
+    headers.append(field::CHALLENGE, challenge.clone());
 }

@@ -2,7 +2,17 @@
 
 mod binding;
 mod bound;
+mod endpoints;
+mod outer_path;
+mod refresh;
+mod register;
+mod reply;
+mod request;
+mod serving;
 #[cfg(test)]
 mod tests;
 
-pub use self::binding::DeviceBinding;
+pub use self::{
+    binding::DeviceBinding,
+    endpoints::{DeviceEndpoints, DeviceEndpointsFuture, DeviceEndpointsService},
+};

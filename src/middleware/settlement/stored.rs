@@ -177,7 +177,9 @@ impl CommitToStore {
                 } else if self.done.came.guest_token {
                     self.cookies.remove(&self.shared.writer, CookieKind::Guest);
                 }
-                self.issue(&record.fields.state, &fresh.id, &fresh.secret);
+                let (state, now) = (&record.fields.state, self.done.now);
+                self.issue(state, &fresh.id, &fresh.secret);
+                self.cookies.note_start(&self.shared, &fresh.id, state, now);
             }
             Plan::End => {
                 self.end_all(EndCause::Logout).await?;

@@ -1,0 +1,139 @@
+//! Device binding from outside: a browser that keeps a key, and everybody who does not have it. Row by row as the state machine of a
+//! session in DESIGN.md has it.
+
+#![cfg(all(feature = "axum", feature = "dbsc", feature = "testing"))]
+
+mod browser;
+#[path = "../common/mod.rs"]
+mod common;
+mod refresh;
+mod registration;
+mod thief;
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{Router, http::StatusCode, routing::get};
+use browser::{Browser, From};
+use common::{Events, SESSION, Stop, app, clock, keys, whoami};
+use tower_session_guard::{
+    DeviceBinding, KeyRing, MemoryStore, Session, SessionId, SessionLayer, SessionStore,
+    store::Stored,
+    testing::{FaultyStore, ManualClock, claim_for},
+};
+
+const BOUND: &str = "__Host-session-bound";
+const REGISTER: &str = "/dbsc/register";
+const REFRESH: &str = "/dbsc/refresh";
+
+/// An application that binds devices.
+struct Node {
+    app: Router,
+    events: Events,
+    store: Arc<FaultyStore<MemoryStore>>,
+    clock: ManualClock,
+    keys: KeyRing,
+    is_lazy: bool,
+}
+
+/// Where the application stands.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum At {
+    Root,
+    /// In a router nested under `/shop`.
+    Nested,
+}
+
+impl Node {
+    fn new() -> Self {
+        Self::with(false, At::Root)
+    }
+
+    /// Once with a layer that loads before the handler, once with one that loads when somebody looks.
+    fn both() -> [Self; 2] {
+        [Self::new(), Self::lazy()]
+    }
+
+    fn lazy() -> Self {
+        Self::with(true, At::Root)
+    }
+
+    fn with(is_lazy: bool, at: At) -> Self {
+        let (events, clock, keys) = (Events::default(), clock(), keys());
+        let store = Arc::new(FaultyStore::new(MemoryStore::new()));
+        let layer = SessionLayer::new(keys.clone())
+            .with_store(Arc::clone(&store))
+            .with_clock(clock.clone())
+            .with_observer(events.clone())
+            .with_device_binding(DeviceBinding::new("/dbsc"))
+            .unwrap();
+        let layer = if is_lazy { layer.lazily() } else { layer };
+        let bound = |session: Session| async move {
+            let bound = if session.is_bound() { " bound" } else { "" };
+            format!("{}{bound}", whoami(&session))
+        };
+        let mut app = app(Stop::default()).route("/bound", get(bound));
+        if at == At::Nested {
+            app = app.fallback(|| async { StatusCode::NOT_FOUND });
+        }
+        let mut app = app.layer(layer.device_endpoints().unwrap()).layer(layer);
+        if at == At::Nested {
+            app = Router::new().nest("/shop", app);
+        }
+        Self {
+            app,
+            events,
+            store,
+            clock,
+            keys,
+            is_lazy,
+        }
+    }
+
+    fn nested_as_a_service() -> Self {
+        let node = Self::new();
+        let app = Router::new().nest_service("/shop", node.app.clone());
+        Self { app, ..node }
+    }
+
+    fn browser(&self) -> Browser {
+        Browser::new(self.app.clone(), &self.clock)
+    }
+
+    /// A browser that has logged alice in and registered its key.
+    async fn bound(&self) -> Browser {
+        let mut browser = self.browser();
+        browser.mark("login:alice").await;
+        assert_eq!(browser.register().await, [200]);
+        browser
+    }
+
+    fn pass(&self, seconds: u64) {
+        self.clock.advance(Duration::from_secs(seconds));
+    }
+
+    /// The id of the session that the last login began.
+    fn last_login(&self) -> SessionId {
+        let events = self.events.all();
+        let began = events.iter().rev().find(|event| {
+            ["logged_in", "reauthenticated", "subject_switched"].contains(&event.kind.as_str())
+        });
+        let began = began.unwrap();
+        began.successor.or(began.session).unwrap()
+    }
+
+    async fn stored(&self, id: &SessionId) -> Option<Stored> {
+        let claim = claim_for(id, [0; 16]);
+        self.store
+            .load((&claim).into(), common::now(&self.clock))
+            .await
+            .unwrap()
+    }
+}
+
+/// Asks with these cookies and nothing else.
+async fn replayed(node: &Node, cookies: &[(&str, &str)]) -> String {
+    common::Client::around(node.app.clone())
+        .get("/bound", cookies)
+        .await
+        .body
+}
