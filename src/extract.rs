@@ -210,6 +210,7 @@ where
         let requirement = Requirement {
             level: Some(Self::REQUIRED),
             within: None,
+            bound: false,
         };
         let missing = MissingLayer {
             level: Some(LEVEL),

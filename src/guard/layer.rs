@@ -22,6 +22,7 @@ use crate::session::authentication::AssuranceLevel;
 /// | is not logged in | 401 with `WWW-Authenticate: Cookie` |
 /// | is logged in below the level | 403 with a challenge as in RFC 9470, `acr_values` |
 /// | proved it too long ago | 403 with a challenge as in RFC 9470, `max_age` |
+/// | has a session that is not bound to the device, where it must be | 403 |
 ///
 /// [`on_refusal`](Self::on_refusal) answers otherwise.
 ///
@@ -95,6 +96,32 @@ impl<F> RequireAuthentication<F> {
     /// Requires also that the user proved who they are no longer than `age` ago.
     pub const fn within(mut self, age: Duration) -> Self {
         self.requirement.within = Some(age);
+        self
+    }
+
+    /// Requires also that the session is bound to its user's device, and that the request came with a good proof of it: see
+    /// [`DeviceBinding`](crate::DeviceBinding).
+    ///
+    /// In the first seconds after a login a browser that can bind the session has not done so yet: let its page ask again.
+    ///
+    /// Requires the feature `dbsc`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use axum::{Router, routing::post};
+    /// use tower_session_guard::{DeviceBinding, KeyRing, RequireAuthentication, SessionLayer};
+    ///
+    /// let sessions = SessionLayer::new(KeyRing::generate()?).with_device_binding(DeviceBinding::new("/dbsc"))?;
+    /// let app: Router = Router::new()
+    ///     .route("/transfer", post(|| async { "done" }).layer(RequireAuthentication::new().bound()))
+    ///     .layer(sessions.device_endpoints()?)
+    ///     .layer(sessions);
+    /// # Ok::<(), tower_session_guard::ConfigError>(())
+    /// ```
+    #[cfg(feature = "dbsc")]
+    pub const fn bound(mut self) -> Self {
+        self.requirement.bound = true;
         self
     }
 

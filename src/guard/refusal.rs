@@ -26,6 +26,8 @@ pub enum Refusal {
         /// How long ago it may be.
         within: Duration,
     },
+    /// The session is not bound to its user's device, or was bound a moment ago and the request came before its cookie.
+    NotBound,
     /// The request carries no CSRF token of its session.
     Csrf(CsrfRejected),
     /// The request comes from a page of another origin.
@@ -46,6 +48,7 @@ impl Refusal {
             Self::NotAuthenticated => StatusCode::UNAUTHORIZED,
             Self::InsufficientLevel { .. }
             | Self::ProofTooOld { .. }
+            | Self::NotBound
             | Self::Csrf(_)
             | Self::ForeignOrigin => StatusCode::FORBIDDEN,
             Self::MissingSessionLayer => StatusCode::INTERNAL_SERVER_ERROR,
@@ -68,9 +71,11 @@ impl Refusal {
             Self::ProofTooOld { within } => {
                 format!("{STEP_UP}, max_age=\"{}\"", within.as_secs())
             }
-            Self::Csrf(_) | Self::ForeignOrigin | Self::MissingSessionLayer | Self::StoreFailed => {
-                return None;
-            }
+            Self::NotBound
+            | Self::Csrf(_)
+            | Self::ForeignOrigin
+            | Self::MissingSessionLayer
+            | Self::StoreFailed => return None,
         };
         HeaderValue::try_from(text).ok()
     }
@@ -82,9 +87,11 @@ impl Refusal {
             Self::NotAuthenticated | Self::InsufficientLevel { .. } | Self::ProofTooOld { .. } => {
                 true
             }
-            Self::Csrf(_) | Self::ForeignOrigin | Self::MissingSessionLayer | Self::StoreFailed => {
-                false
-            }
+            Self::NotBound
+            | Self::Csrf(_)
+            | Self::ForeignOrigin
+            | Self::MissingSessionLayer
+            | Self::StoreFailed => false,
         }
     }
 
@@ -108,6 +115,7 @@ impl fmt::Display for Refusal {
                 "the user's last proof is older than {} seconds",
                 within.as_secs()
             ),
+            Self::NotBound => f.write_str("the session is not bound to its user's device"),
             Self::Csrf(rejected) => rejected.fmt(f),
             Self::ForeignOrigin => f.write_str("a page of another origin sent the request"),
             Self::StoreFailed => LoadFailed.fmt(f),

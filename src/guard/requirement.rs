@@ -14,6 +14,8 @@ use crate::session::{
 pub(crate) struct Requirement {
     pub(crate) level: Option<AssuranceLevel>,
     pub(crate) within: Option<Duration>,
+    /// Whether the session must be bound to its device.
+    pub(crate) bound: bool,
 }
 
 impl Requirement {
@@ -35,6 +37,9 @@ impl Requirement {
             && user.age_of_proof() > within
         {
             return Err(Refusal::ProofTooOld { within });
+        }
+        if self.bound && !session.has_its_device() {
+            return Err(Refusal::NotBound);
         }
         Ok(user)
     }

@@ -91,6 +91,8 @@ pub struct SessionDetails {
     pub level: Option<AssuranceLevel>,
     /// What the application called it at the login.
     pub label: Option<String>,
+    /// When its device last proved that it has its key, if the session is bound to one.
+    pub device_proved_at: Option<Timestamp>,
 }
 
 impl Sessions<InStore> {
@@ -455,6 +457,7 @@ impl SessionInfo {
             expires_at: head.expires_at(),
             level: head.level(now),
             label: head.label().map(str::to_owned),
+            device_proved_at: head.device_proved_at(),
         };
         Self {
             id: listed.id,

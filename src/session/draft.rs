@@ -6,6 +6,7 @@ use smol_str::SmolStr;
 use super::{
     authentication::{Authentication, Subject},
     change::UpdateFailed,
+    device::Thumbprint,
     entries::{Entries, Entry},
     event::EventKind,
     extra::Limits,
@@ -37,6 +38,8 @@ pub(crate) struct Draft {
     pub(crate) limits: Limits,
     /// The tags that a login named.
     pub(crate) tags: Vec<SmolStr>,
+    /// The only key that may be bound to the session of a login.
+    pub(crate) device: Option<Thumbprint>,
     pub(crate) rotation: Option<Rotation>,
     /// Whether a login had no usable subject.
     pub(crate) unusable: bool,
@@ -58,6 +61,7 @@ impl Draft {
             label: None,
             limits: Limits::NONE,
             tags: Vec::new(),
+            device: None,
             rotation: None,
             unusable: false,
             update_failed: false,
@@ -103,6 +107,7 @@ impl Draft {
                 self.label.clone_from(&login.label);
                 self.limits = login.limits;
                 self.tags.clone_from(&login.tags);
+                self.device = login.device;
                 self.rotation = None;
                 Some(event)
             }

@@ -13,6 +13,7 @@ use super::{
     authentication::{AssuranceLevel, Authentication, Subject},
     csrf::{CsrfRejected, CsrfToken},
     data::{DataError, DataKey},
+    device::Presence,
     draft::Draft,
     ended::Ended,
     entries::{Entries, Entry},
@@ -319,13 +320,7 @@ impl Session {
     #[cfg(feature = "dbsc")]
     #[must_use]
     pub fn is_bound(&self) -> bool {
-        self.note_look();
-        let goes_on = |draft: &Draft| draft.continues && draft.authentication.is_some();
-        let goes_on = self.pending().draft.as_deref().is_none_or(goes_on);
-        let live = self
-            .live()
-            .filter(|live| goes_on && live.authentication().is_some());
-        live.is_some_and(|live| matches!(live.presence, super::device::Presence::Proved(_)))
+        self.has_its_device()
     }
 
     /// A CSRF token for a form or a script of this response.
@@ -362,6 +357,16 @@ impl Session {
         } else {
             Err(CsrfRejected(()))
         }
+    }
+
+    /// Whether the session that goes on is bound, and its device proved itself.
+    pub(crate) fn has_its_device(&self) -> bool {
+        self.note_look();
+        let goes_on = |draft: &Draft| draft.continues && draft.authentication.is_some();
+        let goes_on = self.pending().draft.as_deref().is_none_or(goes_on);
+        let live = self.live();
+        let live = live.filter(|live| goes_on && live.authentication().is_some());
+        live.is_some_and(|live| matches!(live.presence, Presence::Proved(_)))
     }
 
     /// Whether the request came with a session that its client may act for.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::{
     authentication::{AssuranceLevel, Subject},
     change::Change,
+    device::Thumbprint,
     event::EventKind,
     extra::{Limits, MAX_TAGS},
     time::Timestamp,
@@ -35,6 +36,8 @@ pub struct Login {
     pub(crate) label: Option<SmolStr>,
     pub(crate) limits: Limits,
     pub(crate) tags: Vec<SmolStr>,
+    /// The only key that may be bound to the session.
+    pub(crate) device: Option<Thumbprint>,
 }
 
 impl Login {
@@ -54,6 +57,7 @@ impl Login {
             label: None,
             limits: Limits::NONE,
             tags: Vec::new(),
+            device: None,
         }
     }
 
@@ -102,6 +106,18 @@ impl Login {
     /// [`MAX_TAGS`](Self::MAX_TAGS) tags; one with more logs nobody in, as one with an unusable subject.
     pub fn tagged(mut self, tag: impl AsRef<str>) -> Self {
         self.tags.push(SmolStr::new(tag.as_ref()));
+        self
+    }
+
+    /// Lets only the key with this SHA-256 thumbprint (RFC 7638) be bound to the session, by Device Bound Session Credentials: an
+    /// identity provider vouched for it.
+    ///
+    /// It does not require that the session is bound: see [`DeviceBinding::required_for`](crate::DeviceBinding::required_for).
+    ///
+    /// Requires the feature `dbsc`.
+    #[cfg(feature = "dbsc")]
+    pub const fn bound_to(mut self, thumbprint: [u8; 32]) -> Self {
+        self.device = Some(Thumbprint(thumbprint));
         self
     }
 

@@ -2,6 +2,7 @@
 
 use super::{
     came::{Barred, Came},
+    device::Device,
     draft::{Draft, Rotation},
     event::EventKind,
     extra::Extra,
@@ -373,6 +374,7 @@ fn extra(input: &Settlement<'_>, draft: &Draft) -> Option<Box<Extra>> {
     let extra = Extra {
         limits: draft.limits,
         tags: tags.into(),
+        device: draft.device.map(Device::Expected),
         audience: if is_stored {
             audience.into()
         } else {

@@ -4,6 +4,7 @@
 #![cfg(all(feature = "axum", feature = "dbsc", feature = "testing"))]
 
 mod browser;
+mod capabilities;
 #[path = "../common/mod.rs"]
 mod common;
 mod refresh;
@@ -12,11 +13,18 @@ mod thief;
 
 use std::{sync::Arc, time::Duration};
 
-use axum::{Router, http::StatusCode, routing::get};
+use axum::{
+    Router,
+    extract::RawQuery,
+    http::StatusCode,
+    routing::{get, post},
+};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use browser::{Browser, From};
 use common::{Events, SESSION, Stop, app, clock, keys, whoami};
 use tower_session_guard::{
-    DeviceBinding, KeyRing, MemoryStore, Session, SessionId, SessionLayer, SessionStore,
+    DeviceBinding, KeyRing, Login, MemoryStore, RequireAuthentication, Session, SessionId,
+    SessionLayer, SessionStore, Sessions,
     store::Stored,
     testing::{FaultyStore, ManualClock, claim_for},
 };
@@ -33,6 +41,7 @@ struct Node {
     clock: ManualClock,
     keys: KeyRing,
     is_lazy: bool,
+    sessions: Sessions,
 }
 
 /// Where the application stands.
@@ -71,10 +80,15 @@ impl Node {
             let bound = if session.is_bound() { " bound" } else { "" };
             format!("{}{bound}", whoami(&session))
         };
-        let mut app = app(Stop::default()).route("/bound", get(bound));
+        let guard = RequireAuthentication::new().bound();
+        let mut app = app(Stop::default())
+            .route("/bound", get(bound))
+            .route("/guarded", get(|| async { "welcome" }).layer(guard))
+            .route("/login-expecting", post(login_expecting));
         if at == At::Nested {
             app = app.fallback(|| async { StatusCode::NOT_FOUND });
         }
+        let sessions = layer.sessions();
         let mut app = app.layer(layer.device_endpoints().unwrap()).layer(layer);
         if at == At::Nested {
             app = Router::new().nest("/shop", app);
@@ -86,6 +100,7 @@ impl Node {
             clock,
             keys,
             is_lazy,
+            sessions,
         }
     }
 
@@ -128,6 +143,12 @@ impl Node {
             .await
             .unwrap()
     }
+}
+
+/// Logs alice in on the device whose key has the thumbprint that the query is.
+async fn login_expecting(session: Session, RawQuery(thumbprint): RawQuery) {
+    let thumbprint = URL_SAFE_NO_PAD.decode(thumbprint.unwrap()).unwrap();
+    session.login(Login::new("alice").bound_to(thumbprint.try_into().unwrap()));
 }
 
 /// Asks with these cookies and nothing else.
