@@ -211,8 +211,9 @@ impl Shared {
         }
     }
 
-    /// Whether a request is for an endpoint at which devices register and refresh, which finds the session by itself: a request
-    /// there without a bound cookie is nothing to tell of.
+    /// Whether a request is for an endpoint at which devices register and refresh, which finds the session by itself. A request
+    /// there without a bound cookie is nothing to tell of, and its answer offers nothing: a browser that cannot register would
+    /// try for ever.
     #[inline]
     pub(crate) fn answers_devices<B>(&self, request: &Request<B>) -> bool {
         let devices = self.devices.as_deref();

@@ -67,6 +67,11 @@ pub(crate) fn key(number: u8) -> SigningKey {
 
 /// The proof that a browser makes of a challenge; with the key at a registration.
 pub(crate) fn proof(key: &SigningKey, challenge: &str, registers: bool) -> String {
+    proof_of(key, &json!({"jti": challenge}), registers)
+}
+
+/// The same of any payload.
+pub(crate) fn proof_of(key: &SigningKey, payload: &Value, registers: bool) -> String {
     let mut head = json!({"alg": "ES256", "typ": "dbsc+jwt"});
     if registers {
         let point = key.verifying_key().to_sec1_point(false);
@@ -75,7 +80,7 @@ pub(crate) fn proof(key: &SigningKey, challenge: &str, registers: bool) -> Strin
         head["jwk"] = json!({"kty": "EC", "crv": "P-256", "x": x, "y": y});
     }
     let [head, payload] =
-        [head, json!({"jti": challenge})].map(|part| URL_SAFE_NO_PAD.encode(part.to_string()));
+        [head, payload.clone()].map(|part| URL_SAFE_NO_PAD.encode(part.to_string()));
     let signed = format!("{head}.{payload}");
     let signature: Signature = key.sign(signed.as_bytes());
     format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature.to_bytes()))

@@ -7,6 +7,7 @@ mod browser;
 mod capabilities;
 #[path = "../common/mod.rs"]
 mod common;
+mod races;
 mod refresh;
 mod registration;
 mod thief;
@@ -21,7 +22,7 @@ use axum::{
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use browser::{Browser, From};
-use common::{Events, SESSION, Stop, app, clock, keys, whoami};
+use common::{Events, SESSION, Stop, app, clock, gated::Gated, keys, whoami};
 use tower_session_guard::{
     DeviceBinding, KeyRing, Login, MemoryStore, RequireAuthentication, Session, SessionId,
     SessionLayer, SessionStore, Sessions,
@@ -67,10 +68,26 @@ impl Node {
     }
 
     fn with(is_lazy: bool, at: At) -> Self {
+        Self::on(FaultyStore::new(MemoryStore::new()), None, is_lazy, at)
+    }
+
+    /// On a store of which a test holds a call up.
+    fn gated() -> (Self, Gated) {
+        let store = Gated::default();
+        let faulty = FaultyStore::new(MemoryStore::new());
+        let node = Self::on(faulty, Some(store.clone()), false, At::Root);
+        (node, store)
+    }
+
+    fn on(faulty: FaultyStore<MemoryStore>, gated: Option<Gated>, is_lazy: bool, at: At) -> Self {
         let (events, clock, keys) = (Events::default(), clock(), keys());
-        let store = Arc::new(FaultyStore::new(MemoryStore::new()));
+        let store = Arc::new(faulty);
+        let kept: Arc<dyn SessionStore> = match gated {
+            Some(gated) => Arc::new(gated),
+            None => Arc::clone(&store) as _,
+        };
         let layer = SessionLayer::new(keys.clone())
-            .with_store(Arc::clone(&store))
+            .with_shared_store(kept)
             .with_clock(clock.clone())
             .with_observer(events.clone())
             .with_device_binding(DeviceBinding::new("/dbsc"))

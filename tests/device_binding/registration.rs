@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use axum::http::StatusCode;
+use serde_json::json;
 use tower_session_guard::{DeviceBinding, EventKind, SessionLayer, testing::StoreOperation};
 
 use super::{
     At, BOUND, From, Node, REFRESH, REGISTER, SESSION,
-    browser::{Browser, key, proof},
+    browser::{Browser, Offered, key, proof, proof_of},
     common::{self, Client},
     replayed,
 };
@@ -231,6 +232,37 @@ async fn a_session_is_bound_to_one_key() {
         assert_eq!(node.stored(&id).await, bound);
         assert_eq!(browser.whoami().await, "alice@1 bound");
         assert_eq!(thief.register().await[0], 200, "the same key");
+    }
+}
+
+/// A51: a proof that says for which endpoint it is, as Chromium's does behind a flag, is good for no other.
+#[tokio::test]
+async fn a_proof_for_another_endpoint_is_refused() {
+    for (node, url) in [
+        (Node::new(), "https://app.example/dbsc/register"),
+        (
+            Node::with(false, At::Nested),
+            "https://app.example/shop/dbsc/register",
+        ),
+    ] {
+        let mut browser = node.browser();
+        let prefix = if url.contains("shop") { "/shop" } else { "" };
+        let login = format!("{prefix}/do?marks=login:alice");
+        browser.send("POST", &login, From::Own).await;
+        let Offered { path, challenge } = browser.offered[0].clone();
+        for (audience, status) in [
+            ("https://evil.example/dbsc/register", 400),
+            ("http://app.example/dbsc/register", 400),
+            ("https://app.example/dbsc/refresh", 400),
+            ("", 400),
+            (url, 200),
+        ] {
+            let payload = json!({"jti": challenge, "aud": audience});
+            let proof = proof_of(&key(1), &payload, true);
+            let fields = [("secure-session-response", &*proof)];
+            let answer = browser.ask("POST", &path, From::Own, &fields).await;
+            assert_eq!(answer.status, status, "{audience}");
+        }
     }
 }
 

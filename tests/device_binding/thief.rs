@@ -2,7 +2,7 @@
 
 use proptest::{
     collection::vec,
-    prelude::{Strategy, prop_oneof},
+    prelude::{Strategy, any, prop_oneof},
     proptest,
     sample::select,
     strategy::Just,
@@ -10,7 +10,7 @@ use proptest::{
 };
 
 use super::{
-    BOUND, From, Node, SESSION,
+    At, BOUND, From, Node, SESSION,
     browser::{Browser, key, proof},
     common,
 };
@@ -61,8 +61,8 @@ struct Loot {
 /// The longer of the lifetime of a bound cookie and of the minute after the binding.
 const AT_MOST: u64 = 600;
 
-async fn live(steps: Vec<Step>) {
-    let node = Node::new();
+async fn live(steps: Vec<Step>, is_lazy: bool) {
+    let node = Node::with(is_lazy, At::Root);
     let mut user = node.browser();
     user.mark("login:alice").await;
     user.register().await;
@@ -133,8 +133,8 @@ proptest! {
 
     /// D11, D14, A50: over random lives, in which the browser binds every session that it is offered to.
     #[test]
-    fn a_thief_without_the_key_has_the_session_for_ten_minutes_at_most(steps in steps()) {
+    fn a_thief_without_the_key_has_the_session_for_ten_minutes_at_most(steps in steps(), is_lazy in any::<bool>()) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(live(steps));
+        runtime.block_on(live(steps, is_lazy));
     }
 }

@@ -78,8 +78,7 @@ impl Devices for BoundSessions {
         let skipped = headers.get(field::SKIPPED);
         let site = headers.get("sec-fetch-site");
         Noted {
-            // An endpoint offers nothing: a browser that cannot register would try for ever.
-            prefix: prefix_of(uri, extensions).filter(|_| !self.is_endpoint(uri.path())),
+            prefix: prefix_of(uri, extensions),
             is_same_origin: site.is_some_and(|site| site == "same-origin"),
             has_bound_cookie,
             skipped: skipped.and_then(|reason| field::skipped(reason.as_bytes())),
