@@ -16,7 +16,6 @@ use crate::{
         came::Came,
         event::{EventKind, SessionEvent},
         id::Claim,
-        present::Proofs,
         time::Timestamp,
         unadmitted::Unadmitted,
     },
@@ -31,8 +30,6 @@ pub(crate) struct Arrival<T> {
     /// The others. Boxed, since hardly any request has one.
     pub(crate) more: Option<Box<More<T>>>,
     pub(crate) came: Came,
-    /// What the bound cookies say; none where the layer binds no devices. Boxed, since few requests have one.
-    pub(crate) proofs: Option<Box<Proofs>>,
     pub(crate) now: Timestamp,
 }
 
@@ -103,17 +100,9 @@ impl<T> Arrival<T> {
             guest: first_of(found.guest, CookieKind::Guest, &mut more),
             more,
             came,
-            proofs: proofs_of(shared, headers, now),
             now,
         }
     }
-}
-
-/// What the bound cookies of a request say, if the layer binds devices.
-#[inline(always)]
-fn proofs_of(shared: &Shared, headers: &HeaderMap, now: Timestamp) -> Option<Box<Proofs>> {
-    let devices = shared.devices.as_deref()?;
-    devices.proofs(headers, now)
 }
 
 /// The client of a request, if the layer binds sessions to theirs.

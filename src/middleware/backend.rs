@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::{
-    session::{handle::Session, id::Claim, record::Record},
+    session::{handle::Session, id::Claim, present::Proofs, record::Record},
     store::{
         Revision, SessionStore, Stored,
         revocation::{RevocationList, Revocations},
@@ -56,6 +56,8 @@ pub(crate) struct Beside {
     pub(crate) found: Vec<Session>,
     /// The guests' tokens that came with a logged-in session's, whose records were not looked up.
     pub(crate) unread: Vec<Claim>,
+    /// What the bound cookies say, until a session opens or none does.
+    pub(crate) proofs: Option<Box<Proofs>>,
 }
 
 /// The record of a request's session, and what opened it. The state in it is with the session.

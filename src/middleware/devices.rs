@@ -8,7 +8,7 @@ use crate::{
     cookie::CookiePolicy,
     key::KeyRing,
     session::{
-        device::BoundDevice,
+        device::{BindingChange, BoundDevice},
         id::SessionId,
         live::Live,
         present::{DevicePolicy, Proofs},
@@ -68,24 +68,12 @@ pub(crate) struct Noted {
     pub(crate) challenge: Option<HeaderValue>,
 }
 
-/// What a request did to the binding of its session.
-#[allow(dead_code, reason = "the feature `dbsc` reads it")]
-#[derive(Debug, Default)]
-pub(crate) enum BindingChange {
-    #[default]
-    None,
-    /// The session ended.
-    LoggedOut,
-    /// A session began, which is offered to be bound by this challenge.
-    LoggedIn(Option<Box<str>>),
-}
-
 /// What an answer is to tell the browser of its session's binding.
 #[allow(dead_code, reason = "the feature `dbsc` reads it")]
 #[derive(Debug)]
 pub(crate) struct Answered<'a> {
     pub(crate) noted: &'a Noted,
-    pub(crate) change: BindingChange,
+    pub(crate) change: Option<BindingChange>,
     pub(crate) live: Option<&'a Live>,
     /// Whether it depends on the session.
     pub(crate) varies: bool,

@@ -232,11 +232,10 @@ fn finish<F, R, E>(
     });
     let headers = response.headers_mut();
     let writer = &context.shared().writer;
-    let (writes, change) = cookies.into_parts();
-    let writes_none = writes.is_empty();
-    let concerns_caches = writer.finish(headers, writes, for_caches);
+    let writes_none = cookies.as_slice().is_empty();
+    let concerns_caches = writer.finish(headers, cookies.into_vec(), for_caches);
     if context.shared().devices.is_some() {
-        context.finish_binding(change, headers, for_caches);
+        context.finish_binding(headers, for_caches);
     }
     // No cache keeps a response that writes a cookie, whatever its handler said.
     if concerns_caches && writes_none {

@@ -8,7 +8,7 @@ use super::{
     answer,
     backend::{Backend, Loaded},
     deferred::{Deferred, Found},
-    devices::{Answered, BindingChange, Noted},
+    devices::{Answered, Noted},
     failure::{LayersShareCookie, SessionError, SessionErrorKind},
     in_flight::Ticket,
     settings::Shared,
@@ -49,13 +49,19 @@ pub(crate) struct RequestContext {
     came: Came,
     /// Whether the browser drops our cookies, and why.
     dropped: Option<Dropped>,
-    /// There if a self-contained token is due to leave though nobody marks anything. Boxed, since hardly any request
-    /// has one.
-    ticket: Option<Box<Ticket>>,
+    /// What hardly any request has.
+    rare: Option<Box<Rare>>,
     /// What the request asked for; told apart only for a live session.
     route: Route,
-    /// There if the layer binds sessions to devices. Boxed, since most layers do not.
-    noted: Option<Box<Noted>>,
+}
+
+/// What hardly any request has.
+#[derive(Debug, Default)]
+struct Rare {
+    /// There if a self-contained token is due to leave though nobody marks anything.
+    ticket: Option<Box<Ticket>>,
+    /// There if the layer binds sessions to devices.
+    noted: Option<Noted>,
 }
 
 impl RequestContext {
@@ -73,9 +79,8 @@ impl RequestContext {
             deferred: None,
             came,
             dropped: None,
-            ticket: None,
+            rare: None,
             route: Route::NONE,
-            noted: None,
         }
     }
 
@@ -90,15 +95,25 @@ impl RequestContext {
             deferred: Some(deferred),
             came: Came::default(),
             dropped: None,
-            ticket: None,
+            rare: None,
             route: Route::NONE,
-            noted: None,
         }
     }
 
     /// Holds the ticket of a token that may be due to leave once it is loaded.
     pub(crate) fn hold(&mut self, ticket: Option<Ticket>) {
-        self.ticket = ticket.map(Box::new);
+        if let Some(ticket) = ticket {
+            self.rare_mut().ticket = Some(Box::new(ticket));
+        }
+    }
+
+    fn rare_mut(&mut self) -> &mut Rare {
+        self.rare.get_or_insert_default()
+    }
+
+    /// There if a self-contained token may leave again unasked.
+    fn take_ticket(&mut self) -> Option<Box<Ticket>> {
+        self.rare.as_mut()?.ticket.take()
     }
 
     /// What was loaded, for the request that put it off.
@@ -134,7 +149,7 @@ impl RequestContext {
             && is_due(&self.shared, &self.session, live)
         {
             let ticket = self.shared.settings.in_flight.enter(live.family());
-            self.ticket = ticket.map(Box::new);
+            self.hold(ticket);
         }
     }
 
@@ -144,13 +159,15 @@ impl RequestContext {
         let Some(devices) = &self.shared.devices else {
             return;
         };
-        self.noted = Some(Box::new(devices.note(uri, headers, extensions)));
+        let noted = devices.note(uri, headers, extensions);
+        self.rare_mut().noted = Some(noted);
         self.note_missing_device();
     }
 
     /// Makes a challenge for the device whose bound cookie is missing, if one is.
     fn note_missing_device(&mut self) {
-        let (Some(devices), Some(noted)) = (&self.shared.devices, &mut self.noted) else {
+        let noted = self.rare.as_mut().and_then(|rare| rare.noted.as_mut());
+        let (Some(devices), Some(noted)) = (&self.shared.devices, noted) else {
             return;
         };
         if self.came.barred != Some(Barred::MissingDevice) {
@@ -176,18 +193,14 @@ impl RequestContext {
 
     /// Tells the browser of its session's binding.
     #[cold]
-    pub(crate) fn finish_binding(
-        &self,
-        change: BindingChange,
-        headers: &mut HeaderMap,
-        for_caches: ForCaches,
-    ) {
-        let (Some(devices), Some(noted)) = (&self.shared.devices, &self.noted) else {
+    pub(crate) fn finish_binding(&self, headers: &mut HeaderMap, for_caches: ForCaches) {
+        let noted = self.rare.as_ref().and_then(|rare| rare.noted.as_ref());
+        let (Some(devices), Some(noted)) = (&self.shared.devices, noted) else {
             return;
         };
         let answered = Answered {
             noted,
-            change,
+            change: self.session.take_binding(),
             live: self.session.live(),
             varies: for_caches.varies,
             is_for_one: answer::is_for_one(headers),
@@ -316,7 +329,9 @@ impl RequestContext {
         let is_due = |live| is_due(&self.shared, &self.session, live);
         match (&self.loaded, &self.shared.settings.backend) {
             (None, _) => false,
-            (Some(_), Backend::SelfContained(_)) => self.ticket.is_some(),
+            (Some(_), Backend::SelfContained(_)) => {
+                self.rare.as_ref().is_some_and(|rare| rare.ticket.is_some())
+            }
             (Some(_), Backend::Stored(_)) => self.session.live().is_some_and(is_due),
         }
     }
@@ -375,7 +390,9 @@ impl RequestContext {
 
     /// Takes in what was loaded since the request came.
     fn take_in(&mut self, found: Found) {
-        self.ticket = ticket_of(&found.session, self.ticket.take());
+        if let Some(ticket) = self.take_ticket() {
+            self.rare_mut().ticket = ticket_of(&found.session, Some(ticket));
+        }
         self.loaded = found.loaded;
         self.came = found.came;
         self.note_missing_device();
@@ -451,7 +468,7 @@ impl RequestContext {
                 .admitted(admitted_at, self.session.endings_seen()),
             came: mem::take(&mut self.came),
             upkeep,
-            ticket: self.ticket.take(),
+            ticket: self.take_ticket(),
         }
     }
 }

@@ -46,6 +46,16 @@ pub(crate) enum Presence {
     Proved(Timestamp),
 }
 
+/// What a request did to the binding of its session, where the layer binds devices.
+#[derive(Debug)]
+#[allow(dead_code, reason = "the feature `dbsc` reads it")]
+pub(crate) enum BindingChange {
+    /// The session ended.
+    LoggedOut,
+    /// A session began, which is offered to be bound by this challenge.
+    LoggedIn(Option<Box<str>>),
+}
+
 /// A point of P-256: its two coordinates, big-endian, one after the other.
 ///
 /// Whoever makes one has checked that the point is on the curve; one from a record is checked when it verifies.

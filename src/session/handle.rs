@@ -13,7 +13,7 @@ use super::{
     authentication::{AssuranceLevel, Authentication, Subject},
     csrf::{CsrfRejected, CsrfToken},
     data::{DataError, DataKey},
-    device::Presence,
+    device::{BindingChange, Presence},
     draft::Draft,
     ended::Ended,
     entries::{Entries, Entry},
@@ -539,6 +539,15 @@ impl Session {
     /// Lets the request count as one that came after this cut-off, which it asked for itself.
     pub(crate) fn came_after(&self, ending: u64) {
         self.0.endings_seen.fetch_max(ending, Ordering::SeqCst);
+    }
+
+    /// Takes note, for the answer, of what became of the binding to a device.
+    pub(crate) fn note_binding(&self, change: BindingChange) {
+        self.pending().binding = Some(Box::new(change));
+    }
+
+    pub(crate) fn take_binding(&self) -> Option<BindingChange> {
+        self.pending().binding.take().map(|change| *change)
     }
 
     /// Ends the time of marks and hands them out.

@@ -8,7 +8,7 @@ use std::{
 use super::{
     authentication::Subject,
     csrf::CsrfToken,
-    device::Presence,
+    device::{BindingChange, Presence},
     draft::Draft,
     ended::Ended,
     event::SessionEvent,
@@ -83,6 +83,8 @@ pub(super) struct Pending {
     pub(super) closed: bool,
     /// Whether the draft was begun before the session was loaded.
     pub(super) unloaded: bool,
+    /// What became of the binding to a device. Boxed, since most layers bind none.
+    pub(super) binding: Option<Box<BindingChange>>,
 }
 
 /// A session whose token is not admitted yet: no handler has it, so it may still change.

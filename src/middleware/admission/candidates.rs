@@ -7,6 +7,8 @@
 
 use std::sync::Arc;
 
+use http::HeaderMap;
+
 use crate::{
     cookie::CookieKind,
     middleware::{
@@ -26,7 +28,7 @@ use crate::{
         id::SessionId,
         live::{Dead, Live},
         policy::{SessionPolicy, TokenReuse},
-        present::{DevicePolicy, Proofs, present},
+        present::{DevicePolicy, present},
         standing::Standing,
         time::Timestamp,
         unadmitted::Unadmitted,
@@ -41,7 +43,6 @@ pub(super) struct Candidates<T> {
     /// Sessions that do not open, though a token of theirs came: a login and a logout end them.
     beside: Option<Box<Beside>>,
     came: Came,
-    proofs: Option<Box<Proofs>>,
     pub(super) now: Timestamp,
 }
 
@@ -116,8 +117,17 @@ impl<T> Candidates<T> {
             more: arrival.more,
             beside: None,
             came: arrival.came,
-            proofs: arrival.proofs,
             now: arrival.now,
+        }
+    }
+
+    /// Reads what the bound cookies say, if the layer binds devices.
+    #[inline(always)]
+    pub(super) fn read_proofs(&mut self, shared: &Shared, headers: &HeaderMap) {
+        if let Some(devices) = shared.devices.as_deref()
+            && let Some(proofs) = devices.proofs(headers, self.now)
+        {
+            self.beside_mut().proofs = Some(proofs);
         }
     }
 
@@ -265,9 +275,13 @@ impl<T> Candidates<T> {
     #[inline]
     pub(super) fn present(&self, shared: &Shared, live: &Live) -> Result<Presence, Dead> {
         let Some(devices) = shared.devices.as_deref() else {
+            if live.state.bound_device().is_none() {
+                return Ok(Presence::Unbound);
+            }
             return present(&live.state, None, &DevicePolicy::UNCHECKED, self.now);
         };
-        let proofs = self.proofs.as_deref();
+        let beside = self.beside.as_deref();
+        let proofs = beside.and_then(|beside| beside.proofs.as_deref());
         let proved_at = proofs.and_then(|proofs| proofs.proved_at(live.family()));
         let policy = devices.policy_for(&live.state);
         present(&live.state, proved_at, &policy, self.now)

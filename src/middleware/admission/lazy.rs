@@ -58,7 +58,8 @@ fn defer_list<B>(
     let now = shared.settings.clock.now();
     let client = || client_of(shared, request);
     let arrival = Arrival::of_sessions(shared, request.headers(), client, now);
-    let candidates = Candidates::of(arrival);
+    let mut candidates = Candidates::of(arrival);
+    candidates.read_proofs(shared, request.headers());
     if candidates.is_empty() {
         return candidates.anonymous(shared, None);
     }

@@ -63,7 +63,8 @@ fn admit_cookies(
 ) -> Admission {
     match &shared.settings.backend {
         Backend::SelfContained(ended) => {
-            let candidates = Candidates::of(Arrival::of_sessions(shared, headers, client, now));
+            let mut candidates = Candidates::of(Arrival::of_sessions(shared, headers, client, now));
+            candidates.read_proofs(shared, headers);
             match ended {
                 _ if candidates.is_empty() => Admission::Now(candidates.anonymous(shared, None)),
                 EndedTokens::Local(list) => {
@@ -89,6 +90,7 @@ fn admit_cookies(
             if candidates.is_empty() {
                 return Admission::Now(candidates.anonymous(shared, None));
             }
+            candidates.read_proofs(shared, headers);
             match stored::try_load(shared, store, &mut candidates) {
                 Some((session, loaded)) => {
                     Admission::Now(candidates.admitted(shared, session, loaded))

@@ -11,12 +11,12 @@ use crate::{
     device::{field, keys::DeviceKeys, thumbprint::thumbprint},
     key::KeyRing,
     middleware::{
-        devices::{Answered, BindingChange, Devices, DevicesOf, Noted},
+        devices::{Answered, Devices, DevicesOf, Noted},
         random,
     },
     session::{
         bind::{Offering, offers},
-        device::{BoundDevice, Presence},
+        device::{BindingChange, BoundDevice, Presence},
         id::SessionId,
         live::Live,
         present::{DevicePolicy, Proofs},
@@ -110,13 +110,13 @@ impl Devices for BoundSessions {
 
     fn finish(&self, answer: Answered<'_>, headers: &mut HeaderMap) {
         let noted = answer.noted;
-        if !matches!(answer.change, BindingChange::None) && noted.has_bound_cookie {
+        if answer.change.is_some() && noted.has_bound_cookie {
             headers.append(SET_COOKIE, self.settings.cookie.removal());
         }
         let offer = match answer.change {
-            BindingChange::LoggedOut => None,
-            BindingChange::LoggedIn(offer) => offer,
-            BindingChange::None => {
+            Some(BindingChange::LoggedOut) => None,
+            Some(BindingChange::LoggedIn(offer)) => offer,
+            None => {
                 if let Some(challenge) = &noted.challenge {
                     hand_out(challenge, answer.varies, answer.is_for_one, headers);
                 }

@@ -19,6 +19,7 @@ use crate::{
     session::{
         admit::lower_remembered,
         authentication::Subject,
+        device::BindingChange,
         draft::Rotation,
         ended::EndCause,
         event::{EventKind, SessionEvent},
@@ -179,11 +180,22 @@ impl CommitToStore {
                 }
                 let (state, now) = (&record.fields.state, self.done.now);
                 self.issue(state, &fresh.id, &fresh.secret);
-                self.cookies.note_start(&self.shared, &fresh.id, state, now);
+                if let Some(devices) = &self.shared.devices {
+                    self.session.note_binding(match &state.authentication {
+                        Some(_) => {
+                            let offer = devices.first_offer(&fresh.id, state, now);
+                            BindingChange::LoggedIn(offer)
+                        }
+                        None => BindingChange::LoggedOut,
+                    });
+                }
             }
             Plan::End => {
                 self.end_all(EndCause::Logout).await?;
                 self.remove_presented();
+                if self.shared.devices.is_some() {
+                    self.session.note_binding(BindingChange::LoggedOut);
+                }
                 self.tell(&events, None);
             }
             Plan::EndGuest { .. } => {
