@@ -44,10 +44,10 @@ mod tests {
     use http::{HeaderMap, HeaderValue, header::COOKIE};
 
     use super::BoundReader;
-    use crate::cookie::{CookiePolicy, bound::BoundCookie};
+    use crate::cookie::{CookiePolicy, device::DeviceCookie};
 
     fn read(fields: &[&[u8]]) -> Vec<String> {
-        let cookie = BoundCookie::of(&CookiePolicy::default()).unwrap();
+        let cookie = DeviceCookie::bound(&CookiePolicy::default()).unwrap();
         let mut headers = HeaderMap::new();
         for field in fields {
             headers.append(COOKIE, HeaderValue::from_bytes(field).unwrap());

@@ -2,9 +2,9 @@
 
 mod attributes;
 #[cfg(feature = "dbsc")]
-pub(crate) mod bound;
-#[cfg(feature = "dbsc")]
 pub(crate) mod bound_reader;
+#[cfg(feature = "dbsc")]
+pub(crate) mod device;
 mod name;
 mod policy;
 pub(crate) mod request;

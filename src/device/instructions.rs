@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::{cookie::bound::BoundCookie, error::ConfigError};
+use crate::{cookie::device::DeviceCookie, error::ConfigError};
 
 /// What a browser is told after a registration and after each refresh.
 #[derive(Clone, Copy, Debug)]
@@ -10,7 +10,7 @@ pub(crate) struct Instructions<'a> {
     /// The same for the whole life of the session, or the browser ends it.
     pub(crate) identifier: &'a str,
     pub(crate) refresh_path: &'a str,
-    pub(crate) cookie: &'a BoundCookie,
+    pub(crate) cookie: &'a DeviceCookie,
     pub(crate) scope: &'a [ScopeRule],
     pub(crate) initiators: &'a [HostPattern],
 }
@@ -130,7 +130,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::{HostPattern, Instructions, ScopeRule};
-    use crate::cookie::{CookiePolicy, bound::BoundCookie};
+    use crate::cookie::{CookiePolicy, device::DeviceCookie};
 
     fn read(instructions: Instructions<'_>) -> Value {
         serde_json::from_slice(&instructions.to_json()).unwrap()
@@ -139,7 +139,7 @@ mod tests {
     /// D07, D08, D10: member by member as section 8 of the draft has them, and nothing else.
     #[test]
     fn a_browser_is_told_what_it_takes() {
-        let cookie = BoundCookie::of(&CookiePolicy::default()).unwrap();
+        let cookie = DeviceCookie::bound(&CookiePolicy::default()).unwrap();
         let instructions = Instructions {
             identifier: "id",
             refresh_path: "/dbsc/refresh",
@@ -190,7 +190,7 @@ mod tests {
                 .path("/app"),
         ];
         for policy in policies {
-            let cookie = BoundCookie::of(&policy.build().unwrap()).unwrap();
+            let cookie = DeviceCookie::bound(&policy.build().unwrap()).unwrap();
             for attribute in cookie.attributes().split("; ") {
                 let name = attribute.split('=').next().unwrap();
                 let taken = ["Domain", "Path", "Secure", "HttpOnly", "SameSite"];

@@ -1,7 +1,7 @@
 use std::sync::LazyLock;
 
 use crate::{
-    cookie::{CookiePolicy, bound::BoundCookie, token::bound::BoundKeys},
+    cookie::{CookiePolicy, device::DeviceCookie, token::bound::BoundKeys},
     device::{keys::DeviceKeys, proof::Proof},
     key::KeyRing,
     session::{
@@ -35,7 +35,8 @@ static KEYS: LazyLock<[Keys; 2]> = LazyLock::new(|| {
         b"the key of some other server !!!",
     ]
     .map(|key| {
-        let (Ok(ring), Ok(cookie)) = (KeyRing::from_bytes([key]), BoundCookie::of(&policy)) else {
+        let (Ok(ring), Ok(cookie)) = (KeyRing::from_bytes([key]), DeviceCookie::bound(&policy))
+        else {
             unreachable!("both are sound");
         };
         Keys {

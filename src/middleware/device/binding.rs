@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use crate::{
-    cookie::{CookiePolicy, bound::BoundCookie},
+    cookie::{CookiePolicy, device::DeviceCookie},
     device::{
         instructions::{HostPattern, ScopeRule},
         paths::Paths,
@@ -181,7 +181,7 @@ impl DeviceBinding {
                 .map(initiator)
                 .collect::<Result<_, _>>()?,
             paths: Paths::below(&self.path)?,
-            cookie: BoundCookie::of(cookies)?,
+            cookie: DeviceCookie::bound(cookies)?,
             lifetime: self.lifetime,
             required: self.required,
         })
@@ -201,7 +201,7 @@ impl fmt::Debug for DeviceBinding {
 #[derive(Clone)]
 pub(crate) struct Checked {
     pub(super) paths: Paths,
-    pub(super) cookie: BoundCookie,
+    pub(super) cookie: DeviceCookie,
     pub(super) lifetime: Duration,
     pub(super) origin: Option<String>,
     pub(super) scope: Vec<ScopeRule>,

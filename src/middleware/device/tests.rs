@@ -10,7 +10,7 @@ use super::DeviceBinding;
 use crate::{
     cookie::{
         CookieKind, CookiePolicy,
-        bound::BoundCookie,
+        device::DeviceCookie,
         token::{TokenKeys, bound::BoundKeys},
     },
     key::KeyRing,
@@ -89,7 +89,7 @@ fn state(bound: Option<u64>) -> State {
 
 /// A bound cookie of this session whose proof is so old.
 fn bound_cookie(family: SessionId, age: u64) -> String {
-    let cookie = BoundCookie::of(&CookiePolicy::default()).unwrap();
+    let cookie = DeviceCookie::bound(&CookiePolicy::default()).unwrap();
     let keys = BoundKeys::new(&ring(), cookie.name(), "");
     let value = keys.seal_bound(&family, ago(age), [0; 4]);
     format!("{BOUND}={}", value.as_str())

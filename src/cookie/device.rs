@@ -1,4 +1,4 @@
-//! [`BoundCookie`]: the short-lived cookie beside the session's that only the session's device can have renewed.
+//! [`DeviceCookie`]: the short-lived cookie beside the session's that only the session's device can have renewed.
 
 use std::time::Duration;
 
@@ -15,13 +15,13 @@ use crate::error::ConfigError;
 /// What a browser is told that the credential looks like and what `Set-Cookie` says are one text (D08): where they differ,
 /// Chromium registers the session and then holds back every request for a refresh.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct BoundCookie {
+pub(crate) struct DeviceCookie {
     name: CookieName,
     /// Behind the value, each with `"; "` before it.
     suffix: String,
 }
 
-impl BoundCookie {
+impl DeviceCookie {
     /// What its name has behind the session cookie's.
     const BOUND: &'static str = "-bound";
 
@@ -30,7 +30,7 @@ impl BoundCookie {
     /// # Errors
     ///
     /// If Chromium would not bind it: it needs `Secure`, and knows no `Partitioned`.
-    pub(crate) fn of(policy: &CookiePolicy) -> Result<Self, ConfigError> {
+    pub(crate) fn bound(policy: &CookiePolicy) -> Result<Self, ConfigError> {
         let attributes = policy.attributes();
         let session = policy.session_name();
         let refused = [
@@ -91,7 +91,7 @@ impl BoundCookie {
 mod tests {
     use std::time::Duration;
 
-    use super::BoundCookie;
+    use super::DeviceCookie;
     use crate::{
         cookie::{
             CookiePolicy, SameSite,
@@ -103,7 +103,7 @@ mod tests {
 
     fn token() -> Token {
         let ring = KeyRing::of_tests([[7; 32]]);
-        let cookie = BoundCookie::of(&CookiePolicy::default()).unwrap();
+        let cookie = DeviceCookie::bound(&CookiePolicy::default()).unwrap();
         let keys = BoundKeys::new(&ring, cookie.name(), "");
         let now = Timestamp::from_unix_seconds(1_800_000_000);
         keys.seal_bound(&SessionId::from_bytes([1; 16]), now, [0; 4])
@@ -119,7 +119,7 @@ mod tests {
             ("sid", "sid-bound"),
         ] {
             let policy = CookiePolicy::builder().whole_name(session).build().unwrap();
-            assert_eq!(BoundCookie::of(&policy).unwrap().name().as_str(), bound);
+            assert_eq!(DeviceCookie::bound(&policy).unwrap().name().as_str(), bound);
         }
     }
 
@@ -144,7 +144,7 @@ mod tests {
             ),
         ];
         for (policy, attributes) in policies {
-            let cookie = BoundCookie::of(&policy.build().unwrap()).unwrap();
+            let cookie = DeviceCookie::bound(&policy.build().unwrap()).unwrap();
             assert_eq!(cookie.attributes(), attributes);
             let (name, value) = (cookie.name(), token());
             let value = value.as_str();
@@ -159,10 +159,10 @@ mod tests {
     #[test]
     fn a_cookie_that_chromium_does_not_bind_is_refused_with_the_remedy() {
         let partitioned = CookiePolicy::builder().partitioned().build().unwrap();
-        let told = BoundCookie::of(&partitioned).unwrap_err().to_string();
+        let told = DeviceCookie::bound(&partitioned).unwrap_err().to_string();
         assert!(told.contains("leave Partitioned out"), "{told}");
         let plain = CookiePolicy::plain_http_for_development();
-        let told = BoundCookie::of(&plain).unwrap_err().to_string();
+        let told = DeviceCookie::bound(&plain).unwrap_err().to_string();
         assert!(told.contains("over HTTPS only"), "{told}");
     }
 }
