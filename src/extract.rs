@@ -209,8 +209,7 @@ where
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
         let requirement = Requirement {
             level: Some(Self::REQUIRED),
-            within: None,
-            bound: false,
+            ..Requirement::default()
         };
         let missing = MissingLayer {
             level: Some(LEVEL),

@@ -1,4 +1,4 @@
-//! [`DeviceCookie`]: the short-lived cookie beside the session's that only the session's device can have renewed.
+//! [`DeviceCookie`]: the cookies beside the session's that concern its device.
 
 use std::time::Duration;
 
@@ -10,9 +10,9 @@ use super::{
 };
 use crate::error::ConfigError;
 
-/// The name and the attributes of the bound cookie, which follow from those of the session's.
+/// The name and the attributes of a cookie that concerns a session's device; they follow from those of the session's.
 ///
-/// What a browser is told that the credential looks like and what `Set-Cookie` says are one text (D08): where they differ,
+/// The bound cookie is short-lived, and only the session's device can have it renewed. What a browser is told that the credential looks like and what `Set-Cookie` says are one text (D08): where they differ,
 /// Chromium registers the session and then holds back every request for a refresh.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct DeviceCookie {
@@ -22,15 +22,26 @@ pub(crate) struct DeviceCookie {
 }
 
 impl DeviceCookie {
-    /// What its name has behind the session cookie's.
-    const BOUND: &'static str = "-bound";
-
     /// The bound cookie beside the session cookie of `policy`.
     ///
     /// # Errors
     ///
     /// If Chromium would not bind it: it needs `Secure`, and knows no `Partitioned`.
     pub(crate) fn bound(policy: &CookiePolicy) -> Result<Self, ConfigError> {
+        Self::named(policy, "-bound")
+    }
+
+    /// The cookie that remembers for a minute that the device was asked for a fresh proof.
+    ///
+    /// # Errors
+    ///
+    /// As those of the bound cookie.
+    pub(crate) fn demand(policy: &CookiePolicy) -> Result<Self, ConfigError> {
+        Self::named(policy, "-demand")
+    }
+
+    /// The one whose name has `suffix` behind the session cookie's.
+    fn named(policy: &CookiePolicy, suffix: &str) -> Result<Self, ConfigError> {
         let attributes = policy.attributes();
         let session = policy.session_name();
         let refused = [
@@ -57,7 +68,7 @@ impl DeviceCookie {
         };
         let base = &session.as_str()[session.prefix().as_str().len()..];
         Ok(Self {
-            name: CookieName::parse(format!("{}{base}{}", prefix.as_str(), Self::BOUND))?,
+            name: CookieName::parse(format!("{}{base}{suffix}", prefix.as_str()))?,
             suffix: Attributes::suffix(attributes),
         })
     }

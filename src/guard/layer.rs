@@ -23,6 +23,7 @@ use crate::session::authentication::AssuranceLevel;
 /// | is logged in below the level | 403 with a challenge as in RFC 9470, `acr_values` |
 /// | proved it too long ago | 403 with a challenge as in RFC 9470, `max_age` |
 /// | has a session that is not bound to the device, where it must be | 403 |
+/// | has a device that proved itself too long ago | 307 to the same URL, then 403 |
 ///
 /// [`on_refusal`](Self::on_refusal) answers otherwise.
 ///
@@ -122,6 +123,37 @@ impl<F> RequireAuthentication<F> {
     #[cfg(feature = "dbsc")]
     pub const fn bound(mut self) -> Self {
         self.requirement.bound = true;
+        self
+    }
+
+    /// Requires also that the session is bound to its user's device, and that the device proved itself no longer than `age` ago.
+    ///
+    /// Where the proof is older, the session layer sends the browser to the same URL with 307 and takes its bound cookie away,
+    /// so the device proves itself on the way, without a page and without the user; the body of a `POST` comes again. If
+    /// the browser comes back without a fresh proof, the refusal stands: 403, for the minute that a signed cookie remembers
+    /// the demand. A session that is not bound is answered 403 at once.
+    ///
+    /// A browser renews nothing on a redirect that begins at a link of another site, nor for a path that is
+    /// [excluded](crate::DeviceBinding::exclude): lead to such a route by a page of the application. A path and query of more
+    /// than [2,048 bytes](crate::ReturnPath::MAX_LEN) is answered 403.
+    ///
+    /// Requires the feature `dbsc`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tower_session_guard::RequireAuthentication;
+    ///
+    /// let two_minutes = Duration::from_secs(120);
+    /// let guard = RequireAuthentication::new().bound_within(two_minutes);
+    /// # let _: axum::Router = axum::Router::new()
+    /// #     .route("/", axum::routing::get(|| async {})).layer(guard);
+    /// ```
+    #[cfg(feature = "dbsc")]
+    pub const fn bound_within(mut self, age: Duration) -> Self {
+        self.requirement.bound = true;
+        self.requirement.bound_within = Some(age);
         self
     }
 

@@ -28,6 +28,14 @@ pub enum Refusal {
     },
     /// The session is not bound to its user's device, or was bound a moment ago and the request came before its cookie.
     NotBound,
+    /// The session's device proved itself longer ago than the route allows.
+    ///
+    /// The session layer turns the answer into a redirect to the same URL, unless the browser comes from one:
+    /// see [`bound_within`](crate::RequireAuthentication::bound_within).
+    DeviceProofTooOld {
+        /// How long ago it may be.
+        within: Duration,
+    },
     /// The request carries no CSRF token of its session.
     Csrf(CsrfRejected),
     /// The request comes from a page of another origin.
@@ -49,6 +57,7 @@ impl Refusal {
             Self::InsufficientLevel { .. }
             | Self::ProofTooOld { .. }
             | Self::NotBound
+            | Self::DeviceProofTooOld { .. }
             | Self::Csrf(_)
             | Self::ForeignOrigin => StatusCode::FORBIDDEN,
             Self::MissingSessionLayer => StatusCode::INTERNAL_SERVER_ERROR,
@@ -72,6 +81,7 @@ impl Refusal {
                 format!("{STEP_UP}, max_age=\"{}\"", within.as_secs())
             }
             Self::NotBound
+            | Self::DeviceProofTooOld { .. }
             | Self::Csrf(_)
             | Self::ForeignOrigin
             | Self::MissingSessionLayer
@@ -88,6 +98,7 @@ impl Refusal {
                 true
             }
             Self::NotBound
+            | Self::DeviceProofTooOld { .. }
             | Self::Csrf(_)
             | Self::ForeignOrigin
             | Self::MissingSessionLayer
@@ -116,6 +127,11 @@ impl fmt::Display for Refusal {
                 within.as_secs()
             ),
             Self::NotBound => f.write_str("the session is not bound to its user's device"),
+            Self::DeviceProofTooOld { within } => write!(
+                f,
+                "the last proof of the user's device is older than {} seconds",
+                within.as_secs()
+            ),
             Self::Csrf(rejected) => rejected.fmt(f),
             Self::ForeignOrigin => f.write_str("a page of another origin sent the request"),
             Self::StoreFailed => LoadFailed.fmt(f),

@@ -16,6 +16,8 @@ pub(crate) struct Requirement {
     pub(crate) within: Option<Duration>,
     /// Whether the session must be bound to its device.
     pub(crate) bound: bool,
+    /// How long ago its device may have proved itself.
+    pub(crate) bound_within: Option<Duration>,
 }
 
 impl Requirement {
@@ -26,7 +28,14 @@ impl Requirement {
         let session = extensions
             .get::<Session>()
             .ok_or(Refusal::MissingSessionLayer)?;
-        let user = session.authenticated().ok_or(Refusal::NotAuthenticated)?;
+        let Some(user) = session.authenticated() else {
+            return Err(match self.bound_within {
+                Some(within) if session.left_its_device_unproved() => {
+                    Refusal::DeviceProofTooOld { within }
+                }
+                _ => Refusal::NotAuthenticated,
+            });
+        };
         let marked = session.level().ok_or(Refusal::NotAuthenticated)?;
         if let Some(required) = self.level
             && user.level().min(marked) < required
@@ -38,8 +47,13 @@ impl Requirement {
         {
             return Err(Refusal::ProofTooOld { within });
         }
-        if self.bound && !session.has_its_device() {
-            return Err(Refusal::NotBound);
+        if self.bound {
+            let proved_at = session.device_proved_at().ok_or(Refusal::NotBound)?;
+            if let Some(within) = self.bound_within
+                && session.admitted_at().since(proved_at) > within
+            {
+                return Err(Refusal::DeviceProofTooOld { within });
+            }
         }
         Ok(user)
     }

@@ -68,6 +68,18 @@ impl ReturnPath {
         Self::of(original.map_or(&request.uri, |original| &original.0))
     }
 
+    /// The path and query of a request, as the browser sent them; `None` if they cannot be one, or if it cannot be known
+    /// what the browser sent.
+    pub(crate) fn try_of_request(request: &http::request::Parts) -> Option<Self> {
+        #[cfg(feature = "axum")]
+        let original = request.extensions.get::<axum::extract::OriginalUri>();
+        #[cfg(feature = "axum")]
+        let uri = original.map_or(&request.uri, |original| &original.0);
+        #[cfg(not(feature = "axum"))]
+        let uri = &request.uri;
+        Self::try_parse(uri.path_and_query()?.as_str())
+    }
+
     /// The path and query of this URI, to come back to; `/` if it cannot be one.
     ///
     /// Of a request in a nested router, take `of_request` of the feature `axum`, which knows the prefix.

@@ -12,8 +12,12 @@ use super::{
     layer::RequireAuthentication,
     preflight,
     refusal::{EmptyRefusal, Refusal, RefusalResponse},
+    return_path::ReturnPath,
 };
-use crate::mistake::{self, MissingLayer};
+use crate::{
+    mistake::{self, MissingLayer},
+    session::handle::Session,
+};
 
 /// The service that a [`RequireAuthentication`](crate::RequireAuthentication) makes of an inner one.
 #[derive(Clone, Copy, Debug)]
@@ -68,8 +72,19 @@ where
                 mistake::tell(&MissingLayer::around("RequireAuthentication"));
             }
             Refusal::NotAuthenticated => preflight::tell_once(&request),
+            Refusal::DeviceProofTooOld { .. } => demand_proof(&request),
             _ => {}
         }
         self.refusal.respond(&refusal, request)
+    }
+}
+
+/// Asks the session layer to have the device prove itself: the browser is sent to the same URL, and refreshes on its way.
+fn demand_proof(request: &Parts) {
+    let session = request.extensions.get::<Session>();
+    // Elsewhere a browser might go to another site: then the refusal stands.
+    if let (Some(session), Some(path)) = (session, ReturnPath::try_of_request(request)) {
+        let path = path.as_str().into();
+        session.note_device(|notes| notes.demanded = Some(path));
     }
 }

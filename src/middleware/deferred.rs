@@ -18,6 +18,7 @@ use crate::{
     session::{
         binding::Client,
         came::Came,
+        device::DeviceNotes,
         handle::Session,
         later::{Later, LoadFailed},
         live::Live,
@@ -175,6 +176,10 @@ impl Later for Deferred {
                 _ => Err(LoadFailed),
             }
         })
+    }
+
+    fn take_device_notes(&self) -> Option<Box<DeviceNotes>> {
+        self.found.get()?.as_ref()?.take_device_notes()
     }
 
     fn tell_unloaded(&self) {

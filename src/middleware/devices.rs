@@ -2,13 +2,13 @@
 
 use std::{any::Any, fmt};
 
-use http::{Extensions, HeaderMap, HeaderValue, Uri};
+use http::{Extensions, HeaderMap, HeaderValue, StatusCode, Uri};
 
 use crate::{
     cookie::CookiePolicy,
     key::KeyRing,
     session::{
-        device::{BindingChange, BoundDevice},
+        device::{BoundDevice, Demand, DeviceNotes},
         id::SessionId,
         live::Live,
         present::{DevicePolicy, Proofs},
@@ -48,8 +48,12 @@ pub(crate) trait Devices: Any + fmt::Debug + Send + Sync {
         now: Timestamp,
     ) -> Option<HeaderValue>;
 
-    /// Puts what browsers are told into an answer. `live` is the session that goes on, if one does.
-    fn finish(&self, answer: Answered<'_>, headers: &mut HeaderMap);
+    /// The demands for a fresh proof that came back with a request, as far as their MACs hold.
+    fn demands(&self, headers: &HeaderMap, now: Timestamp) -> Vec<Demand>;
+
+    /// Puts what browsers are told into an answer, and says with which status it leaves if not with its own. `live` is the
+    /// session that goes on, if one does.
+    fn finish(&self, answer: Answered<'_>, headers: &mut HeaderMap) -> Option<StatusCode>;
 }
 
 /// What an answer has to know of its request.
@@ -73,7 +77,7 @@ pub(crate) struct Noted {
 #[derive(Debug)]
 pub(crate) struct Answered<'a> {
     pub(crate) noted: &'a Noted,
-    pub(crate) change: Option<BindingChange>,
+    pub(crate) notes: DeviceNotes,
     pub(crate) live: Option<&'a Live>,
     /// Whether it depends on the session.
     pub(crate) varies: bool,

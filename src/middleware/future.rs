@@ -234,8 +234,11 @@ fn finish<F, R, E>(
     let writer = &context.shared().writer;
     let writes_none = cookies.as_slice().is_empty();
     let concerns_caches = writer.finish(headers, cookies.into_vec(), for_caches);
-    if context.shared().devices.is_some() {
-        context.finish_binding(headers, for_caches);
+    if context.shared().devices.is_some()
+        && let Some(status) = context.finish_binding(headers, for_caches)
+    {
+        *response.status_mut() = status;
+        return;
     }
     // No cache keeps a response that writes a cookie, whatever its handler said.
     if concerns_caches && writes_none {

@@ -160,6 +160,10 @@ impl RequestContext {
             return;
         };
         let noted = devices.note(uri, headers, extensions);
+        let demands = devices.demands(headers, self.session.admitted_at());
+        if !demands.is_empty() {
+            self.session.note_device(|notes| notes.demands = demands);
+        }
         self.rare_mut().noted = Some(noted);
         self.note_missing_device();
     }
@@ -191,22 +195,28 @@ impl RequestContext {
         });
     }
 
-    /// Tells the browser of its session's binding.
+    /// Tells the browser of its session's binding. It says with which status the answer leaves, if not with its own.
     #[cold]
-    pub(crate) fn finish_binding(&self, headers: &mut HeaderMap, for_caches: ForCaches) {
-        let noted = self.rare.as_ref().and_then(|rare| rare.noted.as_ref());
-        let (Some(devices), Some(noted)) = (&self.shared.devices, noted) else {
-            return;
-        };
+    pub(crate) fn finish_binding(
+        &self,
+        headers: &mut HeaderMap,
+        for_caches: ForCaches,
+    ) -> Option<StatusCode> {
+        let noted = self.rare.as_ref().and_then(|rare| rare.noted.as_ref())?;
+        let devices = self.shared.devices.as_ref()?;
         let answered = Answered {
             noted,
-            change: self.session.take_binding(),
+            notes: self
+                .session
+                .take_device_notes()
+                .map(|notes| *notes)
+                .unwrap_or_default(),
             live: self.session.live(),
             varies: for_caches.varies,
             is_for_one: answer::is_for_one(headers),
             now: self.shared.settings.clock.now(),
         };
-        devices.finish(answered, headers);
+        devices.finish(answered, headers)
     }
 
     /// Puts the session where the inner service finds it.

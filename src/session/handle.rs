@@ -13,7 +13,7 @@ use super::{
     authentication::{AssuranceLevel, Authentication, Subject},
     csrf::{CsrfRejected, CsrfToken},
     data::{DataError, DataKey},
-    device::{BindingChange, Presence},
+    device::{Demand, DeviceNotes},
     draft::Draft,
     ended::Ended,
     entries::{Entries, Entry},
@@ -320,7 +320,7 @@ impl Session {
     #[cfg(feature = "dbsc")]
     #[must_use]
     pub fn is_bound(&self) -> bool {
-        self.has_its_device()
+        self.device_proved_at().is_some()
     }
 
     /// A CSRF token for a form or a script of this response.
@@ -357,16 +357,6 @@ impl Session {
         } else {
             Err(CsrfRejected(()))
         }
-    }
-
-    /// Whether the session that goes on is bound, and its device proved itself.
-    pub(crate) fn has_its_device(&self) -> bool {
-        self.note_look();
-        let goes_on = |draft: &Draft| draft.continues && draft.authentication.is_some();
-        let goes_on = self.pending().draft.as_deref().is_none_or(goes_on);
-        let live = self.live();
-        let live = live.filter(|live| goes_on && live.authentication().is_some());
-        live.is_some_and(|live| matches!(live.presence, Presence::Proved(_)))
     }
 
     /// Whether the request came with a session that its client may act for.
@@ -541,13 +531,45 @@ impl Session {
         self.0.endings_seen.fetch_max(ending, Ordering::SeqCst);
     }
 
-    /// Takes note, for the answer, of what became of the binding to a device.
-    pub(crate) fn note_binding(&self, change: BindingChange) {
-        self.pending().binding = Some(Box::new(change));
+    /// Takes note of what concerns the session's device.
+    pub(crate) fn note_device(&self, note: impl FnOnce(&mut DeviceNotes)) {
+        note(self.pending().device.get_or_insert_default());
     }
 
-    pub(crate) fn take_binding(&self) -> Option<BindingChange> {
-        self.pending().binding.take().map(|change| *change)
+    /// What was noted of the session's device, before it was loaded and since.
+    pub(crate) fn take_device_notes(&self) -> Option<Box<DeviceNotes>> {
+        let own = self.pending().device.take();
+        let later = self.0.later.as_ref();
+        let found = later.and_then(|later| later.take_device_notes());
+        match (own, found) {
+            (Some(mut own), Some(found)) => {
+                own.add(*found);
+                Some(own)
+            }
+            (own, found) => own.or(found),
+        }
+    }
+
+    /// When the device of the session proved itself, if the session goes on and is bound.
+    pub(crate) fn device_proved_at(&self) -> Option<Timestamp> {
+        self.note_look();
+        let goes_on = |draft: &Draft| draft.continues && draft.authentication.is_some();
+        let goes_on = self.pending().draft.as_deref().is_none_or(goes_on);
+        let live = self.live();
+        let live = live.filter(|live| goes_on && live.authentication().is_some())?;
+        live.presence.proved_at()
+    }
+
+    /// Whether the session does not open because its device is missing, though it was asked for a proof lately.
+    pub(crate) fn left_its_device_unproved(&self) -> bool {
+        let Some(notes) = self.take_device_notes() else {
+            return false;
+        };
+        let is_unmet = notes.missing.is_some_and(|family| {
+            Demand::is_unmet(&notes.demands, &family, None, self.admitted_at())
+        });
+        self.pending().device = Some(notes);
+        is_unmet
     }
 
     /// Ends the time of marks and hands them out.

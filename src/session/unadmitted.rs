@@ -8,7 +8,7 @@ use std::{
 use super::{
     authentication::Subject,
     csrf::CsrfToken,
-    device::{BindingChange, Presence},
+    device::{DeviceNotes, Presence},
     draft::Draft,
     ended::Ended,
     event::SessionEvent,
@@ -83,8 +83,8 @@ pub(super) struct Pending {
     pub(super) closed: bool,
     /// Whether the draft was begun before the session was loaded.
     pub(super) unloaded: bool,
-    /// What became of the binding to a device. Boxed, since most layers bind none.
-    pub(super) binding: Option<Box<BindingChange>>,
+    /// Boxed, since most layers bind no devices.
+    pub(super) device: Option<Box<DeviceNotes>>,
 }
 
 /// A session whose token is not admitted yet: no handler has it, so it may still change.

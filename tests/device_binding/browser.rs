@@ -57,6 +57,7 @@ pub(crate) struct Browser {
     pub(crate) offered: Vec<Offered>,
     /// How many answers of the endpoints are lost on their way from now on.
     pub(crate) loses: u32,
+    pub(crate) redirects: u32,
     keys: u8,
 }
 
@@ -101,18 +102,31 @@ impl Browser {
             registered: Vec::new(),
             offered: Vec::new(),
             loses: 0,
+            redirects: 0,
             keys: 0,
         }
     }
 
-    /// Sends a request of a page, once every bound cookie is there that is missing, and hears what the answer says.
+    /// Sends a request of a page, once every bound cookie is there that is missing, hears what the answer says, and follows
+    /// a redirect that keeps the method.
     pub(crate) async fn send(&mut self, method: &str, path: &str, from: From) -> Answer {
-        for identifier in self.missing(from) {
-            self.refresh(&identifier, from).await;
+        let mut path = path.to_owned();
+        loop {
+            for identifier in self.missing(from) {
+                self.refresh(&identifier, from).await;
+            }
+            let answer = self.ask(method, &path, from, &[]).await;
+            self.hear(&answer.headers);
+            if answer.status != StatusCode::TEMPORARY_REDIRECT {
+                return answer;
+            }
+            path = answer.headers[header::LOCATION]
+                .to_str()
+                .unwrap()
+                .to_owned();
+            self.redirects += 1;
+            assert!(self.redirects < 20, "Chromium gives up");
         }
-        let answer = self.ask(method, path, from, &[]).await;
-        self.hear(&answer.headers);
-        answer
     }
 
     pub(crate) async fn mark(&mut self, marks: &str) -> Answer {

@@ -7,6 +7,7 @@ mod browser;
 mod capabilities;
 #[path = "../common/mod.rs"]
 mod common;
+mod demand;
 mod races;
 mod refresh;
 mod registration;
@@ -15,10 +16,10 @@ mod thief;
 use std::{sync::Arc, time::Duration};
 
 use axum::{
-    Router,
+    Extension, Router,
     extract::RawQuery,
-    http::StatusCode,
-    routing::{get, post},
+    http::{Method, StatusCode},
+    routing::{any, get, post},
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use browser::{Browser, From};
@@ -98,9 +99,15 @@ impl Node {
             format!("{}{bound}", whoami(&session))
         };
         let guard = RequireAuthentication::new().bound();
+        let lately = RequireAuthentication::new().bound_within(Duration::from_secs(120));
         let mut app = app(Stop::default())
             .route("/bound", get(bound))
             .route("/guarded", get(|| async { "welcome" }).layer(guard))
+            .route(
+                "/lately",
+                any(|method: Method| async move { format!("{method}") }).layer(lately),
+            )
+            .route("/login-unlooked", post(login_unlooked))
             .route("/login-expecting", post(login_expecting));
         if at == At::Nested {
             app = app.fallback(|| async { StatusCode::NOT_FOUND });
@@ -166,6 +173,11 @@ impl Node {
 async fn login_expecting(session: Session, RawQuery(thumbprint): RawQuery) {
     let thumbprint = URL_SAFE_NO_PAD.decode(thumbprint.unwrap()).unwrap();
     session.login(Login::new("alice").bound_to(thumbprint.try_into().unwrap()));
+}
+
+/// Logs alice in without a look at what came.
+async fn login_unlooked(Extension(session): Extension<Session>) {
+    session.login("alice");
 }
 
 /// Asks with these cookies and nothing else.

@@ -1,11 +1,11 @@
-//! Values of the bound cookie, version 1: 60 bytes, so exactly 80 characters.
+//! Values of the cookies that concern a session's device, version 1: 60 bytes, so exactly 80 characters.
 //!
 //! | bytes | field |
 //! |---|---|
 //! | 1 | version, 1 |
 //! | 3 | key id |
 //! | 16 | the family: the id of the login |
-//! | 4 | when the device proved that it has its key, unix seconds, big-endian |
+//! | 4 | when the device proved that it has its key, or was asked to; unix seconds, big-endian |
 //! | 4 | nonce |
 //! | 32 | MAC over all of the above |
 //!
@@ -31,17 +31,27 @@ const SIGNED: usize = HEAD_LEN + SessionId::LEN + 4 + 4;
 const BYTES: usize = SIGNED + TAG_LEN;
 const CHARACTERS: usize = encoded_len(BYTES);
 
-/// What signs and verifies the bound cookies of one layer: a key for the cookie's name and the audience.
+/// What signs and verifies the values of one cookie of a layer: a key for what it says, its name and the audience.
 #[derive(Debug)]
 pub(crate) struct BoundKeys(Derived<Mac>);
 
 impl BoundKeys {
+    /// Of bound cookies, which say when a device proved itself.
     pub(crate) fn new(ring: &KeyRing, name: &CookieName, audience: &str) -> Self {
-        let context = [name.as_str().as_bytes(), audience.as_bytes()];
-        Self(ring.derive("bound cookie", &context))
+        Self::with(ring, "bound cookie", name, audience)
     }
 
-    /// The value for a session whose device proved itself at `proved_at`.
+    /// Of cookies that say when a device was asked for a fresh proof.
+    pub(crate) fn of_demands(ring: &KeyRing, name: &CookieName, audience: &str) -> Self {
+        Self::with(ring, "device demand", name, audience)
+    }
+
+    fn with(ring: &KeyRing, purpose: &'static str, name: &CookieName, audience: &str) -> Self {
+        let context = [name.as_str().as_bytes(), audience.as_bytes()];
+        Self(ring.derive(purpose, &context))
+    }
+
+    /// The value for a session whose device proved itself at `proved_at`, or was asked to.
     pub(crate) fn seal_bound(
         &self,
         family: &SessionId,

@@ -333,6 +333,14 @@ impl<T> Candidates<T> {
         beside: Option<Box<Beside>>,
     ) -> RequestContext {
         let session = Session::new(Arc::clone(shared) as _, self.now);
+        if let Some(beside) = &beside
+            && self.came.barred == Some(Barred::MissingDevice)
+        {
+            let mut found = beside.found.iter().filter_map(Session::live);
+            let missing = found.find(|live| live.state.bound_device().is_some());
+            let missing = missing.map(|live| *live.family());
+            session.note_device(|notes| notes.missing = missing);
+        }
         let record = None;
         self.admitted(shared, session, Loaded { record, beside })
     }

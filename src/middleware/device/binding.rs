@@ -182,6 +182,7 @@ impl DeviceBinding {
                 .collect::<Result<_, _>>()?,
             paths: Paths::below(&self.path)?,
             cookie: DeviceCookie::bound(cookies)?,
+            demand: DeviceCookie::demand(cookies)?,
             lifetime: self.lifetime,
             required: self.required,
         })
@@ -202,6 +203,8 @@ impl fmt::Debug for DeviceBinding {
 pub(crate) struct Checked {
     pub(super) paths: Paths,
     pub(super) cookie: DeviceCookie,
+    /// The cookie that says when a fresh proof was asked for.
+    pub(super) demand: DeviceCookie,
     pub(super) lifetime: Duration,
     pub(super) origin: Option<String>,
     pub(super) scope: Vec<ScopeRule>,

@@ -1,8 +1,8 @@
 //! [`BoundSessions`]: what a layer that binds sessions has worked out once.
 
 use http::{
-    Extensions, HeaderMap, HeaderValue, Uri,
-    header::{CACHE_CONTROL, SET_COOKIE},
+    Extensions, HeaderMap, HeaderValue, StatusCode, Uri,
+    header::{CACHE_CONTROL, LOCATION, SET_COOKIE},
 };
 
 use super::{binding::Checked, outer_path::prefix_of};
@@ -16,7 +16,7 @@ use crate::{
     },
     session::{
         bind::{Offering, offers},
-        device::{BindingChange, BoundDevice, Presence},
+        device::{BindingChange, BoundDevice, Demand, Presence},
         id::SessionId,
         live::Live,
         present::{DevicePolicy, Proofs},
@@ -30,6 +30,9 @@ use crate::{
 pub(super) struct BoundSessions {
     pub(super) settings: Checked,
     reader: BoundReader,
+    demand_reader: BoundReader,
+    /// Of demands for a fresh proof.
+    demands: BoundKeys,
     /// Of bound cookies.
     pub(super) cookies: BoundKeys,
     /// Of identifiers and challenges.
@@ -38,9 +41,11 @@ pub(super) struct BoundSessions {
 
 impl DevicesOf for Checked {
     fn under(&self, keys: &KeyRing, cookies: &CookiePolicy, audience: &str) -> Box<dyn Devices> {
-        let name = self.cookie.name();
+        let (name, demand) = (self.cookie.name(), self.demand.name());
         Box::new(BoundSessions {
             reader: BoundReader::new(name),
+            demand_reader: BoundReader::new(demand),
+            demands: BoundKeys::of_demands(keys, demand, audience),
             cookies: BoundKeys::new(keys, name, audience),
             keys: DeviceKeys::new(keys.clone(), cookies.session_name(), audience),
             settings: self.clone(),
@@ -108,12 +113,34 @@ impl Devices for BoundSessions {
         self.challenge_of(&self.keys.identifier(family), family, device, now)
     }
 
-    fn finish(&self, answer: Answered<'_>, headers: &mut HeaderMap) {
-        let noted = answer.noted;
-        if answer.change.is_some() && noted.has_bound_cookie {
+    fn demands(&self, headers: &HeaderMap, now: Timestamp) -> Vec<Demand> {
+        let mut demands = Vec::new();
+        self.demand_reader.read(headers, |value| {
+            if let Ok(opened) = self.demands.open_bound(value, now) {
+                demands.push(Demand {
+                    family: opened.family,
+                    asked_at: opened.proved_at,
+                });
+            }
+        });
+        demands
+    }
+
+    fn finish(&self, answer: Answered<'_>, headers: &mut HeaderMap) -> Option<StatusCode> {
+        let (noted, notes) = (answer.noted, answer.notes);
+        if notes.change.is_some() && noted.has_bound_cookie {
             headers.append(SET_COOKIE, self.settings.cookie.removal());
         }
-        let offer = match answer.change {
+        if notes.change.is_some() && !notes.demands.is_empty() {
+            headers.append(SET_COOKIE, self.settings.demand.removal());
+        }
+        if let (Some(location), Some(live), None) = (&notes.demanded, answer.live, &notes.change)
+            && let Some(proved_at) = live.presence.proved_at()
+            && !Demand::is_unmet(&notes.demands, live.family(), Some(proved_at), answer.now)
+        {
+            return self.demand(location, live.family(), answer.now, headers);
+        }
+        let offer = match notes.change {
             Some(BindingChange::LoggedOut) => None,
             Some(BindingChange::LoggedIn(offer)) => offer,
             None => {
@@ -130,6 +157,7 @@ impl Devices for BoundSessions {
                 headers.append(field::REGISTRATION, offer);
             }
         }
+        None
     }
 }
 
@@ -157,6 +185,23 @@ impl BoundSessions {
                 .offer(family, repetition, offering.now, nonce)
                 .into(),
         )
+    }
+
+    /// Sends the browser to where it came from, without its bound cookie: it has that renewed on its way.
+    fn demand(
+        &self,
+        location: &str,
+        family: &SessionId,
+        now: Timestamp,
+        headers: &mut HeaderMap,
+    ) -> Option<StatusCode> {
+        let (location, nonce) = (HeaderValue::from_str(location).ok()?, random::bytes().ok()?);
+        let asked = self.demands.seal_bound(family, now, nonce);
+        headers.insert(LOCATION, location);
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        headers.append(SET_COOKIE, self.settings.cookie.removal());
+        headers.append(SET_COOKIE, self.settings.demand.set(&asked, Demand::LASTS));
+        Some(StatusCode::TEMPORARY_REDIRECT)
     }
 
     fn repeated_offer(&self, live: &Live, noted: &Noted, now: Timestamp) -> Option<Box<str>> {

@@ -181,20 +181,24 @@ impl CommitToStore {
                 let (state, now) = (&record.fields.state, self.done.now);
                 self.issue(state, &fresh.id, &fresh.secret);
                 if let Some(devices) = &self.shared.devices {
-                    self.session.note_binding(match &state.authentication {
+                    let change = match &state.authentication {
                         Some(_) => {
                             let offer = devices.first_offer(&fresh.id, state, now);
                             BindingChange::LoggedIn(offer)
                         }
                         None => BindingChange::LoggedOut,
-                    });
+                    };
+                    self.session
+                        .note_device(|notes| notes.change = Some(change));
                 }
             }
             Plan::End => {
                 self.end_all(EndCause::Logout).await?;
                 self.remove_presented();
                 if self.shared.devices.is_some() {
-                    self.session.note_binding(BindingChange::LoggedOut);
+                    let change = BindingChange::LoggedOut;
+                    self.session
+                        .note_device(|notes| notes.change = Some(change));
                 }
                 self.tell(&events, None);
             }
