@@ -21,6 +21,7 @@ macro_rules! emit {
             target: "tower_session_guard",
             kind = $event.kind.as_str(),
             cause = $event.kind.end_cause().map(EndCause::as_str),
+            reason = $event.reason,
             session = $event.session.as_ref().map(tracing::field::display),
             successor = $event.successor.as_ref().map(tracing::field::display),
             except = $event.except.as_ref().map(tracing::field::display),

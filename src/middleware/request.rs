@@ -187,9 +187,9 @@ impl RequestContext {
             let live = session.live()?;
             let device = live.state.bound_device()?;
             if let Some(reason) = noted.skipped.take() {
-                tracing::debug!(target: "tower_session_guard", reason, "the browser did not refresh");
                 let event = SessionEvent::new(EventKind::DeviceSkipped, at).of(live.id);
-                self.shared.tell(&event.by(live.subject().cloned()));
+                let event = event.because(reason).by(live.subject().cloned());
+                self.shared.tell(&event);
             }
             devices.challenge(live.family(), device, at)
         });

@@ -169,16 +169,20 @@ kinds! {
     DeviceBound = "device_bound" at Info,
     /// The device of a bound session proved that it has the key.
     DeviceProved = "device_proved" at Info,
-    /// A registration or a refresh of a session's device was refused; the log says why, at the debug level.
+    /// A registration or a refresh of a session's device was refused, for the event's [reason](SessionEvent::reason).
     DeviceRefused = "device_refused" at Warning,
-    /// The browser of a bound session says that it could not have the bound cookie renewed, and the request came without: the log says
-    /// why, at the debug level. Whoever has the token can say so too.
+    /// The browser of a bound session says that it could not have the bound cookie renewed, for the event's
+    /// [reason](SessionEvent::reason), and the request came without. A thief of the token can say so too.
     DeviceSkipped = "device_skipped" at Info,
     /// A registration was refused since its session is bound to another key.
     ///
-    /// Right after a login it may be the browser's own, which heard of a second offer while it took up the first. Any other
-    /// time somebody else has what the login's answer said.
+    /// Somebody else has what the login's answer said.
     OtherDeviceRefused = "other_device_refused" at Warning,
+    /// A registration that took up a repeated offer was refused, since its session is bound by now.
+    ///
+    /// A browser sends one after most logins: the page after the login repeats the offer while the browser takes up the
+    /// first.
+    SecondRegistrationRefused = "second_registration_refused" at Info,
 
     /// A new session's id was taken already; another was drawn.
     IdCollision = "id_collision" at Warning,
@@ -253,6 +257,9 @@ pub struct SessionEvent {
     pub except: Option<SessionId>,
     /// Who was, or is now, logged in there.
     pub subject: Option<Subject>,
+    /// Why, as a name in snake case, where the kind does not say it: of
+    /// [`DeviceRefused`](EventKind::DeviceRefused) and [`DeviceSkipped`](EventKind::DeviceSkipped).
+    pub reason: Option<&'static str>,
 }
 
 impl SessionEvent {
@@ -266,6 +273,7 @@ impl SessionEvent {
             successor: None,
             except: None,
             subject: None,
+            reason: None,
         }
     }
 
@@ -287,6 +295,13 @@ impl SessionEvent {
     #[must_use]
     pub const fn except(mut self, spared: SessionId) -> Self {
         self.except = Some(spared);
+        self
+    }
+
+    /// The same for this reason.
+    #[must_use]
+    pub const fn because(mut self, reason: &'static str) -> Self {
+        self.reason = Some(reason);
         self
     }
 

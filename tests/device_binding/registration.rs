@@ -33,7 +33,7 @@ async fn a_login_is_offered_and_binds() {
         assert_eq!(browser.register().await, [200, 400]);
         assert_eq!(
             node.events.take(),
-            [EventKind::DeviceBound, EventKind::OtherDeviceRefused]
+            [EventKind::DeviceBound, EventKind::SecondRegistrationRefused]
         );
         assert_eq!(browser.registered[0].refresh_path, REFRESH);
         for _ in 0..3 {

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     device::{proof::Proof, thumbprint::thumbprint},
     session::{
-        bind::{Registered, Registration, RegistrationRefused, register},
+        bind::{Registered, Registration, RegistrationRefused, Repetition, register},
         event::EventKind,
     },
 };
@@ -60,8 +60,13 @@ impl Serving {
                 now: self.now,
             });
             if let Registered::Refused(cause) = registered {
-                let kind = match cause {
-                    RegistrationRefused::OtherKey => EventKind::OtherDeviceRefused,
+                let kind = match (cause, offer.repetition) {
+                    (RegistrationRefused::OtherKey, Repetition::First) => {
+                        EventKind::OtherDeviceRefused
+                    }
+                    (RegistrationRefused::OtherKey, Repetition::Repeated) => {
+                        EventKind::SecondRegistrationRefused
+                    }
                     _ => kind,
                 };
                 let session = session.map(|state| (family, state));

@@ -158,23 +158,34 @@ impl Serving {
 
     /// Tells of what a session's device did.
     pub(super) fn tell(&self, kind: EventKind, id: &SessionId, state: &State) {
-        let subject = state.authentication.as_ref().map(|who| who.subject.clone());
-        self.shared
-            .tell(&SessionEvent::new(kind, self.now).of(*id).by(subject));
+        let event = SessionEvent::new(kind, self.now);
+        self.shared.tell(&about(event, id, state));
     }
 
-    /// Tells of a refusal, if it concerns a session; the cause is for the log.
+    /// Tells of a refusal, if it concerns a session. Anybody can cause one that does not, so only the log says it, at the
+    /// debug level.
     pub(super) fn tell_refused(
         &self,
         kind: EventKind,
-        cause: &'static str,
+        reason: &'static str,
         session: Option<(&SessionId, &State)>,
     ) {
-        tracing::debug!(target: "tower_session_guard", kind = kind.as_str(), cause, "device refused");
-        if let Some((id, state)) = session {
-            self.tell(kind, id, state);
+        match session {
+            Some((id, state)) => {
+                let event = SessionEvent::new(kind, self.now).because(reason);
+                self.shared.tell(&about(event, id, state));
+            }
+            None => {
+                let kind = kind.as_str();
+                tracing::debug!(target: "tower_session_guard", kind, reason, "device refused");
+            }
         }
     }
+}
+
+fn about(event: SessionEvent, id: &SessionId, state: &State) -> SessionEvent {
+    let subject = state.authentication.as_ref().map(|who| who.subject.clone());
+    event.of(*id).by(subject)
 }
 
 /// The session of a record.
