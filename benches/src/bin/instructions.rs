@@ -53,7 +53,7 @@ fn main() -> ExitCode {
     let runtime = subject::runtime();
     let names = subject::all(&runtime).into_iter().map(|s| s.label().name);
     let names: Vec<_> = names
-        .filter(|n| args.has("--all") || COUNTED.contains(n))
+        .filter(|n| args.has("--all") || COUNTED.contains(n) || n.contains("device binding"))
         .collect();
     let counts = Counts::net(names.iter().map(|name| (*name, count(name))).collect());
     counts.print();

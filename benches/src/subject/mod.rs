@@ -17,6 +17,8 @@ use crate::scenario::{LOGIN, USER, WRITE};
 mod axum_extra;
 mod axum_session;
 pub(crate) mod bare;
+#[cfg(feature = "dbsc")]
+mod bound;
 pub(crate) mod floor;
 pub(crate) mod guard;
 mod jsonwebtoken;
@@ -120,6 +122,12 @@ pub fn all(runtime: &Rc<Runtime>) -> Vec<Box<dyn Subject>> {
         guard::memory_store(runtime),
         near_cache::near_cache(runtime),
         guard::unlooked(runtime),
+        #[cfg(feature = "dbsc")]
+        bound::subject(runtime, bound::Cookies::None),
+        #[cfg(feature = "dbsc")]
+        bound::subject(runtime, bound::Cookies::Own),
+        #[cfg(feature = "dbsc")]
+        bound::subject(runtime, bound::Cookies::BehindForged),
         floor::subject(runtime, false),
         floor::subject(runtime, true),
         floor::contract(runtime, Step::Handle),
