@@ -19,7 +19,7 @@ pub(crate) fn admit(
     policy: &SessionPolicy,
 ) -> Result<(), Dead> {
     let replaced = match standing {
-        Standing::Current | Standing::Grace => None,
+        Standing::Current | Standing::Grace | Standing::Crossing => None,
         Standing::Superseded => Some(Dead::Superseded),
         Standing::Reused => Some(Dead::Reused),
         Standing::Ended => return Err(Dead::Revoked),

@@ -12,6 +12,9 @@ pub enum Standing {
     Current,
     /// A renewal replaced it moments ago; it still opens the session.
     Grace,
+    /// A [binding to a device](crate::store::revocation::Replacement::Bound) replaced it moments ago: it still opens the session, as
+    /// one that is not bound, and nothing may leave in its place.
+    Crossing,
     /// A login or a change of level replaced it: a request under way carries it honestly.
     Superseded,
     /// A renewal replaced it, and its grace time is over.
@@ -25,7 +28,7 @@ impl Standing {
     #[must_use]
     pub const fn opens(self) -> bool {
         match self {
-            Self::Current | Self::Grace => true,
+            Self::Current | Self::Grace | Self::Crossing => true,
             Self::Superseded | Self::Reused | Self::Ended => false,
         }
     }
@@ -34,8 +37,9 @@ impl Standing {
     /// most of a theft.
     pub(crate) const fn rank(self) -> u8 {
         match self {
-            Self::Current => 4,
-            Self::Grace => 3,
+            Self::Current => 5,
+            Self::Grace => 4,
+            Self::Crossing => 3,
             Self::Reused => 2,
             Self::Superseded => 1,
             Self::Ended => 0,

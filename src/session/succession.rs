@@ -9,9 +9,10 @@ use super::{standing::Standing, time::Timestamp};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Succession<T> {
     pub(crate) current: T,
-    /// The one that a renewal replaced, and when it stops working.
+    /// The one that a renewal or a binding to a device replaced, and when it stops working. That of a binding is among the
+    /// superseded ones too.
     pub(crate) grace: Option<(T, Timestamp)>,
-    /// Those that an honest request may still carry: a change of privilege replaced them.
+    /// Those that an honest request may still carry: a change of privilege or a binding replaced them.
     pub(crate) superseded: Vec<T>,
     /// Whether a renewal ever replaced one of this session.
     pub(crate) renewed: bool,
@@ -42,7 +43,13 @@ where
             return Standing::Current;
         }
         match self.grace {
-            Some((old, until)) if old == *presented && now < until => Standing::Grace,
+            Some((old, until)) if old == *presented && now < until => {
+                if self.superseded.contains(presented) {
+                    Standing::Crossing
+                } else {
+                    Standing::Grace
+                }
+            }
             _ if self.superseded.contains(presented) => Standing::Superseded,
             // S17: an unknown one may be one that was forgotten, which an honest request may still carry.
             _ if self.forgot || !self.renewed => Standing::Superseded,
@@ -81,7 +88,23 @@ where
         self.renewed = true;
     }
 
+    /// A new one after a binding to a device: the present one works until `crossing_until`, and whoever has it later is no
+    /// thief for that.
+    pub(crate) fn bind(&mut self, new: T, now: Timestamp, crossing_until: Timestamp) {
+        if let Some((old, until)) = self.grace.take()
+            && now < until
+        {
+            self.remember(old);
+        }
+        self.remember(self.current);
+        self.grace = Some((self.current, crossing_until));
+        self.current = new;
+    }
+
     fn remember(&mut self, old: T) {
+        if self.superseded.contains(&old) {
+            return;
+        }
         if self.superseded.len() == REMEMBERED {
             self.superseded.remove(0);
             self.forgot = true;

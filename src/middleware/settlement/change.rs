@@ -67,7 +67,10 @@ impl Change<'_> {
             Issue::Successor { of, how, .. } => {
                 let outlasts = match how {
                     Replacement::Elevated => false,
-                    Replacement::Renewed { grace_until } => grace_until.since(now) >= Lease::MAX,
+                    Replacement::Renewed { grace_until: until }
+                    | Replacement::Bound {
+                        crossing_until: until,
+                    } => until.since(now) >= Lease::MAX,
                 };
                 of.subject.is_some() && !outlasts
             }

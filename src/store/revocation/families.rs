@@ -87,7 +87,7 @@ impl Families {
 
     /// Puts `successor` in the place of a token that opens the session; false if it does not.
     ///
-    /// A renewal takes the present token, a change of privilege also one in its grace time.
+    /// A renewal and a binding take the present token, a change of privilege also one in its grace time.
     pub(super) fn replace(
         &self,
         family: &SessionId,
@@ -105,8 +105,10 @@ impl Families {
         };
         let standing = succession.standing_of(id, now);
         let may = match how {
-            Replacement::Elevated => standing.opens(),
-            Replacement::Renewed { .. } => standing == Standing::Current,
+            Replacement::Elevated => matches!(standing, Standing::Current | Standing::Grace),
+            Replacement::Renewed { .. } | Replacement::Bound { .. } => {
+                standing == Standing::Current
+            }
         };
         // Ids come from the random source and never repeat; a token is never its own successor all the same.
         if !may || succession.current == successor || *id == successor {
@@ -115,6 +117,9 @@ impl Families {
         match how {
             Replacement::Elevated => succession.supersede(successor, now),
             Replacement::Renewed { grace_until } => succession.renew(successor, now, grace_until),
+            Replacement::Bound { crossing_until } => {
+                succession.bind(successor, now, crossing_until);
+            }
         }
         self.put(family, Fate::Lives(succession), until);
         true

@@ -94,8 +94,8 @@ pub trait RevocationList: fmt::Debug + Send + Sync + 'static {
         now: Timestamp,
     ) -> StoreFuture<'a, bool>;
 
-    /// Puts `successor` in the place of a token: for a [renewal](Replacement::Renewed) if the token is
-    /// [`Current`](Standing::Current), for a change of privilege if it [opens](Standing::opens) its session.
+    /// Puts `successor` in the place of a token: for a [renewal](Replacement::Renewed) or a [binding](Replacement::Bound) if
+    /// the token is [`Current`](Standing::Current), for a change of privilege also in its [grace time](Standing::Grace).
     ///
     /// Tells when the successor is to be issued: at `now`, or just after a cut-off that spared this session; `None`
     /// if nothing was replaced. `until` is when the session ends at the latest.
@@ -194,6 +194,13 @@ pub enum Replacement {
     Renewed {
         /// When the token itself stops working.
         grace_until: Timestamp,
+    },
+    /// A binding to a device: the token is [`Crossing`](Standing::Crossing) until `crossing_until`, and nothing replaces it
+    /// then. Later it is [`Superseded`](Standing::Superseded), never [`Reused`](Standing::Reused): the page after a login
+    /// carries it honestly. A renewal or a change of privilege of the successor makes it so earlier.
+    Bound {
+        /// When the token itself stops working.
+        crossing_until: Timestamp,
     },
 }
 

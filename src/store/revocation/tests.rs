@@ -54,9 +54,11 @@ enum Act {
     Elevate(SessionId, SessionId),
     /// A renewal whose grace time ends so many seconds after the beginning.
     Renew(SessionId, SessionId, u64),
+    /// A binding to a device; the token before works until so many seconds after the beginning.
+    Bind(SessionId, SessionId, u64),
 }
 
-use Act::{Elevate, End, Renew};
+use Act::{Bind, Elevate, End, Renew};
 use Ending::{Ended, Superseded};
 
 /// Carries out an act on the family of A, and says whether it was won.
@@ -72,6 +74,10 @@ fn act(list: &Revocations, second: u64, act: Act) -> bool {
         Renew(token, successor, grace) => {
             let grace_until = at(grace);
             replace(&token, successor, Replacement::Renewed { grace_until }).is_some()
+        }
+        Bind(token, successor, crossing) => {
+            let crossing_until = at(crossing);
+            replace(&token, successor, Replacement::Bound { crossing_until }).is_some()
         }
     }
 }
@@ -193,10 +199,87 @@ fn a_token_whose_grace_time_is_over_raises_nothing() {
     check(&list, 10, &[(A, Standing::Reused), (B, Standing::Current)]);
 }
 
+/// D11, D13: what a binding replaced opens the session for its minute, is replaced by nothing, and is no theft later.
+#[test]
+fn a_token_that_a_binding_replaced_crosses_for_its_minute() {
+    // The same where a renewal before would make a theft of an older token.
+    for (list, old) in [(list(), A), (after(&[(0, Renew(A, D, 1))]), D)] {
+        let (crossing, current) = ((old, Standing::Crossing), (B, Standing::Current));
+        assert!(act(&list, 5, Bind(old, B, 65)));
+        check(&list, 64, &[crossing, current]);
+        for lost in [
+            Elevate(old, C),
+            Renew(old, C, 75),
+            Bind(old, C, 70),
+            Bind(old, B, 70),
+        ] {
+            assert!(!act(&list, 6, lost), "{lost:?}");
+        }
+        let token = IssuedToken::new(&A, &old, None, at(0));
+        assert_eq!(list.may_reissue(token, at(6)), Ok(false));
+        check(&list, 64, &[crossing, current]);
+        check(&list, 65, &[(old, Standing::Superseded), current]);
+        assert!(!act(&list, 65, Elevate(old, C)));
+    }
+}
+
+/// D13: of two bindings one wins, and of a binding and another replacement.
+#[test]
+fn a_binding_takes_the_present_token_only() {
+    for first in [Bind(A, B, 60), Renew(A, B, 10), Elevate(A, B), End(Ended)] {
+        let list = after(&[(0, first)]);
+        assert!(!act(&list, 1, Bind(A, C, 61)), "{first:?}");
+    }
+}
+
+/// A successor that is renewed or whose level changes ends the minute of what it replaced.
+#[test]
+fn what_comes_after_a_binding_ends_its_minute() {
+    for next in [Renew(B, C, 20), Elevate(B, C)] {
+        let list = after(&[(0, Bind(A, B, 60)), (10, next)]);
+        check(
+            &list,
+            11,
+            &[(A, Standing::Superseded), (C, Standing::Current)],
+        );
+    }
+    // The token that a renewal replaced before the binding, whose grace time is cut short.
+    let list = after(&[(0, Renew(A, B, 30)), (1, Bind(B, C, 61))]);
+    check(
+        &list,
+        2,
+        &[
+            (A, Standing::Superseded),
+            (B, Standing::Crossing),
+            (C, Standing::Current),
+        ],
+    );
+}
+
+/// D13: of bindings at the same time one wins.
+#[test]
+fn one_of_parallel_bindings_wins() {
+    for _ in 0..200 {
+        let list = list();
+        let wins: usize = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..4)
+                .map(|thread| {
+                    let list = &list;
+                    scope.spawn(move || act(list, 1, Bind(A, id(200 + thread), 61)))
+                })
+                .collect();
+            let wins = threads.into_iter().map(|thread| thread.join().unwrap());
+            wins.filter(|won| *won).count()
+        });
+        assert_eq!(wins, 1);
+    }
+}
+
 #[test]
 fn an_ending_ends_the_session_whatever_its_token_is_by_now() {
     for acts in [
-        &[(0, Renew(A, B, 10))][..],
+        &[(0, Bind(A, B, 60))][..],
+        &[(0, Renew(A, B, 10))],
         &[(0, Elevate(A, B))],
         &[(0, Renew(A, C, 10)), (1, Elevate(C, B))],
     ] {

@@ -54,6 +54,7 @@ impl Call {
         let (letter, grace_until) = match how {
             Replacement::Elevated => ("U", Timestamp::default()),
             Replacement::Renewed { grace_until } => ("R", grace_until),
+            Replacement::Bound { crossing_until } => ("B", crossing_until),
             _ => return Err(unknown()),
         };
         Ok(self

@@ -3,5 +3,5 @@
 -- token no longer opens it.
 touch()
 local worth = standing(find(ARGV[3]), ARGV[5])
-if is_cut_off(11, ARGV[4], tonumber(ARGV[6])) or worth > GRACE then return { 0, size() } end
+if is_cut_off(11, ARGV[4], tonumber(ARGV[6])) or not opens(worth) then return { 0, size() } end
 return { raise(ARGV[7], tonumber(ARGV[8]), tonumber(ARGV[9]), ARGV[10], ARGV[4]), size() }

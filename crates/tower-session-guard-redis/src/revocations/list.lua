@@ -3,14 +3,14 @@
 -- ARGV: now, how many entries there may be, then the script's own.
 -- An entry of a family is E (ended) or S (superseded) and until when it is kept; or L, until when, flags (1 there
 -- is a grace time, 2 renewed, 4 one was forgotten), until when there is grace, for which id, the present id, and
--- up to four superseded ids. A cut-off is `at`, `until`, its mark, and the family that it spares, if any. Times have
+-- up to four superseded ids; one that a binding replaced is among these in its grace time already. A cut-off is `at`, `until`, its mark, and the family that it spares, if any. Times have
 -- 8 bytes, ids and marks 16. The sorted set `due` says when each entry goes.
 -- Every script returns its answer and the number of entries; the answer -2 says that the list is full.
 local base, now, max = KEYS[1], tonumber(ARGV[1]), tonumber(ARGV[2])
 local due = base .. ':due'
 local time = redis.call('TIME')
 local clock = time[1] * 1000 + math.floor(time[2] / 1000)
-local CURRENT, GRACE, SUPERSEDED, REUSED, ENDED = 0, 1, 2, 3, 4
+local CURRENT, GRACE, SUPERSEDED, REUSED, ENDED, CROSSING = 0, 1, 2, 3, 4, 5
 local FULL = -2
 local ZEROS = string.rep('\0', 16)
 
@@ -79,19 +79,26 @@ local function put(family, entry, til)
   keep(family, value, til)
 end
 
+local function is_superseded(entry, id)
+  for _, old in ipairs(entry.superseded) do
+    if id == old then return true end
+  end
+  return false
+end
+
 -- What a token of a family is worth. The rules are those of a record's secrets.
 local function standing(entry, id)
   if not entry then return CURRENT end
   if entry.kind == 'E' then return ENDED end
   if entry.kind == 'S' then return SUPERSEDED end
   if id == entry.current then return CURRENT end
-  if id == entry.grace and now < entry.until_grace then return GRACE end
-  for _, old in ipairs(entry.superseded) do
-    if id == old then return SUPERSEDED end
-  end
-  if entry.forgot or not entry.renewed then return SUPERSEDED end
+  local was_superseded = is_superseded(entry, id)
+  if id == entry.grace and now < entry.until_grace then return was_superseded and CROSSING or GRACE end
+  if was_superseded or entry.forgot or not entry.renewed then return SUPERSEDED end
   return REUSED
 end
+
+local function opens(worth) return worth == CURRENT or worth == GRACE or worth == CROSSING end
 
 local function cutoff(digest)
   local held = redis.call('GET', base .. ':of:' .. digest)

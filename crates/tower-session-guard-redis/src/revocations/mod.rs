@@ -154,6 +154,7 @@ impl RevocationList for RedisRevocations {
                 2 => Ok(Standing::Superseded),
                 3 => Ok(Standing::Reused),
                 4 => Ok(Standing::Ended),
+                5 => Ok(Standing::Crossing),
                 _ => Err(StoreError::new(StoreErrorKind::Corrupt)),
             }
         })

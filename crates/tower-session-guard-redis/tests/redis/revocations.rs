@@ -129,7 +129,10 @@ async fn compare(
                 let renewed = Replacement::Renewed {
                     grace_until: now.after(seconds(10)),
                 };
-                let how = [Replacement::Elevated, renewed][dice.roll(2) as usize];
+                let bound = Replacement::Bound {
+                    crossing_until: now.after(seconds(30)),
+                };
+                let how = [Replacement::Elevated, renewed, bound][dice.roll(3) as usize];
                 let expected = kind(memory.replace(token, fresh, how, until, now).await);
                 let found = kind(redis.replace(token, fresh, how, until, now).await);
                 assert_eq!(found, expected, "{at}: {how:?}");
