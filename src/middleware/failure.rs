@@ -25,6 +25,9 @@ pub enum SessionErrorKind {
     /// What another request wrote into the session meanwhile makes an [update](crate::Session::update) of this one
     /// fail, or leaves no room for its data; nothing was written.
     DataConflict,
+    /// A self-contained session was bound to its user's device while the handler wrote data: the browser has a newer
+    /// token, and nothing was written.
+    BoundMeanwhile,
     /// The operating system gave no random bytes.
     Randomness,
     /// The session ended, or its token was replaced, while the handler elevated it.
@@ -47,13 +50,16 @@ impl SessionError {
     }
 
     /// The status that tells a client as much as it should know: 401 for a refused elevation, 409 for a
-    /// login over the limit of sessions, which the user can resolve by ending one of them, 503 for a
+    /// login over the limit of sessions, which the user can resolve by ending one of them, and for data that crossed with a
+    /// binding, which the same request writes when it is sent again, 503 for a
     /// failure that may pass, 500 for a mistake of the application.
     #[must_use]
     pub const fn status(&self) -> StatusCode {
         match self.kind {
             SessionErrorKind::Refused => StatusCode::UNAUTHORIZED,
-            SessionErrorKind::TooManySessions => StatusCode::CONFLICT,
+            SessionErrorKind::TooManySessions | SessionErrorKind::BoundMeanwhile => {
+                StatusCode::CONFLICT
+            }
             SessionErrorKind::InvalidSubject
             | SessionErrorKind::TooLarge
             | SessionErrorKind::LayersShareCookie => StatusCode::INTERNAL_SERVER_ERROR,
@@ -113,6 +119,9 @@ impl fmt::Display for SessionError {
             SessionErrorKind::Contention => "the session kept changing under the request",
             SessionErrorKind::DataConflict => {
                 "the request's data does not go with what another request wrote meanwhile"
+            }
+            SessionErrorKind::BoundMeanwhile => {
+                "the session was bound to a device while the request wrote its data"
             }
             SessionErrorKind::Randomness => "the operating system gave no random bytes",
             SessionErrorKind::Refused => "the session ended or was rotated while it was elevated",

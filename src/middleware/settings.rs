@@ -224,6 +224,13 @@ impl Shared {
         &self.settings.policy
     }
 
+    /// Tells once that the list fills up, and once that it is full; again only after it was less full.
+    pub(crate) fn watch_list(&self, occupancy: Occupancy, now: Timestamp) {
+        if let Some(event) = self.occupancy.rises_to(occupancy) {
+            self.tell(&SessionEvent::new(event, now));
+        }
+    }
+
     /// Hands an event to the observer. One that panics fails alone: events are told in destructors too, where a
     /// second panic would abort the process (S24).
     pub(crate) fn tell(&self, event: &SessionEvent) {

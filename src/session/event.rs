@@ -91,7 +91,7 @@ kinds! {
     TooManyTokens = "too_many_tokens" at Warning,
     /// A well-signed token names a session that is not there: it expired, or it was ended. A store cannot tell which.
     UnknownSession = "unknown_session" at Info,
-    /// A token came that a login, an elevation or a step-down had replaced.
+    /// A token came that a login, an elevation or a step-down had replaced, or a minute before a binding to a device.
     SupersededToken = "superseded_token" at Warning,
     /// A token came whose session was ended: logged out or revoked.
     RevokedToken = "revoked_token" at Warning,
@@ -162,7 +162,8 @@ kinds! {
     /// must be bound came unbound: the request counts as anonymous, and the session was left alone. The device's browser may have failed to refresh the
     /// cookie, or somebody else has the session's token.
     UnboundUse = "unbound_use" at Warning,
-    /// Data was dropped because its request came with the token of a bound session and without the device's cookie.
+    /// Data was dropped because its request came with the token of a bound session and without the device's cookie, or because it
+    /// crossed with the binding of a self-contained session.
     UnboundUseDataDropped = "unbound_use_data_dropped" at Info,
 
     /// A session was bound to a key of its user's device.

@@ -77,4 +77,6 @@ pub(crate) enum Verdict {
     Unusable,
     /// It claims a write that does not go with what another request has written: the failure reply takes its place.
     DataConflict,
+    /// It claims a write under a token that the binding to a device has replaced: 409 takes its place.
+    BoundMeanwhile,
 }

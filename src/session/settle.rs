@@ -11,6 +11,7 @@ use super::{
     mark::{Effect, Mark},
     plan::{Plan, Save, Settled, Verdict},
     policy::SessionPolicy,
+    standing::Standing,
     state::State,
     time::Timestamp,
 };
@@ -84,7 +85,7 @@ fn touch_is_due(live: &Live, now: Timestamp, policy: &SessionPolicy) -> bool {
 pub(crate) fn settle(input: &Settlement<'_>) -> Settled {
     let lost = input
         .live
-        .is_some_and(|live| !live.opens() || is_final(input, live) || has_ended(input, live));
+        .is_some_and(|live| !live.opens() || is_last(input, live) || has_ended(input, live));
     let mut events = Vec::new();
     let mut draft = Draft::of(input.live);
     for (at, mark) in input.marks {
@@ -110,6 +111,17 @@ pub(crate) fn settle(input: &Settlement<'_>) -> Settled {
     if lost && elevated && input.outcome == Outcome::Answered {
         return only_lowering(input, EventKind::ElevationRefused, Verdict::Refused);
     }
+    if let Some(live) = input.live
+        && draft.continues
+        && is_crossing(live)
+        && draft.entries != live.state.entries
+    {
+        return only_lowering(
+            input,
+            EventKind::UnboundUseDataDropped,
+            Verdict::BoundMeanwhile,
+        );
+    }
     let plan = plan(input, draft, &mut events);
     Settled {
         plan,
@@ -122,6 +134,16 @@ pub(crate) fn settle(input: &Settlement<'_>) -> Settled {
 /// was signed under is expiring, and may be a thief's. In a store the key alone opens no session.
 fn is_final(input: &Settlement<'_>, live: &Live) -> bool {
     live.signature == Signature::Final && !input.realm.is_stored
+}
+
+/// Whether a binding to a device has replaced its token: what left in its place would be a session without the device.
+fn is_crossing(live: &Live) -> bool {
+    live.standing == Some(Standing::Crossing)
+}
+
+/// Whether nothing may leave in the place of its token.
+fn is_last(input: &Settlement<'_>, live: &Live) -> bool {
+    is_final(input, live) || is_crossing(live)
 }
 
 fn grows(input: &Settlement<'_>, draft: &Draft) -> bool {
@@ -220,7 +242,7 @@ fn plan(input: &Settlement<'_>, draft: Draft, events: &mut Vec<EventKind>) -> Pl
     if let Some(how) = privilege {
         // Without a reader of the response, or with the token already replaced, a new token would reach
         // no client: the level falls and the token stays.
-        if input.outcome == Outcome::Dropped || !live.opens() || is_final(input, live) {
+        if input.outcome == Outcome::Dropped || !live.opens() || is_last(input, live) {
             return if lowered || entries_changed {
                 Plan::Save {
                     state,
@@ -237,7 +259,7 @@ fn plan(input: &Settlement<'_>, draft: Draft, events: &mut Vec<EventKind>) -> Pl
     if input.outcome == Outcome::Dropped {
         return Plan::Nothing;
     }
-    if is_final(input, live) {
+    if is_last(input, live) {
         if draft.rotation.is_some() {
             events.push(EventKind::RenewalSkipped);
         }

@@ -253,7 +253,10 @@ impl<T> Candidates<T> {
         let opens = opens.and_then(|()| self.present(shared, live));
         let appraised = opens.and_then(|presence| {
             live.standing = Some(standing);
-            live.presence = presence;
+            live.presence = match standing {
+                Standing::Crossing => Presence::Crossing,
+                _ => presence,
+            };
             self.appraise(shared, live)
         });
         match appraised {

@@ -7,7 +7,9 @@ use crate::{
     session::{ended::EndCause, id::SessionId, index::IndexKey, live::Live, time::Timestamp},
     store::{
         Admitted, Lease, StoreError,
-        revocation::{Ending, Full, IssuedToken, Replacement, RevocationList, Revocations},
+        revocation::{
+            Ending, Full, IssuedToken, Replacement, RevocationList, Revocations, Standing,
+        },
     },
 };
 
@@ -22,6 +24,9 @@ pub(super) struct Change<'a> {
     /// Whether they end whatever becomes of the token that is to leave; else they end only if it may.
     pub(super) ends_first: bool,
     pub(super) issue: Issue<'a>,
+    /// A session whose level falls: it ends if a binding to a device has replaced its token, since nobody would receive one that
+    /// says the lower level.
+    pub(super) lowered: Option<&'a Live>,
 }
 
 /// Which token is to leave then.
@@ -57,6 +62,8 @@ pub(super) struct Changed {
     pub(super) ended: Vec<bool>,
     /// The token that may leave, and when it counts as issued.
     pub(super) issue: Option<(SessionId, Timestamp)>,
+    /// Whether a binding to a device replaced the token meanwhile, so that none may leave.
+    pub(super) is_crossing: bool,
 }
 
 impl Change<'_> {
@@ -86,24 +93,51 @@ impl Change<'_> {
         if self.ends_first {
             let ended = self.end(list, now)?;
             let issue = self.issue(list, now)?;
-            return Ok(Changed { ended, issue });
+            let is_crossing = issue.is_none() && self.crosses(list, now);
+            if let Some(live) = self.lowered.filter(|_| is_crossing) {
+                self.end_one(live, list, now)?;
+            }
+            return Ok(Changed {
+                ended,
+                issue,
+                is_crossing,
+            });
         }
         let issue = self.issue(list, now)?;
         let ended = match issue {
             Some(_) => self.end(list, now)?,
             None => Vec::new(),
         };
-        Ok(Changed { ended, issue })
+        Ok(Changed {
+            ended,
+            issue,
+            is_crossing: false,
+        })
     }
 
     fn end(&self, list: &Revocations, now: Timestamp) -> Result<Vec<bool>, Full> {
-        let end = |live: &&Live| {
-            let ending = self.ending(live);
-            let ended = list.end(live.family(), self.end, live.remembered_until(now), now)?;
-            ending.done();
-            Ok(ended)
-        };
+        let end = |live: &&Live| self.end_one(live, list, now);
         self.ended.iter().map(end).collect()
+    }
+
+    fn end_one(&self, live: &Live, list: &Revocations, now: Timestamp) -> Result<bool, Full> {
+        let ending = self.ending(live);
+        let ended = list.end(live.family(), self.end, live.remembered_until(now), now)?;
+        ending.done();
+        Ok(ended)
+    }
+
+    /// The token that was to leave again, or to be replaced.
+    const fn own_token(&self) -> Option<IssuedToken<'_>> {
+        match &self.issue {
+            Issue::Again(token) | Issue::Successor { of: token, .. } => Some(*token),
+            Issue::Nothing | Issue::OfGuest { .. } | Issue::OfLogin { .. } => None,
+        }
+    }
+
+    fn crosses(&self, list: &Revocations, now: Timestamp) -> bool {
+        let token = self.own_token();
+        token.is_some_and(|token| list.standing(token, now) == Standing::Crossing)
     }
 
     fn issue(
@@ -144,14 +178,31 @@ impl Change<'_> {
         if self.ends_first {
             let ended = self.end_distributed(list, now).await?;
             let issue = self.issue_distributed(list, now).await?;
-            return Ok(Changed { ended, issue });
+            let is_crossing = match self.own_token() {
+                Some(token) if issue.is_none() => {
+                    list.standing(token, now).await? == Standing::Crossing
+                }
+                _ => false,
+            };
+            if let Some(live) = self.lowered.filter(|_| is_crossing) {
+                self.end_one_distributed(live, list, now).await?;
+            }
+            return Ok(Changed {
+                ended,
+                issue,
+                is_crossing,
+            });
         }
         let issue = self.issue_distributed(list, now).await?;
         let ended = match issue {
             Some(_) => self.end_distributed(list, now).await?,
             None => Vec::new(),
         };
-        Ok(Changed { ended, issue })
+        Ok(Changed {
+            ended,
+            issue,
+            is_crossing: false,
+        })
     }
 
     async fn end_distributed(
@@ -161,11 +212,21 @@ impl Change<'_> {
     ) -> Result<Vec<bool>, StoreError> {
         let mut ended = Vec::with_capacity(self.ended.len());
         for live in &self.ended {
-            let until = live.remembered_until(now);
-            let ending = self.ending(live);
-            ended.push(list.end(live.family(), self.end, until, now).await?);
-            ending.done();
+            ended.push(self.end_one_distributed(live, list, now).await?);
         }
+        Ok(ended)
+    }
+
+    async fn end_one_distributed(
+        &self,
+        live: &Live,
+        list: &dyn RevocationList,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let until = live.remembered_until(now);
+        let ending = self.ending(live);
+        let ended = list.end(live.family(), self.end, until, now).await?;
+        ending.done();
         Ok(ended)
     }
 

@@ -71,6 +71,7 @@ impl Verdict {
             Self::Refused => Err(SessionError::new(SessionErrorKind::Refused)),
             Self::Unusable => Err(SessionError::new(SessionErrorKind::InvalidSubject)),
             Self::DataConflict => Err(SessionError::new(SessionErrorKind::DataConflict)),
+            Self::BoundMeanwhile => Err(SessionError::new(SessionErrorKind::BoundMeanwhile)),
         }
     }
 }

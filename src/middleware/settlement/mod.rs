@@ -61,6 +61,7 @@ pub(crate) fn commit(
         Backend::SelfContained(EndedTokens::Local(list)) => {
             let task = self_contained::CommitToToken {
                 shared,
+                session,
                 live,
                 beside: found(&beside),
                 done: &done,
@@ -73,6 +74,7 @@ pub(crate) fn commit(
             let commit = async move {
                 let task = self_contained::CommitToToken {
                     shared: &owned,
+                    session: &session,
                     live: session.live(),
                     beside: found(&beside),
                     done: &done,

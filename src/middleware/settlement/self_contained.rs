@@ -17,20 +17,22 @@ use crate::{
     },
     session::{
         authentication::Subject,
+        device::BindingChange,
         draft::Rotation,
         ended::EndCause,
-        event::{EventKind, SessionEvent},
+        event::EventKind,
         handle::Session,
         id::SessionId,
         index::IndexKey,
         live::Live,
-        plan::{Plan, Save, Settled},
+        mark::Mark,
+        plan::{Plan, Save, Settled, Verdict},
         settle,
         state::State,
     },
     store::{
         StoreError,
-        revocation::{Ending, IssuedToken, Occupancy, Replacement, RevocationList, Revocations},
+        revocation::{Ending, IssuedToken, Replacement, RevocationList, Revocations},
     },
 };
 
@@ -38,6 +40,7 @@ use crate::{
 #[derive(Clone, Copy)]
 pub(super) struct CommitToToken<'a> {
     pub(super) shared: &'a Shared,
+    pub(super) session: &'a Session,
     pub(super) live: Option<&'a Live>,
     /// The sessions whose tokens came besides the request's own: a login and a logout end them.
     pub(super) beside: &'a [Session],
@@ -52,7 +55,7 @@ impl<'a> CommitToToken<'a> {
         }
         let change = self.change(&settled.plan)?;
         let changed = change.ask(list, self.done.now).map_err(StoreError::from);
-        self.watch(list.occupancy());
+        self.shared.watch_list(list.occupancy(), self.done.now);
         self.finish(settled, &changed?)
     }
 
@@ -68,7 +71,7 @@ impl<'a> CommitToToken<'a> {
         };
         let committed = match changed {
             Ok(changed) => {
-                self.watch(list.occupancy());
+                self.shared.watch_list(list.occupancy(), self.done.now);
                 let finished = self.finish(settled, &changed);
                 held.map_err(Into::into).and(finished)
             }
@@ -120,13 +123,6 @@ impl<'a> CommitToToken<'a> {
         self.tell(&told, None);
     }
 
-    /// Tells once that the list fills up, and once that it is full; again only after it was less full.
-    fn watch(&self, occupancy: Occupancy) {
-        if let Some(event) = self.shared.occupancy.rises_to(occupancy) {
-            self.shared.tell(&SessionEvent::new(event, self.done.now));
-        }
-    }
-
     /// What a plan asks of the list.
     fn change<'p>(&self, plan: &'p Plan) -> Result<Change<'p>, SessionError>
     where
@@ -139,6 +135,7 @@ impl<'a> CommitToToken<'a> {
             ended: Vec::new(),
             ends_first: true,
             issue: Issue::Nothing,
+            lowered: None,
         };
         Ok(match (plan, self.live) {
             (Plan::Nothing, _)
@@ -172,6 +169,7 @@ impl<'a> CommitToToken<'a> {
             },
             (Plan::Rotate { how, .. }, Some(live)) => Change {
                 issue: self.successor(live, *how)?,
+                lowered: self.steps_down().then_some(live),
                 ..nothing
             },
             (Plan::Start { state, end_first }, _) => Change {
@@ -190,6 +188,7 @@ impl<'a> CommitToToken<'a> {
                 // As in a store: a login that is refused changes nothing else.
                 ends_first: *end_first,
                 issue: self.first(state)?,
+                lowered: None,
             },
         })
     }
@@ -201,6 +200,11 @@ impl<'a> CommitToToken<'a> {
         // What has expired needs no entry in the list.
         let beside = beside.filter(|live| live.remembered_until(now) > now);
         self.live.into_iter().chain(beside).collect()
+    }
+
+    fn steps_down(&self) -> bool {
+        let mut marks = self.done.marks.iter();
+        marks.any(|(_, mark)| matches!(mark, Mark::StepDown))
     }
 
     fn successor(&self, live: &'a Live, how: Rotation) -> Result<Issue<'a>, SessionError> {
@@ -266,6 +270,9 @@ impl<'a> CommitToToken<'a> {
             } => self.tell(&events, None),
             Plan::End => {
                 cookies.remove_presented(&self.shared.writer, &self.done.came);
+                if self.shared.devices.is_some() {
+                    self.session.note_binding(BindingChange::LoggedOut);
+                }
                 self.tell(&events, None);
                 self.tell_ended_beside(changed);
             }
@@ -288,6 +295,9 @@ impl<'a> CommitToToken<'a> {
                     self.issue(&state, &id, &mut cookies)?;
                     self.tell(&events, None);
                 }
+                _ if why == Save::Data && changed.is_crossing => {
+                    verdict = self.bound_meanwhile();
+                }
                 _ if why == Save::Data && self.live.is_some() => {
                     self.tell(&[EventKind::ResurrectionBlocked], None);
                 }
@@ -304,13 +314,7 @@ impl<'a> CommitToToken<'a> {
                     self.issue(&state, &id, &mut cookies)?;
                     self.tell(&events, Some((id, subject_of(&state))));
                 }
-                None if self.live.is_some() => {
-                    let (gone, event) =
-                        settle::without_session(&self.done.marks, self.done.outcome);
-                    verdict = gone;
-                    self.tell(event.as_slice(), None);
-                }
-                None => {}
+                None => verdict = self.not_replaced(&state, changed),
             },
             Plan::Start {
                 mut state,
@@ -327,11 +331,49 @@ impl<'a> CommitToToken<'a> {
                 }
                 state.last_seen_at = at;
                 self.issue(&state, &id, &mut cookies)?;
+                self.note_beginning(&id, &state);
                 self.tell(&events, Some((id, subject_of(&state))));
                 self.tell_ended_beside(changed);
             }
         }
         verdict.into_result(cookies)
+    }
+
+    /// What becomes of the answer where the token was not replaced, because another request came first.
+    fn not_replaced(&self, state: &State, changed: &Changed) -> Verdict {
+        let Some(live) = self.live else {
+            return Verdict::Stands;
+        };
+        if changed.is_crossing && self.steps_down() {
+            self.tell(&[EventKind::SteppedDown], None);
+        }
+        let (verdict, event) = settle::without_session(&self.done.marks, self.done.outcome);
+        if changed.is_crossing && verdict == Verdict::Stands && state.entries != live.state.entries
+        {
+            return self.bound_meanwhile();
+        }
+        self.tell(event.as_slice(), None);
+        verdict
+    }
+
+    /// The data of a request that crossed with the binding of its session is not written, and its answer does not say so.
+    fn bound_meanwhile(&self) -> Verdict {
+        self.tell(&[EventKind::UnboundUseDataDropped], None);
+        Verdict::BoundMeanwhile
+    }
+
+    /// Lets the answer say what became of a binding, now that a session begins.
+    fn note_beginning(&self, family: &SessionId, state: &State) {
+        let Some(devices) = &self.shared.devices else {
+            return;
+        };
+        self.session
+            .note_binding(if state.authentication.is_some() {
+                let offer = devices.first_offer(family, state, self.done.now);
+                BindingChange::LoggedIn(offer)
+            } else {
+                BindingChange::LoggedOut
+            });
     }
 
     /// Lets those who wait for the session's end know how long its next token lives.

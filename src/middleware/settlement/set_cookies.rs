@@ -13,7 +13,7 @@ pub(crate) struct SetCookies(Vec<(CookieKind, HeaderValue)>);
 
 impl SetCookies {
     /// Hands out a session's token, to be kept as long as the session if it is to outlive the browser.
-    pub(super) fn hand_out(
+    pub(in crate::middleware) fn hand_out(
         &mut self,
         writer: &CookieWriter,
         token: &Token,

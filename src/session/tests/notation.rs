@@ -27,7 +27,7 @@ pub(super) fn seconds_ago(seconds: u64) -> Timestamp {
     Timestamp::from_unix_seconds(NOW.as_unix_seconds() - seconds)
 }
 
-/// `anonymous`, `guest` or `alice@2`, each perhaps with ` grace`, ` lost`, ` unadmitted`, ` stale` (signed under an older
+/// `anonymous`, `guest` or `alice@2`, each perhaps with ` grace`, ` crossing`, ` lost`, ` unadmitted`, ` stale` (signed under an older
 /// key), ` over` (ended by now), ` suspended` (for this client), ` moved` (its client is to be taken for its own) or ` idle` (last seen
 /// long enough ago for a touch). `retired` is anonymous, and ` retired` a guest, beside a retired token. Everybody has
 /// the data `k=1` and `c=2`, the latter carried.
@@ -67,6 +67,7 @@ pub(super) fn live(text: &str) -> Option<Live> {
         },
         standing: match () {
             () if has("grace") => Some(Standing::Grace),
+            () if has("crossing") => Some(Standing::Crossing),
             () if has("lost") => Some(Standing::Superseded),
             () if has("unadmitted") => None,
             () => Some(Standing::Current),
@@ -190,6 +191,7 @@ pub(super) fn show(settled: &Settled) -> String {
         Verdict::Refused => "; refused",
         Verdict::Unusable => "; unusable",
         Verdict::DataConflict => "; conflict",
+        Verdict::BoundMeanwhile => "; bound meanwhile",
     };
     let text = format!("{plan}; {}{verdict}", events.join(" ")).to_lowercase();
     text.trim_end_matches("; ").to_owned()

@@ -118,6 +118,30 @@ fn a_request_with_a_retired_token_writes_nothing_but_a_login() {
     check("guest retired", "login:alice", Answered, "start alice@1 c*=2; logged_in");
 }
 
+/// D11, A50: nothing leaves in the place of a token that a binding replaced, or it would be a session without the device.
+#[test]
+fn a_request_that_crosses_with_a_binding_writes_nothing_but_a_login() {
+    check("alice@1 crossing", "", Answered, "keep");
+    check("alice@1 crossing idle stale", "", Answered, "keep");
+    check("alice@1 crossing", "put:x:1", Answered, "keep; unbound_use_data_dropped; bound meanwhile");
+    check("alice@1 crossing", "renew put:x:1", Answered, "keep; unbound_use_data_dropped; bound meanwhile");
+    check("alice@1 crossing", "put:x:1", Failed, "keep; data_dropped");
+    check("alice@1 crossing", "put:x:1", Dropped, "keep; data_dropped");
+    check("alice@1 crossing", "put:k:1", Answered, "keep");
+    check("alice@1 crossing", "renew", Answered, "keep; renewal_skipped");
+    check("alice@1 crossing", "elevate:2", Answered, "keep; elevation_refused; refused");
+    check("alice@1 crossing", "put:x:1 elevate:2", Answered, "keep; elevation_refused; refused");
+    check("alice@1 crossing", "elevate:2", Failed, "keep; elevation_dropped");
+    for outcome in [Answered, Failed, Dropped] {
+        check("alice@2 crossing", "step-down", outcome, "save lower alice@1 c*=2 k=1; stepped_down");
+        check("alice@2 crossing", "logout", outcome, "end; logged_out");
+    }
+    check("alice@2 crossing", "step-down put:x:1", Answered,
+        "save lower alice@1 c*=2 k=1; stepped_down unbound_use_data_dropped; bound meanwhile");
+    check("alice@1 crossing", "login:alice", Answered, "start alice@1 c*=2 k=1; reauthenticated");
+    check("alice@1 crossing", "logout put:x:1", Answered, "start afterwards guest x=1; logged_out created");
+}
+
 /// R12.
 #[test]
 fn a_renewal_needs_the_token_of_now() {
