@@ -18,7 +18,7 @@ use crate::{
     session::{
         binding::Client,
         came::Came,
-        device::DeviceNotes,
+        device_notes::DeviceNotes,
         handle::Session,
         later::{Later, LoadFailed},
         live::Live,

@@ -8,7 +8,8 @@ use crate::{
     cookie::CookiePolicy,
     key::KeyRing,
     session::{
-        device::{BoundDevice, Demand, DeviceNotes},
+        device::BoundDevice,
+        device_notes::{Demand, DeviceNotes},
         id::SessionId,
         live::Live,
         present::{DevicePolicy, Proofs},

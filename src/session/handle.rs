@@ -13,7 +13,8 @@ use super::{
     authentication::{AssuranceLevel, Authentication, Subject},
     csrf::{CsrfRejected, CsrfToken},
     data::{DataError, DataKey},
-    device::{Demand, DeviceNotes},
+    device_change::BindingChange,
+    device_notes::{Demand, DeviceNotes},
     draft::Draft,
     ended::Ended,
     entries::{Entries, Entry},
@@ -534,6 +535,11 @@ impl Session {
     /// Takes note of what concerns the session's device.
     pub(crate) fn note_device(&self, note: impl FnOnce(&mut DeviceNotes)) {
         note(self.pending().device.get_or_insert_default());
+    }
+
+    /// Takes note, for the answer, of what became of the binding to a device.
+    pub(crate) fn note_binding(&self, change: BindingChange) {
+        self.note_device(|notes| notes.change = Some(change));
     }
 
     /// What was noted of the session's device, before it was loaded and since.

@@ -2,7 +2,7 @@
 
 use std::{error::Error, fmt, future::Future, pin::Pin};
 
-use super::{device::DeviceNotes, live::Live};
+use super::{device_notes::DeviceNotes, live::Live};
 
 /// What a session is loaded with, when somebody first looks at it.
 pub(crate) trait Later: Send + Sync {

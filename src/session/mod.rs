@@ -12,6 +12,8 @@ pub(crate) mod codec;
 pub(crate) mod csrf;
 pub(crate) mod data;
 pub(crate) mod device;
+pub(crate) mod device_change;
+pub(crate) mod device_notes;
 pub(crate) mod draft;
 pub(crate) mod ended;
 pub(crate) mod entries;

@@ -8,7 +8,8 @@ use std::{
 use super::{
     authentication::Subject,
     csrf::CsrfToken,
-    device::{DeviceNotes, Presence},
+    device::Presence,
+    device_notes::DeviceNotes,
     draft::Draft,
     ended::Ended,
     event::SessionEvent,

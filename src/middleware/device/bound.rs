@@ -16,7 +16,9 @@ use crate::{
     },
     session::{
         bind::{Offering, offers},
-        device::{BindingChange, BoundDevice, Demand, Presence},
+        device::{BoundDevice, Presence},
+        device_change::BindingChange,
+        device_notes::Demand,
         id::SessionId,
         live::Live,
         present::{DevicePolicy, Proofs},

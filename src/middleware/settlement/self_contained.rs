@@ -17,7 +17,7 @@ use crate::{
     },
     session::{
         authentication::Subject,
-        device::BindingChange,
+        device_change::BindingChange,
         draft::Rotation,
         ended::EndCause,
         event::EventKind,

@@ -19,7 +19,7 @@ use crate::{
     session::{
         admit::lower_remembered,
         authentication::Subject,
-        device::BindingChange,
+        device_change::BindingChange,
         draft::Rotation,
         ended::EndCause,
         event::{EventKind, SessionEvent},
