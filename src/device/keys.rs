@@ -21,6 +21,7 @@ pub(super) struct Macs {
     pub(super) first_offer: Mac,
     pub(super) repeated_offer: Mac,
     pub(super) challenge: Mac,
+    pub(super) successor: Mac,
 }
 
 impl DeviceKeys {
@@ -35,6 +36,7 @@ impl DeviceKeys {
                 first_offer: mac("device offer"),
                 repeated_offer: mac("repeated device offer"),
                 challenge: mac("device challenge"),
+                successor: mac("device successor"),
             }
         }))
     }
@@ -57,6 +59,14 @@ impl DeviceKeys {
     ) -> bool {
         let keys = self.0.current();
         keys.all().any(|(_, macs)| of(macs).verify(message, tag))
+    }
+}
+
+impl DeviceKeys {
+    /// What each key of the ring makes of a message, the one that signs first.
+    pub(super) fn tags(&self, message: &[u8], of: impl Fn(&Macs) -> &Mac) -> Vec<[u8; TAG_LEN]> {
+        let keys = self.0.current();
+        keys.all().map(|(_, macs)| of(macs).tag(message)).collect()
     }
 }
 

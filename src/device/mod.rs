@@ -10,6 +10,7 @@ pub(crate) mod keys;
 mod offer;
 pub(crate) mod paths;
 pub(crate) mod proof;
+mod successor;
 #[cfg(test)]
 mod tests;
 pub(crate) mod thumbprint;

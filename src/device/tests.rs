@@ -199,3 +199,30 @@ proptest! {
         assert_eq!(keys.open_challenge(&family, &key, &changed), None);
     }
 }
+
+/// D13, A50: a successor follows from the session, the token and the key, under each key of the ring, and keeps the lineage.
+#[test]
+fn a_successor_belongs_to_one_session_token_and_key() {
+    let keys = keys();
+    let first = |family, token, key: &Thumbprint| keys.successors(family, token, key).next();
+    let own = first(&FAMILY, &FAMILY, &device()).unwrap();
+    assert_eq!(own.lineage(), FAMILY.lineage());
+    assert_eq!(first(&FAMILY, &FAMILY, &device()), Some(own));
+    let other_key = thumbprint(&DeviceKey([8; 64]));
+    for other in [
+        first(&OTHER, &FAMILY, &device()),
+        first(&FAMILY, &OTHER, &device()),
+        first(&FAMILY, &FAMILY, &other_key),
+        keys_of(ring(1), "other", "")
+            .successors(&FAMILY, &FAMILY, &device())
+            .next(),
+        keys_of(ring(1), "sid", "shop")
+            .successors(&FAMILY, &FAMILY, &device())
+            .next(),
+    ] {
+        assert_ne!(other, Some(own));
+    }
+    let rolled = keys_of(KeyRing::of_tests([[2; 32], [1; 32]]), "sid", "");
+    let rolled: Vec<_> = rolled.successors(&FAMILY, &FAMILY, &device()).collect();
+    assert_eq!((rolled.len(), rolled[1]), (2, own));
+}

@@ -22,6 +22,7 @@ struct Vectors {
     identifiers: Vec<IdentifierCase>,
     offers: Vec<OfferCase>,
     challenges: Vec<ChallengeCase>,
+    successors: Vec<SuccessorCase>,
     bound_cookies: Vec<BoundCookieCase>,
     proofs: Vec<ProofCase>,
 }
@@ -61,6 +62,15 @@ struct ChallengeCase {
     now: u64,
     nonce: String,
     challenge: String,
+}
+
+#[derive(Deserialize)]
+struct SuccessorCase {
+    #[serde(flatten)]
+    context: Context,
+    token: String,
+    device: String,
+    successor: String,
 }
 
 #[derive(Deserialize)]
@@ -164,6 +174,20 @@ fn frozen_challenges_open_and_are_made_again() {
         };
         let opened = keys.open_challenge(&family, &key, challenge.as_bytes());
         assert_eq!(opened, Some(expected));
+    }
+}
+
+/// A node of another release may be asked for what this one has bound.
+#[test]
+fn frozen_successors_are_made_again() {
+    let cases = vectors().successors;
+    assert_eq!(cases.len(), 3);
+    for case in cases {
+        let (keys, family) = (case.context.keys(), case.context.family());
+        let token = SessionId::from_bytes(array(&case.token));
+        let key = thumbprint(&DeviceKey(array(&case.device)));
+        let made: Vec<_> = keys.successors(&family, &token, &key).collect();
+        assert_eq!(made, [SessionId::from_bytes(array(&case.successor))]);
     }
 }
 

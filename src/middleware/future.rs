@@ -226,10 +226,13 @@ fn finish<F, R, E>(
     F: FailureResponse<R>,
 {
     let Ok(response) = answer else { return };
-    let cookies = committed.unwrap_or_else(|error| {
+    let mut cookies = committed.unwrap_or_else(|error| {
         *response = reply(failure, &error);
         SetCookies::default()
     });
+    if context.shared().devices.is_some() {
+        context.hand_out_bound(&mut cookies);
+    }
     let headers = response.headers_mut();
     let writer = &context.shared().writer;
     let writes_none = cookies.as_slice().is_empty();

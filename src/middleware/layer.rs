@@ -174,6 +174,25 @@ impl<F> SessionLayer<F> {
         Ok(self.with(|settings| settings.limit = Some(SessionLimit { count, at_limit })))
     }
 
+    /// Lets an owner have any number of sessions.
+    ///
+    /// Every one of them takes room, and takes time when all of them end.
+    pub fn without_session_limit(self) -> Self {
+        self.with(|settings| settings.limit = None)
+    }
+}
+
+impl<F, K> SessionLayer<F, K> {
+    /// The same layer as one whose backend is known at run time only, where an application chooses it there.
+    pub fn into_any(self) -> SessionLayer<F, AnyBackend> {
+        SessionLayer {
+            shared: self.shared,
+            slot: self.slot,
+            failure: self.failure,
+            kind: PhantomData,
+        }
+    }
+
     /// Binds sessions to a key of the user's device, in browsers that can: see [`DeviceBinding`](crate::DeviceBinding).
     ///
     /// A session that is bound opens with its token and its bound cookie together. Without a good bound cookie it is, from a
@@ -187,15 +206,21 @@ impl<F> SessionLayer<F> {
     /// Browsers are offered a registration with the answer to a login, and for ten minutes with the answers to requests of the
     /// application's own pages. [`device_endpoints`](Self::device_endpoints) answers them.
     ///
-    /// Requires the feature `dbsc`, and a store.
+    /// [`DeviceBinding`](crate::DeviceBinding) says what differs with self-contained tokens.
+    ///
+    /// Requires the feature `dbsc`.
     ///
     /// # Errors
     ///
     /// If the path is none that browsers request as it is written, if the lifetime is shorter than 5 or longer than 15
-    /// minutes, or if the layer's cookies are partitioned or have no `Secure`.
+    /// minutes, or if the layer's cookies are partitioned or have no `Secure`. With self-contained tokens also if
+    /// [`refresh_initiators`](crate::DeviceBinding::refresh_initiators) names hosts.
     #[cfg(feature = "dbsc")]
     pub fn with_device_binding(self, binding: crate::DeviceBinding) -> Result<Self, ConfigError> {
-        self.bind_devices(binding)
+        let settings = &self.shared.settings;
+        let has_store = matches!(settings.backend, Backend::Stored(_));
+        let checked = binding.checked(&settings.cookies, has_store)?;
+        Ok(self.with(|settings| settings.devices = Some(Arc::new(checked))))
     }
 
     /// The layer that answers browsers which register and refresh: put it directly inside this one.
@@ -215,25 +240,6 @@ impl<F> SessionLayer<F> {
             });
         }
         Ok(crate::DeviceEndpoints::following(Arc::clone(&self.slot)))
-    }
-
-    /// Lets an owner have any number of sessions.
-    ///
-    /// Every one of them takes room, and takes time when all of them end.
-    pub fn without_session_limit(self) -> Self {
-        self.with(|settings| settings.limit = None)
-    }
-}
-
-impl<F, K> SessionLayer<F, K> {
-    /// The same layer as one whose backend is known at run time only, where an application chooses it there.
-    pub fn into_any(self) -> SessionLayer<F, AnyBackend> {
-        SessionLayer {
-            shared: self.shared,
-            slot: self.slot,
-            failure: self.failure,
-            kind: PhantomData,
-        }
     }
 
     /// Sets how long sessions live and when their tokens are renewed.
@@ -426,13 +432,6 @@ impl<F, K> SessionLayer<F, K> {
             failure,
             kind: PhantomData,
         }
-    }
-
-    /// In any mode, as far as the binding itself goes.
-    #[cfg(feature = "dbsc")]
-    pub(crate) fn bind_devices(self, binding: crate::DeviceBinding) -> Result<Self, ConfigError> {
-        let checked = binding.checked(&self.shared.settings.cookies)?;
-        Ok(self.with(|settings| settings.devices = Some(Arc::new(checked))))
     }
 
     fn with(mut self, change: impl FnOnce(&mut Settings)) -> Self {

@@ -21,10 +21,11 @@ use super::{
     transport::Dropped,
 };
 use crate::{
-    cookie::response::ForCaches,
+    cookie::{CookieKind, response::ForCaches},
     session::{
         authenticated::AuthenticatedSession,
         came::{Barred, Came},
+        device_change::BoundToken,
         event::{EventKind, SessionEvent},
         handle::{Met, Session},
         live::Live,
@@ -193,6 +194,21 @@ impl RequestContext {
             }
             devices.challenge(live.family(), device, at)
         });
+    }
+
+    /// Hands out the token of a self-contained session that a registration has bound.
+    #[cold]
+    pub(crate) fn hand_out_bound(&self, cookies: &mut SetCookies) {
+        let Some(bound) = self.session.take_bound() else {
+            return;
+        };
+        let (shared, BoundToken { id, state }) = (&self.shared, &*bound);
+        let tokens = &shared.tokens;
+        // It fits: that was tried before the list was asked.
+        if let Ok(token) = tokens.seal_self_contained(CookieKind::Session, id, state) {
+            let now = shared.settings.clock.now();
+            cookies.hand_out(&shared.writer, &token, state, shared.policy(), now);
+        }
     }
 
     /// Tells the browser of its session's binding. It says with which status the answer leaves, if not with its own.

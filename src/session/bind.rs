@@ -50,6 +50,8 @@ pub(crate) struct Registration<'a> {
     pub(crate) token: TokenCame,
     /// The session that the offer names, if it is alive and somebody is logged in there.
     pub(crate) session: Option<&'a State>,
+    /// Whether another token of the session, which did not come, binds it to a key that is not this one.
+    pub(crate) is_bound_elsewhere: bool,
     /// The key that the proof brings, and its thumbprint.
     pub(crate) key: DeviceKey,
     pub(crate) thumbprint: Thumbprint,
@@ -119,6 +121,7 @@ fn outcome(input: &Registration<'_>) -> Result<Registered, RegistrationRefused> 
         Some(Device::Bound(device)) if device.key != input.key => {
             return Err(RegistrationRefused::OtherKey);
         }
+        _ if input.is_bound_elsewhere => return Err(RegistrationRefused::OtherKey),
         Some(Device::Expected(thumbprint)) if *thumbprint != input.thumbprint => {
             return Err(RegistrationRefused::UnexpectedKey);
         }

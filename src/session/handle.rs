@@ -13,7 +13,7 @@ use super::{
     authentication::{AssuranceLevel, Authentication, Subject},
     csrf::{CsrfRejected, CsrfToken},
     data::{DataError, DataKey},
-    device_change::BindingChange,
+    device_change::{BindingChange, BoundToken},
     device_notes::{Demand, DeviceNotes},
     draft::Draft,
     ended::Ended,
@@ -576,6 +576,22 @@ impl Session {
         });
         self.pending().device = Some(notes);
         is_unmet
+    }
+
+    /// Takes what the token says that is to leave, if a registration has bound a self-contained session.
+    pub(crate) fn take_bound(&self) -> Option<Box<BoundToken>> {
+        let mut pending = self.pending();
+        let change = &mut pending.device.as_mut()?.change;
+        match change.take_if(|change| matches!(change, BindingChange::Bound(_)))? {
+            BindingChange::Bound(token) => Some(token),
+            BindingChange::LoggedOut | BindingChange::LoggedIn(_) => None,
+        }
+    }
+
+    /// Whether it is that of a layer with this cookie.
+    #[cfg(feature = "dbsc")]
+    pub(crate) fn is_in(&self, cookie_name: &str) -> bool {
+        self.0.environment.cookie_name() == cookie_name
     }
 
     /// Ends the time of marks and hands them out.

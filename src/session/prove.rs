@@ -53,8 +53,11 @@ pub(crate) enum Answer<'a> {
 pub(crate) enum Proved {
     /// The proof is good, if this is written before anything else writes the session; then 200 and a bound cookie.
     Count(BoundDevice),
-    /// The proof is good, and there is nothing to write: 200 and a bound cookie.
+    /// The proof is good, and there is nothing to write, since it was counted: 200 and a bound cookie that is good for as long as
+    /// the first.
     Again,
+    /// The proof is good, and nothing counts it: 200 and a bound cookie.
+    Uncounted,
     /// 403 and a challenge, which the next proof answers.
     Challenge,
     /// 401, alike for all causes; the session stays as it is.
@@ -111,7 +114,10 @@ fn outcome(input: &Refresh<'_>) -> Result<Proved, RefreshRefused> {
     if !is_signed() {
         return Err(RefreshRefused::Signature);
     }
-    if !(is_next && input.counts) {
+    if !input.counts {
+        return Ok(Proved::Uncounted);
+    }
+    if !is_next {
         return Ok(Proved::Again);
     }
     Ok(Proved::Count(BoundDevice {

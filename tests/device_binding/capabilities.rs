@@ -19,7 +19,7 @@ fn thumbprint(key: &SigningKey) -> String {
 /// D11: 401 for nobody, 403 for whoever is not bound, crosses with the binding, or has just logged in.
 #[tokio::test]
 async fn a_guard_lets_bound_sessions_through_only() {
-    for node in Node::both() {
+    for node in Node::all() {
         let mut browser = node.browser();
         let guarded = async |browser: &mut super::Browser| {
             browser
@@ -52,7 +52,13 @@ async fn a_list_says_when_the_device_last_proved_itself() {
     node.browser().mark("login:alice").await;
     node.pass(700);
     bound.whoami().await;
-    let listed = node.sessions.list(&Subject::from("alice")).await.unwrap();
+    let listed = node
+        .sessions
+        .in_store()
+        .unwrap()
+        .list(&Subject::from("alice"))
+        .await
+        .unwrap();
     let proved = listed
         .iter()
         .map(|one| one.details.as_ref().unwrap().device_proved_at);

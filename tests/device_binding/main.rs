@@ -7,10 +7,13 @@ mod browser;
 mod capabilities;
 #[path = "../common/mod.rs"]
 mod common;
+mod crossing;
 mod demand;
+mod list;
 mod races;
 mod refresh;
 mod registration;
+mod self_contained;
 mod thief;
 
 use std::{sync::Arc, time::Duration};
@@ -23,10 +26,11 @@ use axum::{
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use browser::{Browser, From};
-use common::{Events, SESSION, Stop, app, clock, gated::Gated, keys, whoami};
+use common::{AnyLayer, Events, SESSION, Stop, app, clock, gated::Gated, keys, whoami};
+use list::Watched;
 use tower_session_guard::{
-    DeviceBinding, KeyRing, Login, MemoryStore, RequireAuthentication, Session, SessionId,
-    SessionLayer, SessionStore, Sessions,
+    AnyBackend, AuthenticatedSession, DeviceBinding, Endings, KeyRing, Login, MemoryStore,
+    RequireAuthentication, Session, SessionId, SessionLayer, SessionStore, Sessions,
     store::Stored,
     testing::{FaultyStore, ManualClock, claim_for},
 };
@@ -43,7 +47,9 @@ struct Node {
     clock: ManualClock,
     keys: KeyRing,
     is_lazy: bool,
-    sessions: Sessions,
+    /// Where handlers stop that were asked to.
+    stop: Stop,
+    sessions: Sessions<AnyBackend>,
 }
 
 /// Where the application stands.
@@ -64,6 +70,44 @@ impl Node {
         [Self::new(), Self::lazy()]
     }
 
+    /// In every mode, and however the layer loads.
+    fn all() -> Vec<Self> {
+        let mut all = Vec::from(Self::both());
+        all.extend(Self::self_contained());
+        all
+    }
+
+    /// With self-contained tokens: a list in this process, one that answers later, and one that is asked when somebody looks.
+    fn self_contained() -> [Self; 3] {
+        let shared = || Endings::shared(Watched::default());
+        [
+            Self::ending_with(Endings::this_process(), false),
+            Self::ending_with(shared(), false),
+            Self::ending_with(shared(), true),
+        ]
+    }
+
+    fn ending_with(endings: Endings, is_lazy: bool) -> Self {
+        let keys = keys();
+        let layer = SessionLayer::self_contained(keys.clone(), endings);
+        Self::without_store(keys, layer.into_any(), is_lazy)
+    }
+
+    fn without_store(keys: KeyRing, layer: AnyLayer, is_lazy: bool) -> Self {
+        // Nothing is kept there.
+        let store = Arc::new(FaultyStore::new(MemoryStore::new()));
+        Self::around(store, keys, layer, is_lazy, At::Root)
+    }
+
+    /// With self-contained tokens and a list of which a test holds a call up.
+    fn watched(is_lazy: bool) -> (Self, Watched) {
+        let list = Watched::default();
+        (
+            Self::ending_with(Endings::shared(list.clone()), is_lazy),
+            list,
+        )
+    }
+
     fn lazy() -> Self {
         Self::with(true, At::Root)
     }
@@ -81,14 +125,25 @@ impl Node {
     }
 
     fn on(faulty: FaultyStore<MemoryStore>, gated: Option<Gated>, is_lazy: bool, at: At) -> Self {
-        let (events, clock, keys) = (Events::default(), clock(), keys());
+        let keys = keys();
         let store = Arc::new(faulty);
         let kept: Arc<dyn SessionStore> = match gated {
             Some(gated) => Arc::new(gated),
             None => Arc::clone(&store) as _,
         };
-        let layer = SessionLayer::new(keys.clone())
-            .with_shared_store(kept)
+        let layer = SessionLayer::new(keys.clone()).with_shared_store(kept);
+        Self::around(store, keys, layer.into_any(), is_lazy, at)
+    }
+
+    fn around(
+        store: Arc<FaultyStore<MemoryStore>>,
+        keys: KeyRing,
+        layer: AnyLayer,
+        is_lazy: bool,
+        at: At,
+    ) -> Self {
+        let (events, clock, stop) = (Events::default(), clock(), Stop::default());
+        let layer = layer
             .with_clock(clock.clone())
             .with_observer(events.clone())
             .with_device_binding(DeviceBinding::new("/dbsc"))
@@ -100,15 +155,17 @@ impl Node {
         };
         let guard = RequireAuthentication::new().bound();
         let lately = RequireAuthentication::new().bound_within(Duration::from_secs(120));
-        let mut app = app(Stop::default())
+        let mut app = app(stop.clone())
             .route("/bound", get(bound))
+            .route("/wait", get(wait))
             .route("/guarded", get(|| async { "welcome" }).layer(guard))
             .route(
                 "/lately",
                 any(|method: Method| async move { format!("{method}") }).layer(lately),
             )
             .route("/login-unlooked", post(login_unlooked))
-            .route("/login-expecting", post(login_expecting));
+            .route("/login-expecting", post(login_expecting))
+            .route("/login-remembered", post(login_remembered));
         if at == At::Nested {
             app = app.fallback(|| async { StatusCode::NOT_FOUND });
         }
@@ -124,6 +181,7 @@ impl Node {
             clock,
             keys,
             is_lazy,
+            stop,
             sessions,
         }
     }
@@ -169,6 +227,11 @@ impl Node {
     }
 }
 
+/// Answers once the session has ended, with the cause.
+async fn wait(session: AuthenticatedSession) -> String {
+    format!("{:?}", session.ended().await)
+}
+
 /// Logs alice in on the device whose key has the thumbprint that the query is.
 async fn login_expecting(session: Session, RawQuery(thumbprint): RawQuery) {
     let thumbprint = URL_SAFE_NO_PAD.decode(thumbprint.unwrap()).unwrap();
@@ -178,6 +241,10 @@ async fn login_expecting(session: Session, RawQuery(thumbprint): RawQuery) {
 /// Logs alice in without a look at what came.
 async fn login_unlooked(Extension(session): Extension<Session>) {
     session.login("alice");
+}
+
+async fn login_remembered(session: Session) {
+    session.login(Login::new("alice").remembered());
 }
 
 /// Asks with these cookies and nothing else.

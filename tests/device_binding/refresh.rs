@@ -20,7 +20,7 @@ fn operation(name: &str) -> StoreOperation {
 /// D11, A50, V1: from a minute after the binding the token alone is nobody's, and the browser is told how to go on.
 #[tokio::test]
 async fn a_bound_session_without_its_cookie_is_nobodys_after_a_minute() {
-    for node in Node::both() {
+    for node in Node::all() {
         let browser = node.bound().await;
         let token = browser.jar[SESSION].0.clone();
         let alone = [(SESSION, &*token)];
@@ -50,7 +50,7 @@ async fn a_bound_session_without_its_cookie_is_nobodys_after_a_minute() {
 /// A browser says why it comes without the cookie; that admits nothing.
 #[tokio::test]
 async fn what_a_browser_says_of_a_skipped_refresh_is_told() {
-    for node in Node::both() {
+    for node in Node::all() {
         let mut browser = node.bound().await;
         browser.jar.remove(BOUND);
         node.pass(60);
@@ -76,7 +76,7 @@ async fn what_a_browser_says_of_a_skipped_refresh_is_told() {
 /// D06, D07, D09: without a challenge two trips, with one a single one; each cookie is another.
 #[tokio::test]
 async fn a_refresh_is_challenged_and_proved() {
-    for node in Node::both() {
+    for node in Node::all() {
         let mut browser = node.bound().await;
         let first = browser.jar[BOUND].0.clone();
         node.pass(570);
@@ -272,11 +272,9 @@ async fn a_refresh_while_the_store_fails_keeps_the_session() {
 /// D10: a logout needs no device, takes the cookie along, and the browser's own refresh brings nothing back.
 #[tokio::test]
 async fn a_logout_ends_the_binding() {
-    for (has_cookie, node) in [
-        (true, Node::new()),
-        (false, Node::new()),
-        (true, Node::lazy()),
-    ] {
+    let with = Node::all().into_iter().map(|node| (true, node));
+    let without = Node::all().into_iter().map(|node| (false, node));
+    for (has_cookie, node) in with.chain(without) {
         let mut browser = node.bound().await;
         node.pass(120);
         if !has_cookie {
@@ -299,7 +297,7 @@ async fn a_logout_ends_the_binding() {
 /// D13: whatever is written and rotated, the session stays bound to its device, and the browser notices nothing.
 #[tokio::test]
 async fn a_binding_outlives_every_rotation() {
-    for node in Node::both() {
+    for node in Node::all() {
         let mut browser = node.bound().await;
         for marks in [
             "put:k:v",
@@ -336,8 +334,9 @@ async fn a_link_from_another_site_is_refreshed_without_cookies() {
 /// V5: a refresh beside the cookie of another live session, bound or not, is refused though its own session lives.
 #[tokio::test]
 async fn a_refresh_beside_another_session_is_refused() {
-    for is_bound in [false, true] {
-        let node = Node::new();
+    let unbound = Node::all().into_iter().map(|node| (false, node));
+    let bound = Node::all().into_iter().map(|node| (true, node));
+    for (is_bound, node) in unbound.chain(bound) {
         let mut first = node.bound().await;
         let mut second = node.browser();
         second.mark("login:bob").await;
@@ -358,17 +357,18 @@ async fn a_refresh_beside_another_session_is_refused() {
 /// R26: a binding lives as long as the key that it began under is in the ring, under the identifier that the browser knows.
 #[tokio::test]
 async fn a_binding_goes_on_under_a_new_key() {
-    let node = Node::new();
-    let mut browser = node.bound().await;
-    let old = *b"an unguessable key of 32 bytes!!";
-    let new = *b"0ther r4ndom bytes, 32 of them!!";
-    node.keys.replace(&KeyRing::from_bytes([new, old]).unwrap());
-    for _ in 0..3 {
+    for node in Node::all() {
+        let mut browser = node.bound().await;
+        let old = *b"an unguessable key of 32 bytes!!";
+        let new = *b"Other r4ndom bytes, 32 of them!!";
+        node.keys.replace(&KeyRing::from_bytes([new, old]).unwrap());
+        for _ in 0..3 {
+            node.pass(600);
+            assert_eq!(browser.whoami().await, "alice@1 bound");
+            assert_eq!(browser.registered.len(), 1);
+        }
+        node.keys.replace(&KeyRing::from_bytes([new]).unwrap());
         node.pass(600);
-        assert_eq!(browser.whoami().await, "alice@1 bound");
-        assert_eq!(browser.registered.len(), 1);
+        assert_eq!(browser.whoami().await, "nobody");
     }
-    node.keys.replace(&KeyRing::from_bytes([new]).unwrap());
-    node.pass(600);
-    assert_eq!(browser.whoami().await, "nobody");
 }

@@ -22,7 +22,7 @@ fn operation(name: &str) -> StoreOperation {
 /// D01, D02, D07, D09: the whole way, however the layer loads.
 #[tokio::test]
 async fn a_login_is_offered_and_binds() {
-    for node in Node::both() {
+    for node in Node::all() {
         let mut browser = node.browser();
         let answer = browser.mark("login:alice").await;
         assert!(answer.headers.contains_key(OFFER));
@@ -60,7 +60,7 @@ async fn a_registration_needs_no_cookie() {
 /// D01: who is offered a registration, and who is not.
 #[tokio::test]
 async fn only_an_unbound_session_of_a_user_is_offered_a_registration() {
-    for node in Node::both() {
+    for node in Node::all() {
         let mut browser = node.browser();
         let offers = async |browser: &mut Browser, method: &str, path: &str, from| {
             let answer = browser.send(method, path, from).await;
@@ -122,22 +122,23 @@ async fn only_an_unbound_session_of_a_user_is_offered_a_registration() {
 /// V3: one attempt for each offer, and the offer is repeated while the session is young.
 #[tokio::test]
 async fn a_repeated_offer_needs_its_sessions_token() {
-    let node = Node::new();
-    let mut browser = node.browser();
-    browser.mark("login:alice").await;
-    browser.offered.clear();
-    node.pass(300);
-    browser.whoami().await;
-    let mut without_cookie = browser.clone();
-    without_cookie.jar.clear();
-    assert_eq!(without_cookie.register().await[0], 400);
-    let mut other = node.browser();
-    other.mark("login:bob").await;
-    let mut with_other = browser.clone();
-    with_other.jar = other.jar;
-    assert_eq!(with_other.register().await[0], 400);
-    assert_eq!(browser.register().await[0], 200);
-    assert_eq!(browser.whoami().await, "alice@1 bound");
+    for node in Node::all() {
+        let mut browser = node.browser();
+        browser.mark("login:alice").await;
+        browser.offered.clear();
+        node.pass(300);
+        browser.whoami().await;
+        let mut without_cookie = browser.clone();
+        without_cookie.jar.clear();
+        assert_eq!(without_cookie.register().await[0], 400);
+        let mut other = node.browser();
+        other.mark("login:bob").await;
+        let mut with_other = browser.clone();
+        with_other.jar = other.jar;
+        assert_eq!(with_other.register().await[0], 400);
+        assert_eq!(browser.register().await[0], 200);
+        assert_eq!(browser.whoami().await, "alice@1 bound");
+    }
 }
 
 /// D02: 400 without a body or a cookie, and the session is left as it is.
@@ -362,7 +363,7 @@ async fn a_nested_router_names_the_outer_path() {
 /// D02: a new login begins unbound, and takes away the cookie of the one before.
 #[tokio::test]
 async fn a_login_begins_a_new_binding() {
-    for node in Node::both() {
+    for node in Node::all() {
         for (user, bearer) in [("alice", "alice@1"), ("bob", "bob@1")] {
             let mut browser = node.bound().await;
             let old = browser.jar.clone();

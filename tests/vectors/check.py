@@ -214,6 +214,12 @@ def challenge_result(case):
     return {"thumbprint": of.hex(), "challenge": base64url(body + tag)}
 
 
+def successor_result(case):
+    token = bytes.fromhex(case["token"])
+    message = bytes.fromhex(case["family"]) + token + thumbprint(bytes.fromhex(case["device"]))
+    return {"successor": (token[:8] + mac(purpose_key(case, "device successor"), message)[:8]).hex()}
+
+
 def bound_cookie_result(case):
     body = b"\x01" + key_id(bytes.fromhex(case["key"])) + bytes.fromhex(case["family"])
     body += (case["proved_at"] // 1000).to_bytes(4, "big") + bytes.fromhex(case["nonce"])
@@ -310,6 +316,7 @@ def main():
         "identifiers": lambda case, _: identifier_result(case),
         "offers": lambda case, _: offer_result(case),
         "challenges": lambda case, _: challenge_result(case),
+        "successors": lambda case, _: successor_result(case),
         "bound_cookies": lambda case, _: bound_cookie_result(case),
         "proofs": lambda case, _: proof_result(case),
     })

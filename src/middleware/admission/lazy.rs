@@ -23,17 +23,24 @@ use crate::{
 #[inline]
 pub(crate) fn defer<B>(shared: &Arc<Shared>, request: &Request<B>) -> Option<RequestContext> {
     match &shared.settings.backend {
-        Backend::Stored(_) => {
+        Backend::SelfContained(_) if !shared.answers_devices(request) => {
+            defer_tokens(shared, request)
+        }
+        Backend::Stored(_) | Backend::SelfContained(_) => {
             let kept = Kept::of(request.headers(), client_of(shared, request))?;
             let now = shared.settings.clock.now();
             let deferred = Deferred::of_request(shared, kept, now, begin);
             Some(RequestContext::deferred(Arc::clone(shared), deferred, now))
         }
-        Backend::SelfContained(EndedTokens::Distributed(list)) => {
-            Some(defer_list(shared, list, request))
-        }
-        Backend::SelfContained(EndedTokens::Local(_)) => None,
     }
+}
+
+/// Nothing has to be asked where the list is in this process.
+fn defer_tokens<B>(shared: &Arc<Shared>, request: &Request<B>) -> Option<RequestContext> {
+    let Backend::SelfContained(EndedTokens::Distributed(list)) = &shared.settings.backend else {
+        return None;
+    };
+    Some(defer_list(shared, list, request))
 }
 
 /// The whole admission: of a request that nobody looks at, not even the MAC is checked.

@@ -27,6 +27,19 @@ const MIN_LIFETIME: Duration = Duration::from_secs(5 * 60);
 ///
 /// Hand it to [`SessionLayer::with_device_binding`](crate::SessionLayer::with_device_binding), which checks it.
 ///
+/// # With self-contained tokens
+///
+/// The answer to a registration replaces the session's token by one that says the key. The token before opens the session for
+/// another minute, as unbound, since the page after the login may carry it. In that minute its requests write nothing: data is answered
+/// with 409 and an elevation with 401, and a step-down ends the session. Three things differ from a store:
+///
+/// - A registration and a refresh need the session's cookie, and browsers send it with neither for a link or a login from another site.
+///   Such a registration is 400, and the next page offers it again. Such a page is for nobody until the user goes on to a page of
+///   the application's own: redirect to one.
+/// - Proofs are not counted. Whoever has seen one, and not only cookies, has the cookie renewed until its challenge is 20 minutes old.
+/// - The list of ended tokens holds the token from before the binding, one entry for each bound session.
+///   [`Endings::this_process`](crate::Endings::this_process) forgets it at a restart, and the token opens again.
+///
 /// # Examples
 ///
 /// ```
@@ -46,7 +59,8 @@ pub struct DeviceBinding {
     origin: Option<String>,
     /// Paths, and whether requests there wait for a refresh.
     scope: Vec<(bool, String)>,
-    initiators: Vec<String>,
+    /// None unless named.
+    initiators: Option<Vec<String>>,
 }
 
 type Required = dyn Fn(&Subject) -> bool + Send + Sync;
@@ -63,7 +77,7 @@ impl DeviceBinding {
             required: None,
             origin: None,
             scope: Vec::new(),
-            initiators: vec!["*".to_owned()],
+            initiators: None,
         }
     }
 
@@ -134,20 +148,25 @@ impl DeviceBinding {
     /// and a domain for the hosts below it, or `*` for every host.
     ///
     /// Every host may unless set: else a user who comes by a link from elsewhere, ten minutes after the last page, comes as
-    /// if nobody were logged in.
+    /// if nobody were logged in. With self-contained tokens no host may, since such a refresh brings no token, and a layer refuses hosts
+    /// that are named.
     pub fn refresh_initiators<H>(self, hosts: impl IntoIterator<Item = H>) -> Self
     where
         H: AsRef<str>,
     {
         let hosts = hosts.into_iter().map(|host| host.as_ref().to_owned());
         Self {
-            initiators: hosts.collect(),
+            initiators: Some(hosts.collect()),
             ..self
         }
     }
 
-    /// Checks the settings, beside the cookies of the layer.
-    pub(crate) fn checked(self, cookies: &CookiePolicy) -> Result<Checked, ConfigError> {
+    /// Checks the settings, beside the cookies of the layer and where its sessions are.
+    pub(crate) fn checked(
+        self,
+        cookies: &CookiePolicy,
+        has_store: bool,
+    ) -> Result<Checked, ConfigError> {
         let limits = [
             (
                 self.lifetime > MAX_LIFETIME,
@@ -171,15 +190,23 @@ impl DeviceBinding {
                 ScopeRule::exclude(HostPattern::any(), path)
             }
         };
+        let initiators = match self.initiators {
+            None if has_store => vec!["*".to_owned()],
+            None => Vec::new(),
+            Some(hosts) if has_store || hosts.is_empty() => hosts,
+            Some(hosts) => {
+                return Err(ConfigError::Setting {
+                    name: "refresh_initiators of device binding",
+                    value: hosts.join(", "),
+                    reason: "leave it out, or keep sessions in a store: a refresh for another site's page brings no token",
+                });
+            }
+        };
         let initiator = |host: &String| HostPattern::parse(host);
         Ok(Checked {
             origin: self.origin.map(checked_origin).transpose()?,
             scope: self.scope.iter().map(rule).collect::<Result<_, _>>()?,
-            initiators: self
-                .initiators
-                .iter()
-                .map(initiator)
-                .collect::<Result<_, _>>()?,
+            initiators: initiators.iter().map(initiator).collect::<Result<_, _>>()?,
             paths: Paths::below(&self.path)?,
             cookie: DeviceCookie::bound(cookies)?,
             demand: DeviceCookie::demand(cookies)?,

@@ -130,10 +130,12 @@ impl Devices for BoundSessions {
 
     fn finish(&self, answer: Answered<'_>, headers: &mut HeaderMap) -> Option<StatusCode> {
         let (noted, notes) = (answer.noted, answer.notes);
-        if notes.change.is_some() && noted.has_bound_cookie {
+        // What a registration has bound is handed out before.
+        let begins_or_ends = !matches!(notes.change, None | Some(BindingChange::Bound(_)));
+        if begins_or_ends && noted.has_bound_cookie {
             headers.append(SET_COOKIE, self.settings.cookie.removal());
         }
-        if notes.change.is_some() && !notes.demands.is_empty() {
+        if begins_or_ends && !notes.demands.is_empty() {
             headers.append(SET_COOKIE, self.settings.demand.removal());
         }
         if let (Some(location), Some(live), None) = (&notes.demanded, answer.live, &notes.change)
@@ -143,7 +145,7 @@ impl Devices for BoundSessions {
             return self.demand(location, live.family(), answer.now, headers);
         }
         let offer = match notes.change {
-            Some(BindingChange::LoggedOut) => None,
+            Some(BindingChange::LoggedOut | BindingChange::Bound(_)) => None,
             Some(BindingChange::LoggedIn(offer)) => offer,
             None => {
                 if let Some(challenge) = &noted.challenge {

@@ -28,6 +28,9 @@ use crate::middleware::settings::{Shared, Slot};
 /// sends no CSRF token. What limits the rate of requests must answer these paths with 503, never with 429, at which
 /// Chromium ends the binding. Give the paths no CORS headers.
 ///
+/// With self-contained tokens the session layer hands out the token of a session that was bound. Outside of it a registration is 500, and the
+/// log says where to put the endpoints.
+///
 /// In a router of axum that is nested under a prefix, put both layers around the routes within, and give it a `fallback` before
 /// them, since axum runs the layers of a nested router for its own routes and fallback only. Axum tells the prefix, and browsers are
 /// told of the endpoints below it. No other router may take a prefix off.
@@ -128,7 +131,7 @@ fn answer<B>(shared: &Arc<Shared>, request: &Request<B>) -> Option<BoxAnswer> {
         return Some(Box::pin(async { reply::other_method() }));
     }
     let asked = Asked::of(request, settings);
-    let serving = Serving::of(Arc::clone(shared), asked)?;
+    let serving = Serving::of(Arc::clone(shared), asked);
     Some(match endpoint {
         Endpoint::Register => Box::pin(serving.register()),
         Endpoint::Refresh => Box::pin(serving.refresh()),

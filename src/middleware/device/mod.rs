@@ -3,6 +3,7 @@
 mod binding;
 mod bound;
 mod endpoints;
+mod found;
 mod outer_path;
 mod refresh;
 mod register;
@@ -11,6 +12,7 @@ mod request;
 mod serving;
 #[cfg(test)]
 mod tests;
+mod tokens;
 
 pub use self::{
     binding::DeviceBinding,

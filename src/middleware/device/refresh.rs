@@ -5,8 +5,9 @@ use http::{Response, StatusCode};
 
 use super::{
     bound::BoundSessions,
+    found::{Failed, FoundSession},
     reply::{self, Accepted},
-    serving::{Failed, Serving, bound_sessions, state_of},
+    serving::{Serving, bound_sessions},
 };
 use crate::{
     device::{
@@ -55,21 +56,20 @@ impl Serving {
         let (family, proof) = (claim.family(), asked.proof.as_ref());
         let proof = proof.map(|field| Proof::of_refresh(field.as_bytes(), &asked.url));
         for _ in 0..ATTEMPTS {
-            let stored = self.load((&claim).into()).await?;
-            let token = self.token_came(family, stored.as_ref()).await?;
-            let session = stored.as_ref().map(state_of);
-            let proved = self.prove(sessions, family, session, token, &proof);
+            let found = self.find(&claim, None).await?;
+            let session = found.session.as_ref();
+            let state = session.map(FoundSession::state);
+            let proved = self.prove(sessions, family, state, found.token, &proof);
             if let Proved::Refused(cause) = proved {
                 let cause = match &proof {
                     Some(Err(proof)) if cause == RefreshRefused::Malformed => proof.as_str(),
                     _ => cause.as_str(),
                 };
-                let session = session.map(|state| (family, state));
                 self.tell_refused(EventKind::DeviceRefused, cause, session);
                 return refused();
             }
-            let bound = session.and_then(State::bound_device).copied();
-            let (Some(stored), Some(bound)) = (stored, bound) else {
+            let bound = state.and_then(State::bound_device).copied();
+            let (Some(session), Some(bound)) = (session, bound) else {
                 return refused();
             };
             let challenge = || {
@@ -78,11 +78,16 @@ impl Serving {
             };
             let (device, proved_at) = match proved {
                 Proved::Count(device) => {
-                    if !self.write(family, &stored, device).await? {
+                    let written = self.write(session, device, None).await?;
+                    if written.is_none() {
                         continue;
                     }
-                    self.tell(EventKind::DeviceProved, family, state_of(&stored));
+                    self.tell(EventKind::DeviceProved, session, None);
                     (device, self.now)
+                }
+                Proved::Uncounted => {
+                    self.tell(EventKind::DeviceProved, session, None);
+                    (bound, self.now)
                 }
                 // Whoever sends it again: the device proved itself then, and not now.
                 Proved::Again => (bound, bound.last_proof_at.min(self.now)),
@@ -136,7 +141,7 @@ impl Serving {
             session,
             token,
             answer,
-            counts: true,
+            counts: self.counts(),
             now: self.now,
         })
     }

@@ -4,8 +4,9 @@ use bytes::Bytes;
 use http::{Response, StatusCode};
 
 use super::{
+    found::{Brought, Failed, FoundSession},
     reply::{self, Accepted},
-    serving::{Failed, Serving, bound_sessions, state_of},
+    serving::{Serving, bound_sessions},
 };
 use crate::{
     device::{proof::Proof, thumbprint::thumbprint},
@@ -46,14 +47,22 @@ impl Serving {
             return refused();
         };
         let (family, thumbprint) = (offer.session.family(), thumbprint(&key));
+        let brought = Brought {
+            key,
+            thumbprint,
+            offered_at: offer.offered_at,
+            keys: &sessions.keys,
+            ticket: self.enter(family),
+        };
         for _ in 0..ATTEMPTS {
-            let stored = self.load((&offer.session).into()).await?;
-            let token = self.token_came(family, stored.as_ref()).await?;
-            let session = stored.as_ref().map(state_of);
+            let found = self.find(&offer.session, Some(&brought)).await?;
+            let session = found.session.as_ref();
+            let state = session.map(FoundSession::state);
             let registered = register(&Registration {
                 offer: Some(offer),
-                token,
-                session,
+                token: found.token,
+                session: state,
+                is_bound_elsewhere: session.is_some_and(FoundSession::is_bound_elsewhere),
                 key,
                 thumbprint,
                 is_signed: &|| proof.verify(&key).is_ok(),
@@ -69,24 +78,26 @@ impl Serving {
                     }
                     _ => kind,
                 };
-                let session = session.map(|state| (family, state));
                 self.tell_refused(kind, cause.as_str(), session);
                 return refused();
             }
-            let Some(stored) = stored else {
+            let Some(session) = session else {
                 return refused();
             };
-            let bound = state_of(&stored).bound_device().copied();
-            let device = match (registered, bound) {
+            let bound = session.state().bound_device().copied();
+            let (device, written) = match (registered, bound) {
                 (Registered::Bind(device), _) => {
-                    if !self.write(family, &stored, device).await? {
-                        continue;
+                    let written = self.write(session, device, Some(&brought)).await?;
+                    if let Some(written) = &written {
+                        self.tell(EventKind::DeviceBound, session, written.successor());
                     }
-                    self.tell(EventKind::DeviceBound, family, state_of(&stored));
-                    device
+                    (device, written)
                 }
-                (Registered::Again, Some(device)) => device,
+                (Registered::Again, Some(device)) => (device, self.again(session).await?),
                 (Registered::Again | Registered::Refused(_), _) => return refused(),
+            };
+            let Some(written) = written else {
+                continue;
             };
             let accepted = Accepted {
                 family,
@@ -96,7 +107,11 @@ impl Serving {
                 refresh_path: &format!("{prefix}{}", sessions.settings.paths.refresh),
                 now: self.now,
             };
-            return Ok(accepted.reply(sessions));
+            let reply = accepted.reply(sessions);
+            if reply.status() == StatusCode::OK {
+                self.finish(written);
+            }
+            return Ok(reply);
         }
         Err(Failed::Contention)
     }

@@ -3,7 +3,10 @@
 use http::{HeaderMap, HeaderValue, Request, header};
 
 use super::{binding::Checked, outer_path::prefix_of};
-use crate::device::field::{RESPONSE, SESSION_ID};
+use crate::{
+    device::field::{RESPONSE, SESSION_ID},
+    session::handle::Session,
+};
 
 /// Which endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,6 +20,8 @@ pub(super) enum Endpoint {
 pub(super) struct Asked {
     pub(super) proof: Option<HeaderValue>,
     pub(super) identifier: Option<HeaderValue>,
+    /// The session layer's handle, through which a token leaves.
+    pub(super) session: Option<Session>,
     /// The `Cookie` fields.
     pub(super) cookies: HeaderMap,
     /// What an outer router took off the path.
@@ -39,6 +44,7 @@ impl Asked {
         Self {
             proof: only(headers, RESPONSE),
             identifier: only(headers, SESSION_ID),
+            session: request.extensions().get().cloned(),
             cookies,
             url: url.unwrap_or_default(),
             prefix,

@@ -201,7 +201,7 @@ async fn a_bound_session_opens_with_its_device_only() {
         (None, own(1), "alice"),
     ] {
         for (layer, token) in layers(&state(bound)).await {
-            let layer = layer.bind_devices(binding()).unwrap();
+            let layer = layer.with_device_binding(binding()).unwrap();
             let mut cookies = vec![&*token];
             cookies.extend(cookie.as_deref());
             let told: &[_] = if seen == "nobody" {
@@ -234,7 +234,7 @@ async fn a_bound_session_is_written_with_its_device_only() {
         ),
     ] {
         for (layer, token) in layers(&state(Some(3_000))).await {
-            let layer = layer.bind_devices(binding()).unwrap();
+            let layer = layer.with_device_binding(binding()).unwrap();
             let mut cookies = vec![&*token];
             cookies.extend(cookie.as_deref());
             let found = ask(layer, &cookies, true).await;
@@ -262,7 +262,7 @@ async fn a_proof_is_good_for_the_lifetime_that_is_set() {
     ] {
         let binding = binding().lifetime(Duration::from_secs(minutes * 60));
         for (layer, token) in layers(&state(Some(3_000))).await {
-            let layer = layer.bind_devices(binding.clone()).unwrap();
+            let layer = layer.with_device_binding(binding.clone()).unwrap();
             assert_eq!(
                 ask(layer, &[&token, &bound_cookie(ID, age)], false).await.0,
                 seen
@@ -287,7 +287,7 @@ async fn who_must_be_bound_is_admitted_bound_only() {
     ] {
         let binding = binding().required_for(move |subject| subject.as_str() == required);
         for (layer, token) in layers(&state(bound)).await {
-            let layer = layer.bind_devices(binding.clone()).unwrap();
+            let layer = layer.with_device_binding(binding.clone()).unwrap();
             let mut cookies = vec![&*token];
             cookies.extend(cookie.as_deref());
             assert_eq!(ask(layer, &cookies, false).await.0, seen);

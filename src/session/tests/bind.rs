@@ -29,7 +29,8 @@ fn offer(repetition: Repetition, age: i64) -> Option<Offer> {
     Some(Offer { session, repetition, offered_at: ago(age) })
 }
 
-/// A session: `-` ended, `guest`, `open` unbound, `mine` and `others` bound, `for me` and `for another` expecting a key.
+/// A session: `-` ended, `guest`, `open` unbound, `mine` and `others` bound, `for me` and `for another` expecting a key; with
+/// `, replaced` a token that the binding to another key has replaced.
 fn session(kind: &str) -> Option<State> {
     let mut state = live(if kind == "guest" { "guest" } else { "alice@1" }).unwrap().state;
     let bound = |key| Some(Device::Bound(BoundDevice { sequence: 9, ..BoundDevice::new(key, ago(3_000)) }));
@@ -58,9 +59,10 @@ const fn refused(why: RegistrationRefused) -> Registered {
 fn check(offer: Option<Offer>, token: TokenCame, kind: &str, signed: bool, expected: Registered) {
     let asked = Cell::new(false);
     let is_signed = || { asked.set(true); signed };
-    let session = session(kind);
+    let session = session(kind.trim_end_matches(", replaced"));
+    let is_bound_elsewhere = kind.ends_with(", replaced");
     let found = register(&Registration {
-        offer, token, session: session.as_ref(), key: KEY, thumbprint: THUMBPRINT, is_signed: &is_signed, now: NOW,
+        offer, token, session: session.as_ref(), is_bound_elsewhere, key: KEY, thumbprint: THUMBPRINT, is_signed: &is_signed, now: NOW,
     });
     assert_eq!(found, expected);
     assert_eq!(asked.get(), !matches!(expected, Registered::Refused(why) if why != Signature));
@@ -97,6 +99,9 @@ fn a_registration_binds_an_unbound_session_once() {
     check(offer(First, 40),        NoneCame, "others",      true,   refused(OtherKey));
     check(offer(First, 40),        Own,      "others",      true,   refused(OtherKey));
     check(offer(Repeated, 40),     Own,      "others",      true,   refused(OtherKey));
+    // A self-contained token that a binding to another key has replaced.
+    check(offer(First, 40),        Own,      "open, replaced",   true, refused(OtherKey));
+    check(offer(Repeated, 40),     Own,      "for me, replaced", true, refused(OtherKey));
     // The login named the key.
     check(offer(First, 0),         NoneCame, "for me",      true,   BINDS);
     check(offer(First, 0),         NoneCame, "for me",      false,  refused(Signature));
