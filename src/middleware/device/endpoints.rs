@@ -31,9 +31,9 @@ use crate::middleware::settings::{Shared, Slot};
 /// With self-contained tokens the session layer hands out the token of a session that was bound. Outside of it a registration is 500, and the
 /// log says where to put the endpoints.
 ///
-/// In a router of axum that is nested under a prefix, put both layers around the routes within, and give it a `fallback` before
-/// them, since axum runs the layers of a nested router for its own routes and fallback only. Axum tells the prefix, and browsers are
-/// told of the endpoints below it. No other router may take a prefix off.
+/// In a router of axum that is nested under a prefix, put both layers around the routes within. Give a router that is nested, or
+/// merged with another, a `fallback` before them: axum runs its layers for its own routes and fallback only. Axum tells the prefix,
+/// and browsers are told of the endpoints below it. No other router may take a prefix off.
 ///
 /// # Examples
 ///
