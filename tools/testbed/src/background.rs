@@ -32,7 +32,7 @@ async fn session(user: Option<AuthenticatedSession>) -> Json<Value> {
         "last_seen_at": second(AuthenticatedSession::last_seen_at),
         "idle_expires_at": user.and_then(AuthenticatedSession::idle_expires_at).map(unix_seconds),
         "expires_at": second(AuthenticatedSession::expires_at),
-        "bound": false,
+        "bound": user.is_some_and(|user| user.session().is_bound()),
         "actor": null,
         "methods": [],
     }))

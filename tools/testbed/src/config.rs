@@ -3,8 +3,9 @@
 use std::{env, error::Error, sync::Arc, time::Duration};
 
 use tower_session_guard::{
-    AnyBackend, Clock, CookiePolicy, EmptyFailure, Endings, KeyRing, MemoryStore, RequireOrigin,
-    SessionLayer, SessionPolicy, SessionStore, Sessions, SystemClock,
+    AnyBackend, Clock, CookiePolicy, DeviceBinding, DeviceEndpoints, EmptyFailure, Endings,
+    KeyRing, MemoryStore, RequireOrigin, SessionLayer, SessionPolicy, SessionStore, Sessions,
+    SystemClock,
     store::Lease,
     testing::{FaultyStore, ManualClock},
 };
@@ -12,13 +13,15 @@ use tower_session_guard::{
 use crate::{
     events::EventLog,
     gates::Gates,
-    kept::{Faults, Kept},
+    kept::{Faults, Kept, Parts},
 };
 
 pub(crate) type Failure = Box<dyn Error + Send + Sync>;
 
 pub(crate) struct Testbed {
     pub(crate) sessions: SessionLayer<EmptyFailure, AnyBackend>,
+    /// What answers devices, if sessions are bound to them.
+    pub(crate) endpoints: Option<DeviceEndpoints>,
     pub(crate) control: Sessions<AnyBackend>,
     pub(crate) cookies: CookiePolicy,
     /// Where the pages are from that may open streams; anywhere, if it is not set.
@@ -39,20 +42,25 @@ pub(crate) async fn from_env() -> Result<Testbed, Failure> {
         Ok(name) => CookiePolicy::builder().whole_name(name).build()?,
         Err(_) => CookiePolicy::default(),
     };
-    let origin = setting("TESTBED_ORIGIN")?.map(RequireOrigin::new);
-    let origin = origin.transpose()?;
+    let origin = setting("TESTBED_ORIGIN")?;
+    let parts = Parts {
+        keys,
+        cookies: cookies.clone(),
+        binding: binding(origin.as_deref())?,
+    };
+    let origin = origin.map(RequireOrigin::new).transpose()?;
     let events = EventLog::default();
     let name = setting("TESTBED_STORE")?;
     let name = name.as_deref().unwrap_or("memory");
     let lease = setting("TESTBED_LEASE")?;
     let lease = lease.as_deref().map(lease_of).transpose()?;
-    let Kept { sessions, store } = match (name, lease) {
-        ("cookie", lease) => Kept::in_cookies(keys, endings(lease).await?),
-        (name, None) => Kept::in_store(keys, FaultyStore::new(store(name).await?)),
-        (name, Some(lease)) => with_copies(keys, name, lease).await?,
+    let kept = match (name, lease) {
+        ("cookie", lease) => Kept::in_cookies(parts, endings(lease).await?)?,
+        (name, None) => Kept::in_store(parts, FaultyStore::new(store(name).await?))?,
+        (name, Some(lease)) => with_copies(parts, name, lease).await?,
     };
-    let mut sessions = sessions
-        .with_cookies(cookies.clone())
+    let mut sessions = kept
+        .sessions
         .with_policy(policy()?)
         .with_observer(events.clone());
     match setting("TESTBED_LAZY")?.as_deref() {
@@ -79,14 +87,28 @@ pub(crate) async fn from_env() -> Result<Testbed, Failure> {
     Ok(Testbed {
         control: sessions.sessions(),
         sessions,
+        endpoints: kept.endpoints,
         cookies,
         origin,
         events,
         gates: Gates::default(),
-        store,
+        store: kept.store,
         manual_clock,
         clock,
     })
+}
+
+/// How sessions are bound to devices, if `TESTBED_DBSC` says for how long a bound cookie lives.
+fn binding(origin: Option<&str>) -> Result<Option<DeviceBinding>, Failure> {
+    let Some(lifetime) = seconds("TESTBED_DBSC")? else {
+        return Ok(None);
+    };
+    let binding = DeviceBinding::new("/dbsc").lifetime_for_tests(lifetime);
+    // Devices are bound over HTTPS only: with another origin the request's `Host` counts.
+    Ok(Some(match origin {
+        Some(origin) if origin.starts_with("https://") => binding.origin(origin),
+        _ => binding,
+    }))
 }
 
 /// `exact:MS` or `bounded:MS`.
@@ -102,22 +124,22 @@ fn lease_of(text: &str) -> Result<Lease, Failure> {
 }
 
 /// The store that `TESTBED_STORE` names, with copies in this process.
-async fn with_copies(keys: KeyRing, name: &str, lease: Lease) -> Result<Kept, Failure> {
+async fn with_copies(parts: Parts, name: &str, lease: Lease) -> Result<Kept, Failure> {
     match name {
         #[cfg(feature = "redis")]
         url if url.starts_with("redis://") || url.starts_with("redis-cluster://") => {
             use tower_session_guard_redis::RedisStore;
             let store = FaultyStore::new(RedisStore::connect(url).await?);
-            Ok(Kept::with_copies(keys, store, lease))
+            Kept::with_copies(parts, store, lease)
         }
         #[cfg(feature = "postgres")]
         url if url.starts_with("postgres://") => {
             let store = FaultyStore::new(postgres(url).await?);
-            Ok(Kept::with_copies(keys, store, lease))
+            Kept::with_copies(parts, store, lease)
         }
         name => {
             // Says what is wrong with the name, if anything is.
-            let (_, _store) = ((keys, lease), store(name).await?);
+            let (_, _store) = ((parts, lease), store(name).await?);
             let hint =
                 "it takes a store that tells of changes, redis://HOST:PORT/DB or postgres://…";
             Err(format!("TESTBED_LEASE with TESTBED_STORE={name}: {hint}").into())

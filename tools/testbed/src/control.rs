@@ -40,13 +40,18 @@ async fn guarded(
     request: Request,
 ) -> Result<Response<Body>, StatusCode> {
     // What the guard cannot ask for yet.
-    if parameters.contains_key("bound") || parameters.contains_key("method") {
+    if parameters.contains_key("method") {
         return Err(StatusCode::NOT_IMPLEMENTED);
     }
     let level = level(&parameters, AssuranceLevel::AAL1)?;
     let mut guard = RequireAuthentication::at_least(level);
     if let Some(seconds) = number(&parameters, "within")? {
         guard = guard.within(Duration::from_secs(seconds));
+    }
+    match parameters.get("bound").map(String::as_str) {
+        None => {}
+        Some("1") => guard = guard.bound(),
+        Some(_) => return Err(StatusCode::BAD_REQUEST),
     }
     let welcome = service_fn(async |_: Request| Ok("welcome".into_response()));
     guard.layer(welcome).oneshot(request).await

@@ -33,6 +33,7 @@ impl EventLog {
                     "n": n,
                     "kind": event.kind.as_str(),
                     "cause": event.kind.end_cause().map(EndCause::as_str),
+                    "reason": event.reason,
                     "at": event.at.as_unix_seconds(),
                     "session": event.session.map(|id| id.to_string()),
                     "successor": event.successor.map(|id| id.to_string()),

@@ -16,11 +16,13 @@ mod workbench;
 
 use std::{env, io::Write, process::ExitCode, sync::Arc, time::Duration};
 
+use axum::http::StatusCode;
 use config::Failure;
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
 };
+use tower::util::option_layer;
 use tower_http::catch_panic::CatchPanicLayer;
 
 #[tokio::main]
@@ -47,6 +49,9 @@ async fn serve() -> Result<(), Failure> {
     // The routes that begin with `/_` stay outside the layer. The panic catcher is outside it too: a panic
     // has to pass through the layer, so that it sees that the handler never answered.
     let app = routes::router(Arc::clone(&testbed))
+        // Layers run for the routes and the fallback; of two routers without one, `merge` takes the other's.
+        .fallback(async || StatusCode::NOT_FOUND)
+        .layer(option_layer(testbed.endpoints.clone()))
         .layer(sessions.clone())
         .layer(CatchPanicLayer::new())
         .merge(workbench::router(testbed));

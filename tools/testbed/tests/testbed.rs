@@ -1,5 +1,7 @@
 //! The testbed as a process of its own, over real sockets: its contract, in both modes.
 
+#[path = "testbed/device.rs"]
+mod device;
 #[path = "process/mod.rs"]
 mod process;
 #[path = "testbed/stream.rs"]
@@ -115,6 +117,9 @@ fn a_refused_setting_ends_the_start() {
         ("TESTBED_REVOCATIONS", "oracle://somewhere"),
         ("TESTBED_IDLE", "soon"),
         ("TESTBED_CLOCK", "fast"),
+        ("TESTBED_DBSC", "always"),
+        ("TESTBED_DBSC", "0"),
+        ("TESTBED_DBSC", "901"),
         ("TESTBED_ORIGIN", "app.example"),
         ("TESTBED_ORIGIN", "https://app.example/"),
     ] {
@@ -838,7 +843,7 @@ async fn a_slow_read_leaves_a_write_alone() {
 #[tokio::test]
 async fn what_is_not_built_says_so() {
     let server = Server::start(&[]);
-    for path in ["/take?k=k", "/guarded?bound=1", "/guarded?method=otp"] {
+    for path in ["/take?k=k", "/guarded?method=otp"] {
         assert_eq!(server.get(path, &[]).await.status, 501, "{path}");
     }
     for path in [
