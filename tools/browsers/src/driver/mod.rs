@@ -7,7 +7,10 @@ mod webdriver;
 use std::{fmt, fs, future::Future, path::Path, process::Command, time::Duration};
 
 use serde_json::{Value, json};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::{
+    sync::{Semaphore, SemaphorePermit},
+    time::{Instant, sleep, timeout},
+};
 
 use marionette::Marionette;
 use process::{Process, on_path};
@@ -57,6 +60,9 @@ user_pref("browser.cache.disk.enable", false);
 /// takes this long, on a busy machine too.
 pub const PATIENCE: Duration = Duration::from_secs(120);
 
+/// Browsers are heavy: this many at once.
+static TURNS: Semaphore = Semaphore::const_new(2);
+
 /// One of the browser's tabs.
 #[derive(Debug)]
 pub struct Tab(String);
@@ -68,7 +74,10 @@ pub struct Browser {
     /// As the browser tells it.
     pub version: String,
     process: Process,
+    _turn: Turn,
 }
+
+type Turn = SemaphorePermit<'static>;
 
 #[derive(Debug)]
 enum Wire {
@@ -77,20 +86,21 @@ enum Wire {
 }
 
 impl Browser {
-    /// Starts the engine's browser.
+    /// Starts the engine's browser, once there is room for one more.
     ///
     /// # Errors
     ///
     /// What is missing, where it is not installed. One that is installed and does not start is a
     /// failure.
     pub async fn start(engine: Engine) -> Result<Self, &'static str> {
+        let turn = turn().await;
         match engine {
-            Engine::Chromium => within(Self::chromium()).await,
-            Engine::Firefox => within(Self::firefox()).await,
+            Engine::Chromium => within(Self::chromium(turn)).await,
+            Engine::Firefox => within(Self::firefox(turn)).await,
         }
     }
 
-    async fn chromium() -> Result<Self, &'static str> {
+    async fn chromium(turn: Turn) -> Result<Self, &'static str> {
         let browsers = ["chromium", "chromium-browser", "google-chrome"];
         let binary = on_path(&browsers).ok_or("no Chromium on the search path")?;
         let driver = on_path(&["chromedriver"]).ok_or("no Chromium driver on the search path")?;
@@ -111,10 +121,11 @@ impl Browser {
             wire: Wire::WebDriver(driver),
             version: version(&granted),
             process,
+            _turn: turn,
         })
     }
 
-    async fn firefox() -> Result<Self, &'static str> {
+    async fn firefox(turn: Turn) -> Result<Self, &'static str> {
         let binary = on_path(&["firefox-esr", "firefox"]).ok_or("no Firefox on the search path")?;
         let mut process = Process::new();
         let profile = process.folder().join("profile");
@@ -132,6 +143,7 @@ impl Browser {
             wire: Wire::Marionette(marionette),
             version: version(&granted),
             process,
+            _turn: turn,
         })
     }
 
@@ -211,6 +223,10 @@ impl Browser {
             Wire::Marionette(marionette) => within(marionette.send(name, parameters)).await,
         }
     }
+}
+
+async fn turn() -> Turn {
+    TURNS.acquire().await.unwrap()
 }
 
 fn version(granted: &Value) -> String {

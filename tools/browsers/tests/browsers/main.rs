@@ -51,7 +51,7 @@ macro_rules! play {
 async fn goes_with_its_test(engine: Engine) {
     let browser = match Browser::start(engine).await {
         Ok(browser) => browser,
-        Err(missing) => return report::say(&format!("skipped: the end of {engine}: {missing}")),
+        Err(missing) => return browsers::say(&format!("skipped: the end of {engine}: {missing}")),
     };
     let folder = browser.folder().to_owned();
     assert!(!Browser::running_in(&folder).is_empty());

@@ -1,10 +1,10 @@
 //! A change of the cookies' `Domain` leaves two cookies of one name in the user's browser.
 
-use browsers::driver::Engine;
+use browsers::{driver::Engine, say};
 use http::Method;
 
 use crate::{
-    report::{Trial, say},
+    report::Trial,
     site::{MOVED, MOVED_SEALED, Release, Seen, Target},
     stage::Stage,
 };

@@ -1,10 +1,9 @@
 //! Judges what became of an attack, and writes it down as a row of the page.
 
-use std::io::{Write, stdout};
-
-use tokio::sync::{Semaphore, SemaphorePermit};
-
-use browsers::driver::{Browser, Engine};
+use browsers::{
+    driver::{Browser, Engine},
+    say,
+};
 
 use crate::{
     ATTACKS,
@@ -16,9 +15,6 @@ use crate::{
 const PATH: &str = "docs/browsers.md";
 const PAGE: &str = include_str!("../../../../docs/browsers.md");
 
-/// Browsers are heavy: this many at once.
-static SLOTS: Semaphore = Semaphore::const_new(2);
-
 /// One attack in one browser.
 #[derive(Debug)]
 pub struct Trial {
@@ -26,13 +22,11 @@ pub struct Trial {
     attack: &'static str,
     engine: Engine,
     cells: Vec<String>,
-    _slot: SemaphorePermit<'static>,
 }
 
 impl Trial {
     /// Starts a fresh browser and a fresh server; `None`, and a word why, without such a browser.
     pub async fn begin(attack: &'static str, engine: Engine) -> Option<Self> {
-        let slot = SLOTS.acquire().await.unwrap();
         match Browser::start(engine).await {
             Ok(browser) => {
                 let site = Site::start().await;
@@ -41,7 +35,6 @@ impl Trial {
                     attack,
                     engine,
                     cells: Vec::new(),
-                    _slot: slot,
                 })
             }
             Err(missing) => {
@@ -80,12 +73,6 @@ impl Trial {
             say(&format!("matrix, {engine} {version}: not so on {PATH}"));
         }
     }
-}
-
-/// To standard output, past the capturing of passing tests' output, each line whole.
-pub fn say(line: &str) {
-    let line = format!("{line}\n");
-    stdout().write_all(line.as_bytes()).unwrap();
 }
 
 /// What was observed changes with the browsers, and a run says so. What may not rot is which attacks there
