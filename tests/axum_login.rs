@@ -1,10 +1,13 @@
 //! The example site, used as a browser uses it.
 
-#![cfg(all(feature = "axum", feature = "testing"))]
+#![cfg(all(feature = "axum", feature = "dbsc", feature = "testing"))]
 
 #[path = "../examples/axum_login/app.rs"]
 #[allow(unreachable_pub, reason = "an example's modules")]
 mod app;
+#[path = "device_binding/browser.rs"]
+#[allow(dead_code, reason = "here it only signs")]
+mod browser;
 mod common;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
@@ -14,6 +17,7 @@ use axum::{
     body::Body,
     http::{Request, StatusCode, header},
 };
+use browser::{key, proof};
 use common::{Answer, SESSION, clock, keys};
 use fixation_audit::{Account, FixationAudit, Outcome, Pick, Probe, Step};
 use tokio::{
@@ -24,6 +28,7 @@ use tokio::{
 use tower::ServiceExt;
 use tower_session_guard::{RequireOrigin, SessionLayer, testing::ManualClock};
 
+const BOUND: &str = "__Host-session-bound";
 const ORIGIN: &str = "http://localhost:3000";
 
 /// A browser with a jar of cookies, which sends its own pages' forms.
@@ -35,14 +40,11 @@ struct Browser {
 }
 
 fn site(clock: &ManualClock) -> Browser {
-    let sessions = app::limited(SessionLayer::new(keys())).unwrap();
+    let sessions = app::configured(SessionLayer::new(keys())).unwrap();
     let sessions = sessions.with_clock(clock.clone());
+    let origin = RequireOrigin::new(ORIGIN).unwrap();
     Browser {
-        app: app::router(
-            sessions,
-            Arc::new(clock.clone()),
-            RequireOrigin::new(ORIGIN).unwrap(),
-        ),
+        app: app::router(sessions, Arc::new(clock.clone()), origin).unwrap(),
         jar: BTreeMap::new(),
         agent: "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
     }
@@ -294,6 +296,44 @@ async fn a_user_sees_and_ends_their_sessions() {
     assert!(phone.get("/").await.body.contains("Nobody is logged in"));
     assert!(laptop.get("/").await.body.contains("Your account"));
     assert!(bob.get("/").await.body.contains("Your account"));
+}
+
+/// D11: the pages say whether a session is bound, and without its device it is nobody's.
+#[tokio::test]
+async fn the_pages_say_which_sessions_are_bound() {
+    let clock = clock();
+    let mut laptop = site(&clock);
+    let mut phone = laptop.clone();
+    phone.login("alice").await;
+    let form = "name=alice&password=demo";
+    let login = laptop.post("/login", form).await;
+    assert!(laptop.get("/").await.body.contains("not bound, or not yet"));
+
+    let offer = &login.headers["secure-session-registration"];
+    let (_, challenge) = offer.to_str().unwrap().split_once("challenge=\"").unwrap();
+    let proof = proof(&key(1), challenge.trim_end_matches('"'), true);
+    let register = Request::post("/dbsc/register")
+        // A browser may name the page of another site at which the login began.
+        .header("sec-fetch-site", "cross-site")
+        .header("secure-session-response", proof);
+    let register = register.body(Body::empty()).unwrap();
+    let bound = laptop.app.clone().oneshot(register).await.unwrap();
+    let bound = common::collect(bound).await;
+    assert_eq!(bound.status, StatusCode::OK);
+    let cookie = bound.cookie(BOUND).unwrap();
+    laptop.jar.insert(BOUND.to_owned(), cookie);
+
+    assert!(laptop.get("/").await.body.contains("bound to this device"));
+    let list = laptop.get("/sessions").await.body;
+    assert_eq!(list.matches("bound to this device").count(), 1);
+    assert!(!list.contains("bound to its device</span>"));
+    let list = phone.get("/sessions").await.body;
+    assert_eq!(list.matches("bound to its device</span>").count(), 1);
+    assert!(!list.contains("bound to this device"));
+
+    clock.advance(Duration::from_secs(600));
+    assert!(laptop.get("/").await.body.contains("Nobody is logged in"));
+    assert!(phone.get("/").await.body.contains("not bound"));
 }
 
 #[tokio::test]

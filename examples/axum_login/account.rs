@@ -34,6 +34,7 @@ pub(crate) async fn home(State(site): State<Site>, session: Session) -> Html<Str
         ("Session began", away(now, user.created_at())),
         ("Ends at the latest", away(now, user.expires_at())),
         ("Known as", user.label().unwrap_or("—").to_owned()),
+        ("Device", device(session.is_bound()).to_owned()),
         ("Session id", user.id().to_string()),
     ];
     let mut body = String::from(r#"<div class="card"><dl>"#);
@@ -60,6 +61,15 @@ pub(crate) async fn home(State(site): State<Site>, session: Session) -> Html<Str
     page(&session, "Your account", &body)
 }
 
+/// Right after the login the browser has not registered its device yet.
+fn device(is_bound: bool) -> &'static str {
+    if is_bound {
+        "bound to this device"
+    } else {
+        "not bound, or not yet"
+    }
+}
+
 pub(crate) async fn sessions(
     State(site): State<Site>,
     user: AuthenticatedSession,
@@ -80,7 +90,7 @@ pub(crate) async fn sessions(
     }
     body.push_str(
         r#"<p class="hint">Something you do not recognise? End it: its browser is logged out with its
-next request.</p>"#,
+next request. A session that is bound to its device is of no use to whoever copies its cookies.</p>"#,
     );
     Ok(page(session, "Your sessions", &body))
 }
@@ -100,8 +110,14 @@ value="{}"><button class="quiet">End</button></form>"#,
     let Some(details) = &info.details else {
         return format!(r#"<tr><td colspan="4">of a later version</td><td>{action}</td></tr>"#);
     };
+    let bound = match details.device_proved_at {
+        None => "",
+        Some(_) if current => r#"<br><span class="badge good">bound to this device</span>"#,
+        Some(_) => r#"<br><span class="badge good">bound to its device</span>"#,
+    };
     format!(
-        "<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{action}</td></tr>",
+        r#"<tr><td>{}{bound}</td><td data-head="Logged in">{}</td><td data-head="Last seen">{}</td>
+<td data-head="Level">{}</td><td>{action}</td></tr>"#,
         Text(details.label.as_deref().unwrap_or("—")),
         away(now, details.created_at),
         away(now, details.last_seen_at),

@@ -18,7 +18,8 @@ use axum::{
 };
 use tower_http::csrf::CsrfLayer as SameOriginLayer;
 use tower_session_guard::{
-    AtLimit, Clock, ConfigError, RequireOrigin, SessionLayer, SessionPolicy, Sessions,
+    AtLimit, Clock, ConfigError, DeviceBinding, RequireOrigin, SessionLayer, SessionPolicy,
+    Sessions,
 };
 
 /// What every handler can get at.
@@ -28,20 +29,26 @@ pub(crate) struct Site {
     clock: Arc<dyn Clock>,
 }
 
-/// A day at most and an hour unused, a month where the user asks for it, and five sessions each.
-pub(crate) fn limited(sessions: SessionLayer) -> Result<SessionLayer, ConfigError> {
+/// A day at most and an hour unused, a month where the user asks for it, five sessions each, and all of them bound to
+/// their devices where browsers can do that: over HTTPS.
+pub(crate) fn configured(sessions: SessionLayer) -> Result<SessionLayer, ConfigError> {
     let month = Duration::from_secs(30 * 24 * 3600);
     let policy = SessionPolicy::aal2().remember_for(month)?;
+    // What needs no session waits for no proof of the device.
+    let binding = DeviceBinding::new("/dbsc")
+        .exclude("/style.css")
+        .exclude("/live.js");
     sessions
         .with_policy(policy)
-        .max_sessions(5, AtLimit::EndOldest)
+        .max_sessions(5, AtLimit::EndOldest)?
+        .with_device_binding(binding)
 }
 
 pub(crate) fn router(
     sessions: SessionLayer,
     clock: Arc<dyn Clock>,
     origin: RequireOrigin,
-) -> Router {
+) -> Result<Router, ConfigError> {
     let site = Site {
         sessions: sessions.sessions(),
         clock,
@@ -67,15 +74,17 @@ pub(crate) fn router(
     let strong = Router::new()
         .route("/transfer", get(transfer::form).post(transfer::transfer))
         .layer(login::step_up_of_the_last_ten_minutes());
-    public
+    Ok(public
         .merge(members)
         .merge(lately)
         .merge(strong)
         .with_state(site)
-        .layer(sessions)
-        // Outermost: no other site makes a browser log in here, or do anything else.
+        // No other site makes a browser log in here, or do anything else.
         .layer(SameOriginLayer::new())
-        .layer(axum::middleware::map_response(secure))
+        // Outside of it: a login that began at another site may send its device's proof from there.
+        .layer(sessions.device_endpoints()?)
+        .layer(sessions)
+        .layer(axum::middleware::map_response(secure)))
 }
 
 /// One script of ours, no frame around us, and no copy in the browser's history cache.

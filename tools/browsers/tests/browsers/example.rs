@@ -27,11 +27,8 @@ const BANK: Target = Target {
 pub fn app(port: u16) -> Router {
     let sessions = SessionLayer::new(KeyRing::generate().unwrap());
     let origin = RequireOrigin::new(format!("http://{HOST}:{port}")).unwrap();
-    site::router(
-        site::limited(sessions).unwrap(),
-        Arc::new(SystemClock),
-        origin,
-    )
+    let sessions = site::configured(sessions).unwrap();
+    site::router(sessions, Arc::new(SystemClock), origin).unwrap()
 }
 
 impl Stage {
