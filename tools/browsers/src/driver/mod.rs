@@ -95,12 +95,22 @@ impl Browser {
     pub async fn start(engine: Engine) -> Result<Self, &'static str> {
         let turn = turn().await;
         match engine {
-            Engine::Chromium => within(Self::chromium(turn)).await,
+            Engine::Chromium => within(Self::chromium(turn, &[])).await,
             Engine::Firefox => within(Self::firefox(turn)).await,
         }
     }
 
-    async fn chromium(turn: Turn) -> Result<Self, &'static str> {
+    /// Starts Chromium with these flags besides, and keeps a log of what it does on the network.
+    ///
+    /// # Errors
+    ///
+    /// As [`start`](Self::start).
+    pub async fn chromium_with(flags: &[&str]) -> Result<Self, &'static str> {
+        let turn = turn().await;
+        within(Self::chromium(turn, flags)).await
+    }
+
+    async fn chromium(turn: Turn, more: &[&str]) -> Result<Self, &'static str> {
         let browsers = ["chromium", "chromium-browser", "google-chrome"];
         let binary = on_path(&browsers).ok_or("no Chromium on the search path")?;
         let driver = on_path(&["chromedriver"]).ok_or("no Chromium driver on the search path")?;
@@ -113,8 +123,12 @@ impl Browser {
         let port = port.await;
         let profile = process.folder().join("profile");
         let profile = format!("--user-data-dir={}", profile.display());
-        let flags: Vec<_> = CHROMIUM.iter().copied().chain([&*profile]).collect();
-        let options = json!({ "goog:chromeOptions": { "binary": binary, "args": flags } });
+        let own = CHROMIUM.iter().chain(more).copied();
+        let flags: Vec<_> = own.chain([&*profile]).collect();
+        let mut options = json!({ "goog:chromeOptions": { "binary": binary, "args": flags } });
+        if !more.is_empty() {
+            options["goog:loggingPrefs"] = json!({ "performance": "ALL" });
+        }
         let (driver, granted) = WebDriver::begin(port, options).await;
         process.browser = granted["goog:processID"].as_u64();
         Ok(Self {
@@ -185,6 +199,69 @@ impl Browser {
             }
             assert!(Instant::now() < deadline, "no {beginning:?}: {title:?}");
             sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// All cookies that go with requests for the page's address, those that no script sees too.
+    pub async fn cookies(&mut self) -> Vec<(String, String)> {
+        let cookies = match &mut self.wire {
+            Wire::WebDriver(driver) => within(driver.get("/cookie")).await,
+            Wire::Marionette(marionette) => {
+                within(marionette.send("WebDriver:GetCookies", &json!({}))).await
+            }
+        };
+        let text = |cookie: &Value, key: &str| cookie[key].as_str().unwrap().to_owned();
+        let cookies = cookies.as_array().unwrap().iter();
+        let cookies = cookies.map(|cookie| (text(cookie, "name"), text(cookie, "value")));
+        cookies.collect()
+    }
+
+    /// Removes a cookie of the page's address, as if it had expired.
+    pub async fn delete_cookie(&mut self, name: &str) {
+        match &mut self.wire {
+            Wire::WebDriver(driver) => {
+                within(driver.delete(&format!("/cookie/{name}"))).await;
+            }
+            Wire::Marionette(marionette) => {
+                let which = json!({ "name": name });
+                within(marionette.send("WebDriver:DeleteCookie", &which)).await;
+            }
+        }
+    }
+
+    /// Carries out a command of Chromium's developer tools.
+    ///
+    /// # Panics
+    ///
+    /// In Firefox, which has none.
+    pub async fn devtools(&mut self, command: &str, parameters: &Value) -> Value {
+        let call = json!({ "cmd": command, "params": parameters });
+        self.chromiums("/goog/cdp/execute", &call).await
+    }
+
+    /// What Chromium's network log has had of this event since it was last asked, where it keeps one, and when: in
+    /// milliseconds of unix time.
+    ///
+    /// # Panics
+    ///
+    /// In Firefox, which keeps none.
+    pub async fn network_events(&mut self, event: &str) -> Vec<(u64, Value)> {
+        let which = json!({ "type": "performance" });
+        let log = self.chromiums("/se/log", &which).await;
+        let entries = log.as_array().unwrap().iter();
+        let events = entries.filter_map(|entry| {
+            let at = entry["timestamp"].as_u64()?;
+            let mut told: Value = serde_json::from_str(entry["message"].as_str()?).ok()?;
+            let message = &mut told["message"];
+            (message["method"] == event).then(|| (at, message["params"].take()))
+        });
+        events.collect()
+    }
+
+    async fn chromiums(&mut self, path: &str, call: &Value) -> Value {
+        match &mut self.wire {
+            Wire::WebDriver(driver) => within(driver.post(path, call)).await,
+            Wire::Marionette(_) => panic!("{path} is Chromium's"),
         }
     }
 

@@ -36,6 +36,10 @@ impl WebDriver {
         self.send(Method::GET, path, None).await
     }
 
+    pub(super) async fn delete(&self, path: &str) -> Value {
+        self.send(Method::DELETE, path, None).await
+    }
+
     async fn send(&self, method: Method, path: &str, body: Option<&Value>) -> Value {
         let body = body.map(Value::to_string).unwrap_or_default();
         let request = Request::builder()
