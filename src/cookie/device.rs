@@ -60,11 +60,12 @@ impl DeviceCookie {
                 reason,
             });
         }
-        // Chromium rebuilds the cookie from its attributes, and takes no rebuilt one whose name begins with `Http-` there.
-        let prefix = match session.prefix() {
-            CookiePrefix::HostHttp | CookiePrefix::Host => CookiePrefix::Host,
-            CookiePrefix::Http | CookiePrefix::Secure => CookiePrefix::Secure,
-            CookiePrefix::None => CookiePrefix::None,
+        // Whatever the session's is called, the cookie is `Secure`, so its name may promise that no other host has set it. Chromium
+        // rebuilds the cookie from its attributes, and takes no rebuilt one whose name has `Http-` in its prefix.
+        let prefix = if attributes.domain.is_none() && attributes.path == "/" {
+            CookiePrefix::Host
+        } else {
+            CookiePrefix::Secure
         };
         let base = &session.as_str()[session.prefix().as_str().len()..];
         Ok(Self {
@@ -105,7 +106,7 @@ mod tests {
     use super::DeviceCookie;
     use crate::{
         cookie::{
-            CookiePolicy, SameSite,
+            CookiePolicy, CookiePolicyBuilder, SameSite,
             token::{Token, bound::BoundKeys},
         },
         key::KeyRing,
@@ -121,16 +122,30 @@ mod tests {
     }
 
     #[test]
-    fn its_name_follows_from_the_session_cookies_and_never_begins_with_http() {
-        for (session, bound) in [
-            ("__Host-Http-session", "__Host-session-bound"),
-            ("__Host-sid", "__Host-sid-bound"),
-            ("__Http-sid", "__Secure-sid-bound"),
-            ("__Secure-sid", "__Secure-sid-bound"),
-            ("sid", "sid-bound"),
+    fn its_name_promises_what_its_attributes_allow_and_never_begins_with_http() {
+        let name = |policy: CookiePolicyBuilder| {
+            let cookie = DeviceCookie::bound(&policy.build().unwrap()).unwrap();
+            cookie.name().as_str().to_owned()
+        };
+        let named = |session| CookiePolicy::builder().whole_name(session);
+        assert_eq!(name(CookiePolicy::builder()), "__Host-session-bound");
+        for session in [
+            "__Host-Http-sid",
+            "__Host-sid",
+            "__Http-sid",
+            "__Secure-sid",
+            "sid",
         ] {
-            let policy = CookiePolicy::builder().whole_name(session).build().unwrap();
-            assert_eq!(DeviceCookie::bound(&policy).unwrap().name().as_str(), bound);
+            assert_eq!(name(named(session)), "__Host-sid-bound", "{session}");
+        }
+        for session in ["__Http-sid", "__Secure-sid", "sid"] {
+            let elsewhere = [
+                named(session).domain("example.com"),
+                named(session).path("/app"),
+            ];
+            for policy in elsewhere {
+                assert_eq!(name(policy), "__Secure-sid-bound", "{session}");
+            }
         }
     }
 

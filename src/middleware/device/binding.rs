@@ -22,8 +22,8 @@ const MIN_LIFETIME: Duration = Duration::from_secs(5 * 60);
 /// device is worth nothing a [lifetime](Self::lifetime) later. Other browsers notice nothing, and their sessions stay
 /// unbound.
 ///
-/// The short cookie is called after the session's: `-bound` follows its name, and `__Host-` stands before it in the place of
-/// `__Host-Http-`, under which Chromium binds none.
+/// The short cookie is called after the session's: `__Host-`, the name without its prefix, and `-bound`. With a `Domain`, or another
+/// path than `/`, `__Secure-` stands in the place of `__Host-`. Under `__Host-Http-` Chromium binds none.
 ///
 /// Hand it to [`SessionLayer::with_device_binding`](crate::SessionLayer::with_device_binding), which checks it.
 ///

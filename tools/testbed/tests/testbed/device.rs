@@ -272,6 +272,16 @@ async fn where_sessions_load_lazily_a_bound_one_needs_its_cookie_too() {
     );
 }
 
+#[tokio::test]
+async fn the_bound_cookie_is_called_after_the_session_cookie() {
+    for name in ["sid", "__Secure-sid", "__Host-sid"] {
+        let bed = Bed::start(&[("TESTBED_COOKIE", name)]).await;
+        let browser = bed.bound().await;
+        let names: Vec<_> = browser.jar.keys().collect();
+        assert!(names.contains(&&"__Host-sid-bound".to_owned()), "{names:?}");
+    }
+}
+
 /// D03: a proof that names its endpoint names this one.
 #[tokio::test]
 async fn a_proof_for_another_origin_is_refused() {
