@@ -32,7 +32,7 @@ pub(crate) struct Registered {
     pub(crate) identifier: String,
     pub(crate) refresh_path: String,
     cookie: String,
-    attributes: String,
+    pub(crate) attributes: String,
     initiators: Vec<String>,
     pub(crate) key: SigningKey,
     pub(crate) challenge: Option<String>,
@@ -48,7 +48,7 @@ pub(crate) struct Offered {
 /// A browser with one tab.
 #[derive(Clone)]
 pub(crate) struct Browser {
-    app: Router,
+    pub(crate) app: Router,
     clock: ManualClock,
     /// Values and when they expire.
     pub(crate) jar: BTreeMap<String, (String, Option<Timestamp>)>,
@@ -58,6 +58,8 @@ pub(crate) struct Browser {
     /// How many answers of the endpoints are lost on their way from now on.
     pub(crate) loses: u32,
     pub(crate) redirects: u32,
+    /// The `User-Agent` field, if it sends one.
+    pub(crate) agent: &'static str,
     keys: u8,
 }
 
@@ -103,6 +105,7 @@ impl Browser {
             offered: Vec::new(),
             loses: 0,
             redirects: 0,
+            agent: "",
             keys: 0,
         }
     }
@@ -357,6 +360,9 @@ impl Browser {
         request = request
             .header(header::HOST, HOST)
             .header("sec-fetch-site", site);
+        if !self.agent.is_empty() {
+            request = request.header(header::USER_AGENT, self.agent);
+        }
         // A refresh for another site's page is no navigation, so cookies with SameSite=Lax stay back.
         let is_refresh = fields
             .iter()

@@ -9,7 +9,9 @@ mod capabilities;
 mod common;
 mod crossing;
 mod demand;
+mod interplay;
 mod list;
+mod moves;
 mod races;
 mod refresh;
 mod registration;
@@ -96,7 +98,7 @@ impl Node {
     fn without_store(keys: KeyRing, layer: AnyLayer, is_lazy: bool) -> Self {
         // Nothing is kept there.
         let store = Arc::new(FaultyStore::new(MemoryStore::new()));
-        Self::around(store, keys, layer, is_lazy, At::Root)
+        Self::around(store, (clock(), keys), layer, is_lazy, At::Root)
     }
 
     /// With self-contained tokens and a list of which a test holds a call up.
@@ -124,25 +126,49 @@ impl Node {
         (node, store)
     }
 
+    /// With other settings of the layer.
+    fn set(is_lazy: bool, settings: impl FnOnce(SessionLayer) -> SessionLayer) -> Self {
+        let store = Arc::new(FaultyStore::new(MemoryStore::new()));
+        let kept = Arc::clone(&store) as _;
+        Self::of(store, kept, (clock(), keys()), is_lazy, At::Root, settings)
+    }
+
+    /// Another node that shares store, keys and clock, with other settings of the layer.
+    fn beside(&self, settings: impl FnOnce(SessionLayer) -> SessionLayer) -> Self {
+        let (store, kept) = (Arc::clone(&self.store), Arc::clone(&self.store) as _);
+        let shared = (self.clock.clone(), self.keys.clone());
+        Self::of(store, kept, shared, self.is_lazy, At::Root, settings)
+    }
+
     fn on(faulty: FaultyStore<MemoryStore>, gated: Option<Gated>, is_lazy: bool, at: At) -> Self {
-        let keys = keys();
         let store = Arc::new(faulty);
         let kept: Arc<dyn SessionStore> = match gated {
             Some(gated) => Arc::new(gated),
             None => Arc::clone(&store) as _,
         };
-        let layer = SessionLayer::new(keys.clone()).with_shared_store(kept);
-        Self::around(store, keys, layer.into_any(), is_lazy, at)
+        Self::of(store, kept, (clock(), keys()), is_lazy, at, |layer| layer)
+    }
+
+    fn of(
+        store: Arc<FaultyStore<MemoryStore>>,
+        kept: Arc<dyn SessionStore>,
+        shared: (ManualClock, KeyRing),
+        is_lazy: bool,
+        at: At,
+        settings: impl FnOnce(SessionLayer) -> SessionLayer,
+    ) -> Self {
+        let layer = SessionLayer::new(shared.1.clone()).with_shared_store(kept);
+        Self::around(store, shared, settings(layer).into_any(), is_lazy, at)
     }
 
     fn around(
         store: Arc<FaultyStore<MemoryStore>>,
-        keys: KeyRing,
+        (clock, keys): (ManualClock, KeyRing),
         layer: AnyLayer,
         is_lazy: bool,
         at: At,
     ) -> Self {
-        let (events, clock, stop) = (Events::default(), clock(), Stop::default());
+        let (events, stop) = (Events::default(), Stop::default());
         let layer = layer
             .with_clock(clock.clone())
             .with_observer(events.clone())
@@ -155,7 +181,14 @@ impl Node {
         };
         let guard = RequireAuthentication::new().bound();
         let lately = RequireAuthentication::new().bound_within(Duration::from_secs(120));
+        let sessions = layer.sessions();
+        let others = sessions.clone();
+        let end_others = |user: AuthenticatedSession| async move {
+            let ended = others.in_store().unwrap().end_others(&user).await;
+            format!("{:?}", ended.unwrap())
+        };
         let mut app = app(stop.clone())
+            .route("/end-others", post(end_others))
             .route("/bound", get(bound))
             .route("/wait", get(wait))
             .route("/guarded", get(|| async { "welcome" }).layer(guard))
@@ -169,7 +202,6 @@ impl Node {
         if at == At::Nested {
             app = app.fallback(|| async { StatusCode::NOT_FOUND });
         }
-        let sessions = layer.sessions();
         let mut app = app.layer(layer.device_endpoints().unwrap()).layer(layer);
         if at == At::Nested {
             app = Router::new().nest("/shop", app);

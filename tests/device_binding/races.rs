@@ -142,3 +142,42 @@ async fn of_refreshes_at_the_same_time_one_counts() {
     assert_eq!(again.await.status, 200);
     assert_eq!(node.0.events.take(), [EventKind::DeviceProved]);
 }
+
+/// D10, D13: a session that ends while its device proves itself stays ended, and whatever else is written then is kept.
+#[tokio::test]
+async fn a_refresh_undoes_nothing_that_happens_meanwhile() {
+    for (meanwhile, status, bearer) in [
+        ("logout", 401, "nobody"),
+        ("revocation", 401, "nobody"),
+        ("login:bob", 401, "bob@1"),
+        ("put:k:v", 200, "alice@1 bound"),
+        ("elevate", 200, "alice@2 bound"),
+        ("renew", 200, "alice@1 bound"),
+    ] {
+        let node = Node::gated();
+        let mut browser = node.0.browser();
+        browser.mark("login:alice").await;
+        browser.register().await;
+        let kept = browser.clone();
+        let session = &kept.registered[0];
+        let signed = proof(&session.key, session.challenge.as_ref().unwrap(), false);
+        let fields = vec![
+            ("sec-secure-session-id", session.identifier.clone()),
+            ("secure-session-response", signed),
+        ];
+        let refreshed = held_up(&node, &kept, REFRESH, fields, async || {
+            if meanwhile == "revocation" {
+                let ended = node.0.sessions.end_all(&"alice".into()).await;
+                assert_eq!(ended.unwrap(), Some(1));
+            } else {
+                browser.mark(meanwhile).await;
+            }
+        });
+        let refreshed = refreshed.await;
+        assert_eq!(refreshed.status, status, "{meanwhile}");
+        assert_eq!(refreshed.sets_nothing(), status != 200);
+        assert_eq!(browser.whoami().await, bearer);
+        let seen = browser.send("GET", "/get?k=k", From::Own).await.body;
+        assert_eq!(seen, if meanwhile == "put:k:v" { "v" } else { "" });
+    }
+}
