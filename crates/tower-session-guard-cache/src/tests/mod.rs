@@ -4,6 +4,7 @@ mod cached;
 mod changed;
 mod contract;
 mod cost;
+mod devices;
 mod layer;
 mod model;
 
