@@ -31,10 +31,21 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("extract", &["mistake", "session", "guard"]),
     ("testing", &["error", "key", "session", "cookie", "store"]),
     ("bench", &["key", "session", "cookie"]),
-    ("fuzzing", &["key", "session", "cookie", "device"]),
+    (
+        "fuzzing",
+        &["key", "session", "cookie", "device", "store", "middleware"],
+    ),
     (
         "simulation",
-        &["error", "key", "session", "cookie", "store", "middleware"],
+        &[
+            "error",
+            "key",
+            "session",
+            "cookie",
+            "device",
+            "store",
+            "middleware",
+        ],
     ),
 ];
 

@@ -10,6 +10,8 @@ pub(crate) mod keys;
 mod offer;
 pub(crate) mod paths;
 pub(crate) mod proof;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod samples;
 mod successor;
 #[cfg(test)]
 mod tests;

@@ -4,9 +4,12 @@ use std::time::Duration;
 
 use proptest::{prelude::any, proptest, sample::Index, test_runner::Config};
 
-use super::{keys::DeviceKeys, thumbprint::thumbprint};
+use super::{
+    keys::DeviceKeys,
+    samples::{NOW, keys_of},
+    thumbprint::thumbprint,
+};
 use crate::{
-    cookie::CookiePolicy,
     key::KeyRing,
     session::{
         bind::Repetition,
@@ -16,17 +19,11 @@ use crate::{
     },
 };
 
-const NOW: Timestamp = Timestamp::from_unix_seconds(1_800_000_000);
 const FAMILY: SessionId = SessionId::from_bytes(*b"0123456789abcdef");
 const OTHER: SessionId = SessionId::from_bytes(*b"0123456789abcdeg");
 
 fn ring(seed: u8) -> KeyRing {
     KeyRing::of_tests([[seed; 32]])
-}
-
-fn keys_of(ring: KeyRing, name: &str, audience: &str) -> DeviceKeys {
-    let policy = CookiePolicy::builder().whole_name(name).build().unwrap();
-    DeviceKeys::new(ring, policy.session_name(), audience)
 }
 
 fn keys() -> DeviceKeys {

@@ -2,17 +2,19 @@ use std::sync::LazyLock;
 
 use crate::{
     cookie::{CookiePolicy, device::DeviceCookie, token::bound::BoundKeys},
-    device::{keys::DeviceKeys, proof::Proof},
+    device::{
+        keys::DeviceKeys,
+        proof::Proof,
+        samples::{NOW, keys_of},
+    },
     key::KeyRing,
     session::{
         bind::Repetition,
         device::{DeviceKey, Thumbprint},
         id::SessionId,
-        time::Timestamp,
     },
 };
 
-const NOW: Timestamp = Timestamp::from_unix_seconds(1_800_000_000);
 /// A point whose first coordinate is the first on the curve from the SHA-256 of "a key without a holder" on.
 const DEVICE: DeviceKey = DeviceKey([
     0xDB, 0x8D, 0x51, 0xAB, 0x0A, 0xE9, 0x36, 0xE5, 0xDE, 0xE0, 0x86, 0x91, 0x87, 0x56, 0x5C, 0x5C,
@@ -40,7 +42,7 @@ static KEYS: LazyLock<[Keys; 2]> = LazyLock::new(|| {
             unreachable!("both are sound");
         };
         Keys {
-            device: DeviceKeys::new(ring.clone(), policy.session_name(), ""),
+            device: keys_of(ring.clone(), policy.session_name().as_str(), ""),
             bound: BoundKeys::new(&ring, cookie.name(), ""),
         }
     })

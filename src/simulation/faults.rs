@@ -67,7 +67,7 @@ pub(super) fn begin(world: &World, start: Start) -> (Cookies, Cookies) {
             came.session = alice();
             let renewed = Cookies {
                 session: token(&world.ask(RENEW, &came)),
-                guest: None,
+                ..Cookies::default()
             };
             if start == Start::Reused {
                 world.advance(GRACE);

@@ -382,6 +382,7 @@ fn check_guest(run: &Run) {
     let swapped = Cookies {
         session: Some(planted.to_owned()),
         guest: Some(planted.to_owned()),
+        ..Cookies::default()
     };
     for cookies in [&run.first, &Cookies::session(planted), &swapped] {
         let held = run.world.probe(cookies);

@@ -3,6 +3,8 @@
 //!
 //! Nothing here runs on a runtime: futures are polled by hand, so that every run can be repeated.
 
+#[cfg(feature = "dbsc")]
+mod device_model;
 mod drops;
 mod faults;
 mod interleavings;

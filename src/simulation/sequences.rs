@@ -189,6 +189,7 @@ impl Life {
                 let sent = Cookies {
                     session: of(false, session),
                     guest: of(true, guest),
+                    ..Cookies::default()
                 };
                 self.ask(&sent, says, *end);
             }
@@ -206,7 +207,7 @@ impl Life {
     fn ask(&mut self, sent: &Cookies, says: &[Say], end: End) -> Answer {
         let presented: Vec<_> = (0..self.known.len())
             .filter(|at| {
-                let Cookies { session, guest } = &self.known[*at].cookies;
+                let Cookies { session, guest, .. } = &self.known[*at].cookies;
                 session.is_some() && *session == sent.session
                     || guest.is_some() && *guest == sent.guest
             })

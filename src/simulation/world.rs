@@ -12,10 +12,16 @@ use std::{
     time::Duration,
 };
 
-use http::{Request, Response, StatusCode, header};
+use http::{Request, Response, StatusCode, header, request};
+#[cfg(feature = "dbsc")]
+use tower::service_fn;
+#[cfg(feature = "dbsc")]
+use tower_layer::Layer;
 use tower_service::Service;
 
 use super::store::{LetOthersGo, Scripted};
+#[cfg(feature = "dbsc")]
+use crate::middleware::device::DeviceEndpoints;
 use crate::{
     key::KeyRing,
     middleware::{
@@ -127,25 +133,26 @@ impl Op {
     }
 }
 
-/// The cookies that a request brings: the session's and the guest's.
+/// The cookies that a request brings: the session's, the guest's, and that of the session's device.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Cookies {
     pub(super) session: Option<String>,
     pub(super) guest: Option<String>,
+    pub(super) bound: Option<String>,
 }
 
 impl Cookies {
     pub(super) fn session(token: &str) -> Self {
         Self {
             session: Some(token.to_owned()),
-            guest: None,
+            ..Self::default()
         }
     }
 
     pub(super) fn guest(token: &str) -> Self {
         Self {
-            session: None,
             guest: Some(token.to_owned()),
+            ..Self::default()
         }
     }
 
@@ -154,6 +161,7 @@ impl Cookies {
         for (jar, written) in [
             (&mut self.session, &answer.session),
             (&mut self.guest, &answer.guest),
+            (&mut self.bound, &answer.bound),
         ] {
             if let Some(value) = written {
                 *jar = Some(value.clone()).filter(|value| !value.is_empty());
@@ -168,6 +176,10 @@ pub(super) struct Answer {
     pub(super) status: u16,
     pub(super) session: Option<String>,
     pub(super) guest: Option<String>,
+    pub(super) bound: Option<String>,
+    /// What a browser is to sign: for a registration, and for a refresh.
+    pub(super) offer: Option<String>,
+    pub(super) challenge: Option<String>,
     /// Who came and, after `>`, who it was when the handler was done, as `alice@2 k=v`.
     pub(super) body: String,
     /// How many revocations there were when the request was admitted.
@@ -180,7 +192,7 @@ impl Answer {
     }
 
     pub(super) fn sets_nothing(&self) -> bool {
-        self.session.is_none() && self.guest.is_none()
+        self.session.is_none() && self.guest.is_none() && self.bound.is_none()
     }
 
     pub(super) fn came(&self) -> &str {
@@ -230,10 +242,18 @@ fn read_answer(response: &Response<String>) -> Answer {
     if response.headers().contains_key(header::SET_COOKIE) {
         assert_eq!(response.headers()[header::CACHE_CONTROL], "no-store");
     }
+    let signed = |name: &str, before: &str| {
+        let field = response.headers().get(name)?.to_str().unwrap();
+        let rest = &field[field.find(before).unwrap()..];
+        rest.split('"').nth(1).map(str::to_owned)
+    };
     Answer {
         status: response.status().as_u16(),
         session: cookie(SESSION),
         guest: cookie(GUEST),
+        bound: cookie(BOUND),
+        offer: signed("secure-session-registration", "challenge="),
+        challenge: signed("secure-session-challenge", ""),
         body: response.body().clone(),
         revocations: response.extensions().get().copied().unwrap_or_default(),
     }
@@ -241,6 +261,7 @@ fn read_answer(response: &Response<String>) -> Answer {
 
 pub(super) const SESSION: &str = "__Host-Http-session";
 pub(super) const GUEST: &str = "__Host-Http-session-guest";
+pub(super) const BOUND: &str = "__Host-session-bound";
 
 /// One server, one moment.
 #[derive(Clone, Debug)]
@@ -309,17 +330,35 @@ impl World {
     }
 
     pub(super) fn send(&self, op: Op, cookies: &Cookies) -> Flight {
-        let mut request = Request::builder().uri("/");
-        for (name, value) in [(SESSION, &cookies.session), (GUEST, &cookies.guest)] {
-            if let Some(value) = value {
-                request = request.header(header::COOKIE, format!("{name}={value}"));
-            }
-        }
-        let request = request.body(op).unwrap();
+        let request = Request::builder().uri("/");
+        let request = with_cookies(request, cookies).body(op).unwrap();
         self.marked.store(false, SeqCst);
         let mut service = self.service.clone();
         Flight(Box::pin(async move {
             service.call(request).await.map_or_else(failed, Ok)
+        }))
+    }
+
+    /// A browser registers or refreshes.
+    #[cfg(feature = "dbsc")]
+    pub(super) fn send_device(
+        &self,
+        path: &str,
+        fields: &[(&str, &str)],
+        cookies: &Cookies,
+    ) -> Flight {
+        let mut request = Request::builder().method("POST").uri(path);
+        for (name, value) in fields {
+            request = request.header(*name, *value);
+        }
+        let request = with_cookies(request, cookies).body(()).unwrap();
+        let nothing =
+            service_fn(|_: Request<()>| async { Ok::<_, Infallible>(Response::new(Vec::new())) });
+        let endpoints = DeviceEndpoints::following(Slot::of(&self.shared)).layer(nothing);
+        let mut service = SessionService::new(endpoints, Arc::clone(&self.shared), EmptyFailure);
+        Flight(Box::pin(async move {
+            let answer = service.call(request).await?;
+            Ok(answer.map(|body| String::from_utf8(body).unwrap()))
         }))
     }
 
@@ -404,6 +443,19 @@ pub(super) const FIRST_KEY: [u8; 32] = *b"an unguessable key of 32 bytes!!";
 
 /// The grace time of every world.
 pub(super) const GRACE: Duration = Duration::from_secs(10);
+
+fn with_cookies(mut request: request::Builder, cookies: &Cookies) -> request::Builder {
+    for (name, value) in [
+        (SESSION, &cookies.session),
+        (GUEST, &cookies.guest),
+        (BOUND, &cookies.bound),
+    ] {
+        if let Some(value) = value {
+            request = request.header(header::COOKIE, format!("{name}={value}"));
+        }
+    }
+    request
+}
 
 fn failed(_: Failed) -> Result<Response<String>, Infallible> {
     let mut response = Response::new(String::from("failed"));

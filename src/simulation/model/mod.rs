@@ -7,7 +7,7 @@
 
 mod action;
 mod kept;
-mod plain;
+pub(super) mod plain;
 mod properties;
 mod replay;
 mod scenario;

@@ -6,6 +6,8 @@ use std::{
     sync::{Arc, Mutex},
 };
 
+#[cfg(feature = "dbsc")]
+use crate::session::device::Device;
 use crate::{
     session::{
         id::{SessionId, VerifiedId},
@@ -21,7 +23,7 @@ use crate::{
 
 /// A rule that is broken on purpose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Mutant {
+pub(in crate::simulation) enum Mutant {
     /// A login leaves the record that it replaces.
     LoginKeepsTheOldRecord,
     /// A logout leaves the record.
@@ -44,6 +46,21 @@ pub(super) enum Mutant {
     CutoffIsForgotten,
     /// A self-contained token leaves again unasked without a look at what was written since its request came.
     ReissueOverwrites,
+    /// A bound session opens with its token alone.
+    #[cfg(feature = "dbsc")]
+    OpensWithoutItsDevice,
+    /// A registration does not look whether the session is bound.
+    #[cfg(feature = "dbsc")]
+    AnotherKeyRebinds,
+    /// What was loaded before the binding is written over it.
+    #[cfg(feature = "dbsc")]
+    AnOlderWriteUnbinds,
+    /// Accepted proofs are not counted.
+    #[cfg(feature = "dbsc")]
+    ProofsAreNotCounted,
+    /// A bound cookie is good for longer than is set.
+    #[cfg(feature = "dbsc")]
+    ProofsLastLonger,
 }
 
 impl Mutant {
@@ -64,8 +81,8 @@ impl Mutant {
 
 /// What a store holds.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Content {
-    pub(super) records: BTreeMap<SessionId, (u64, Record)>,
+pub(in crate::simulation) struct Content {
+    pub(in crate::simulation) records: BTreeMap<SessionId, (u64, Record)>,
     cutoffs: BTreeMap<IndexKey, Cutoff>,
     revision: u64,
     /// For the mutants: what was there before the last write of each, what was loaded last, and whether a
@@ -73,32 +90,66 @@ pub(super) struct Content {
     before: BTreeMap<SessionId, Option<(u64, Record)>>,
     loaded: Option<Record>,
     created: bool,
+    /// Which endpoint the request under way is for, if it is for one.
+    #[cfg(feature = "dbsc")]
+    endpoint: Option<Endpoint>,
+}
+
+/// An endpoint of device binding.
+#[cfg(feature = "dbsc")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(in crate::simulation) enum Endpoint {
+    Register,
+    Refresh,
 }
 
 #[derive(Clone, Debug)]
-pub(super) struct Plain {
+pub(in crate::simulation) struct Plain {
     content: Arc<Mutex<Content>>,
     mutant: Option<Mutant>,
 }
 
 impl Plain {
-    pub(super) fn new(mutant: Option<Mutant>) -> Self {
+    pub(in crate::simulation) fn new(mutant: Option<Mutant>) -> Self {
         Self {
             content: Arc::default(),
             mutant,
         }
     }
 
-    pub(super) fn content(&self) -> Content {
+    pub(in crate::simulation) fn content(&self) -> Content {
         self.content.lock().unwrap().clone()
     }
 
-    pub(super) fn restore(&self, content: Content) {
+    pub(in crate::simulation) fn restore(&self, content: Content) {
         *self.content.lock().unwrap() = content;
+    }
+
+    /// Says which endpoint the calls from now on are for.
+    #[cfg(feature = "dbsc")]
+    pub(in crate::simulation) fn serve(&self, endpoint: Option<Endpoint>) {
+        self.content.lock().unwrap().endpoint = endpoint;
     }
 
     fn is(&self, mutant: Mutant) -> bool {
         self.mutant == Some(mutant)
+    }
+
+    /// Whether a load for this endpoint, or for none, finds no device.
+    #[cfg(feature = "dbsc")]
+    fn forgets_the_device(&self, endpoint: Option<Endpoint>) -> bool {
+        match self.mutant {
+            Some(Mutant::OpensWithoutItsDevice) => endpoint.is_none(),
+            Some(Mutant::AnotherKeyRebinds) => endpoint == Some(Endpoint::Register),
+            _ => false,
+        }
+    }
+
+    /// Whether a write of `record` over `old` goes without a look at the revision.
+    #[cfg(feature = "dbsc")]
+    fn unbinds(&self, old: &Record, record: &Record) -> bool {
+        let is_bound = |record: &Record| record.fields.state.bound_device().is_some();
+        self.is(Mutant::AnOlderWriteUnbinds) && is_bound(old) && !is_bound(record)
     }
 
     fn do_load(&self, id: &SessionId, now: Timestamp) -> Option<Stored> {
@@ -106,6 +157,12 @@ impl Plain {
         let mut found = content.records.get(id).cloned();
         if self.is(Mutant::LoadLags) {
             found = content.before.get(id).cloned().unwrap_or(found);
+        }
+        #[cfg(feature = "dbsc")]
+        if let Some((_, record)) = &mut found
+            && self.forgets_the_device(content.endpoint)
+        {
+            record.fields.state.with_extra(|extra| extra.device = None);
         }
         let found = found.filter(|(_, record)| !record.is_expired(now));
         content.loaded = found.as_ref().map(|(_, record)| record.clone());
@@ -151,10 +208,23 @@ impl Plain {
             }
             return Replaced::Gone;
         };
-        if at != revision.get() && !self.is(Mutant::ReplaceIgnoresTheRevision) {
+        let in_order = at == revision.get() || self.is(Mutant::ReplaceIgnoresTheRevision);
+        #[cfg(feature = "dbsc")]
+        let in_order = in_order || self.unbinds(&old, record);
+        if !in_order {
             return Replaced::Conflict;
         }
         let mut record = record.clone();
+        #[cfg(feature = "dbsc")]
+        if self.is(Mutant::ProofsAreNotCounted)
+            && let Some(device) = old.fields.state.bound_device()
+        {
+            let device = Some(Device::Bound(*device));
+            record
+                .fields
+                .state
+                .with_extra(|extra| extra.device = device);
+        }
         let elevated = record
             .fields
             .secrets
