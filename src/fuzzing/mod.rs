@@ -4,14 +4,19 @@
 mod cookies;
 #[cfg(feature = "dbsc")]
 mod devices;
+#[cfg(feature = "dbsc")]
+mod endpoints;
 mod keys;
 mod records;
 mod tokens;
 
-#[cfg(feature = "dbsc")]
-pub use self::devices::{device_proofs, device_texts};
 pub use self::{
     cookies::cookie_fields, keys::key_ring_text, records::record_bytes, tokens::token_values,
+};
+#[cfg(feature = "dbsc")]
+pub use self::{
+    devices::{device_proofs, device_texts},
+    endpoints::device_endpoints,
 };
 
 #[cfg(test)]

@@ -28,6 +28,7 @@ fn the_corpora_hold() {
 #[test]
 fn the_corpora_of_devices_hold() {
     hold(&[
+        ("device_endpoints", super::device_endpoints),
         ("device_proofs", super::device_proofs),
         ("device_texts", super::device_texts),
     ]);
@@ -97,6 +98,40 @@ fn proof_part() -> impl Strategy<Value = Vec<u8>> {
     let payload = Just(br#"{"jti":"c1"}"#.to_vec());
     let json = prop_oneof![2 => header, 2 => payload, 3 => object, 1 => vec(any::<u8>(), 0..9), 2 => vec(any::<u8>(), 64)];
     json.prop_map(|json| URL_SAFE_NO_PAD.encode(json).into_bytes())
+}
+
+/// Fields of a request to an endpoint, or nearly: what a thief has seen, in the places where it belongs and in others.
+#[cfg(feature = "dbsc")]
+fn endpoint_field() -> impl Strategy<Value = Vec<u8>> {
+    let seen = || (0x80_u8..=0x86).prop_map(|byte| vec![byte]);
+    let header = Just(br#"{"alg":"ES256","typ":"dbsc+jwt"}"#.to_vec());
+    let with_key = Just(br#"{"alg":"ES256","typ":"dbsc+jwt","jwk":{"kty":"EC","crv":"P-256","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"}}"#.to_vec());
+    let text = vec(any::<u8>(), 0..9);
+    let challenge = prop_oneof![4 => seen(), 1 => text.clone()];
+    let payload =
+        challenge.prop_map(|challenge| [&b"{\"jti\":\""[..], &challenge, b"\"}"].concat());
+    let header = prop_oneof![3 => header, 3 => with_key, 1 => text.clone()];
+    let proof = (header, payload)
+        .prop_map(|(header, payload)| [&b"s"[..], &header, b"\t", &payload].concat());
+    let named = (
+        prop_oneof![Just(b'p'), Just(b'i'), Just(b'k'), Just(b'h')],
+        prop_oneof![seen(), text],
+    );
+    let named = named.prop_map(|(name, value)| [&[name][..], &value].concat());
+    let cookies = vec(seen(), 1..4).prop_map(|seen| [b"c", &*seen.join(&b"; "[..])].concat());
+    prop_oneof![4 => proof, 2 => named, 2 => seen().prop_map(|seen| [&b"i"[..], &seen].concat()), 3 => cookies]
+}
+
+#[cfg(feature = "dbsc")]
+proptest! {
+    #![proptest_config(Config { failure_persistence: None, ..Config::with_cases(300) })]
+
+    /// D02, D10, A50, A51: nothing is bound or proved without the device's signature, whatever a thief has seen and however
+    /// it is put together.
+    #[test]
+    fn the_endpoints_refuse_what_no_device_signed(fields in vec(endpoint_field(), 0..6), first in any::<u8>()) {
+        super::device_endpoints(&[&[first][..], &fields.join(&b'\n')].concat());
+    }
 }
 
 #[cfg(feature = "dbsc")]
