@@ -123,6 +123,9 @@ mod misuse;
 #[cfg(all(doctest, feature = "axum"))]
 #[doc = include_str!("../README.md")]
 mod readme {}
+#[cfg(all(doctest, feature = "axum", feature = "dbsc"))]
+#[doc = include_str!("../docs/device-binding.md")]
+mod device_binding_page {}
 mod session;
 #[cfg(test)]
 mod simulation;

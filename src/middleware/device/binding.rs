@@ -25,7 +25,8 @@ const MIN_LIFETIME: Duration = Duration::from_secs(5 * 60);
 /// The short cookie is called after the session's: `__Host-`, the name without its prefix, and `-bound`. With a `Domain`, or another
 /// path than `/`, `__Secure-` stands in the place of `__Host-`. Under `__Host-Http-` Chromium binds none.
 ///
-/// Hand it to [`SessionLayer::with_device_binding`](crate::SessionLayer::with_device_binding), which checks it.
+/// Hand it to [`SessionLayer::with_device_binding`](crate::SessionLayer::with_device_binding), which checks it. A page of its own
+/// has [the sequence, and what a deployment has to let through](https://github.com/tower-session-guard/tower-session-guard/blob/main/docs/device-binding.md).
 ///
 /// # With self-contained tokens
 ///
