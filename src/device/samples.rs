@@ -39,6 +39,7 @@ impl Signing {
     }
 
     /// The proof of a refresh.
+    #[cfg(test)]
     pub(crate) fn proves(&self, challenge: &str) -> String {
         self.proof("", challenge)
     }

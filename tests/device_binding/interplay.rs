@@ -136,15 +136,20 @@ async fn a_switch_of_the_user_in_one_request_begins_unbound() {
     }
 }
 
-/// D13: what a browser was told before its token was replaced holds afterwards: no second trip, no other identifier.
+/// D07, D13: what a browser was told before its token was replaced holds afterwards: no second trip, no other identifier, and
+/// each time another cookie.
 #[tokio::test]
 async fn a_challenge_is_answered_after_every_rotation() {
     for node in Node::both() {
         let mut browser = node.bound().await;
+        let mut cookies = vec![browser.jar[BOUND].0.clone()];
         for marks in ["elevate", "step-down", "renew", "put:k:v", "elevate:60"] {
             browser.mark(marks).await;
             let answer = refreshed(&browser).await;
             assert_eq!(answer.status, 200, "{marks}");
+            let cookie = answer.cookie(BOUND).unwrap();
+            assert!(!cookies.contains(&cookie), "{marks}");
+            cookies.push(cookie);
             let identifier = &browser.registered[0].identifier;
             assert!(answer.body.contains(identifier.as_str()));
             let next = answer.headers["secure-session-challenge"].to_str().unwrap();

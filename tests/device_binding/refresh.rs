@@ -4,7 +4,7 @@ use axum::http::header;
 use tower_session_guard::{EventKind, KeyRing, testing::StoreOperation};
 
 use super::{
-    BOUND, From, Node, REFRESH, SESSION,
+    BOUND, From, Node, REFRESH, REGISTER, SESSION,
     browser::{key, proof},
     replayed,
 };
@@ -370,5 +370,35 @@ async fn a_binding_goes_on_under_a_new_key() {
         node.keys.replace(&KeyRing::from_bytes([new]).unwrap());
         node.pass(600);
         assert_eq!(browser.whoami().await, "nobody");
+    }
+}
+
+/// D12, A52: a page of another site can have both endpoints asked with the user's cookies, and learns nothing: not from the
+/// answer, nor from the time that it takes, since no store is asked.
+#[tokio::test]
+async fn a_page_of_another_site_learns_nothing_from_the_endpoints() {
+    for node in Node::both() {
+        let bound = node.bound().await;
+        let mut unbound = node.browser();
+        unbound.mark("login:bob").await;
+        node.pass(120);
+        node.events.take();
+        let calls = node.store.calls(operation("load"));
+        for path in [REGISTER, REFRESH] {
+            let nobodys = node.browser().ask("POST", path, From::OtherSite, &[]).await;
+            assert_eq!((nobodys.status.as_u16(), &*nobodys.body), (400, ""));
+            for browser in [&bound, &unbound] {
+                // What a script may send besides; `Sec-` is the browser's own.
+                let fields = [("secure-session-skipped", "unreachable")];
+                let answer = browser.ask("POST", path, From::OtherSite, &fields).await;
+                assert_eq!(
+                    (answer.status, answer.body),
+                    (nobodys.status, String::new())
+                );
+                assert_eq!(answer.headers, nobodys.headers);
+            }
+        }
+        assert_eq!(node.store.calls(operation("load")), calls);
+        assert_eq!(node.events.take(), []);
     }
 }

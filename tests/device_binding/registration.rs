@@ -396,7 +396,7 @@ async fn a_login_begins_a_new_binding() {
     }
 }
 
-/// Nothing but POST, and nothing for other sites' scripts.
+/// D12: nothing but POST, and nothing for other sites' scripts.
 #[tokio::test]
 async fn the_endpoints_take_post_only_and_tell_nobody_else() {
     let node = Node::new();
