@@ -14,7 +14,7 @@ use super::{
 };
 
 const OLD: [u8; 32] = *b"an unguessable key of 32 bytes!!";
-const NEW: [u8; 32] = *b"0ther r4ndom bytes, 32 of them!!";
+const NEW: [u8; 32] = *b"other random bytes, and 32 long!";
 
 /// R26: what was sent out under an older key holds under the new one: an offer, a bound cookie, a challenge, and for ever the
 /// identifier, which a browser compares.

@@ -360,7 +360,7 @@ async fn a_binding_goes_on_under_a_new_key() {
     for node in Node::all() {
         let mut browser = node.bound().await;
         let old = *b"an unguessable key of 32 bytes!!";
-        let new = *b"Other r4ndom bytes, 32 of them!!";
+        let new = *b"other random bytes, and 32 long!";
         node.keys.replace(&KeyRing::from_bytes([new, old]).unwrap());
         for _ in 0..3 {
             node.pass(600);
