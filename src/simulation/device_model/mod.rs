@@ -67,7 +67,7 @@ impl Model for Scenario {
         if under_way.len() < UNDER_WAY {
             if left.asks > 0 {
                 let can = |ask: &&Ask| match ask {
-                    Ask::Register => view.has_offer,
+                    Ask::Register => view.offer.is_some(),
                     Ask::Refresh => view.is_registered,
                     _ => true,
                 };

@@ -6,6 +6,8 @@ use std::{
     sync::LazyLock,
 };
 
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+
 use super::{
     action::Budget,
     replay::{Family, Issued, LIFETIME, Replay, Who, id_of},
@@ -31,10 +33,11 @@ pub(super) struct View {
     pub(super) cookies: Vec<(usize, u64)>,
     pub(super) requests: Vec<RequestView>,
     pub(super) jar: [Option<usize>; 2],
-    pub(super) has_offer: bool,
-    /// Whether the browser has registered a session, and whether it holds a challenge.
+    /// When the offer was made that the browser has.
+    pub(super) offer: Option<u32>,
+    /// Whether the browser has registered a session, and how many proofs the challenge knows of that it holds.
     pub(super) is_registered: bool,
-    pub(super) holds_challenge: bool,
+    pub(super) challenge: Option<u32>,
     /// Whom the browser opens.
     pub(super) browser_is: String,
     /// Whether it has the token of a session and a cookie of its device that is good.
@@ -96,9 +99,15 @@ impl View {
                 .collect(),
             requests: requests(replay, before, stepped),
             jar: named(replay, jar),
-            has_offer: replay.browser.offer.is_some(),
+            offer: replay
+                .browser
+                .offer
+                .as_deref()
+                .map(|offer| number_in(offer, 16)),
             is_registered: registered.is_some(),
-            holds_challenge: registered.as_ref().is_some_and(|(_, held)| held.is_some()),
+            challenge: registered
+                .as_ref()
+                .and_then(|(_, held)| Some(number_in(held.as_ref()?, 4))),
             browser_is: replay.probe(jar),
             is_entitled: is_entitled(replay, now),
             left,
@@ -224,8 +233,13 @@ fn requests(replay: &Replay, before: &View, stepped: Option<usize>) -> Vec<Reque
     requests
 }
 
+/// The number at this place of an offer or a challenge.
+fn number_in(text: &str, at: usize) -> u32 {
+    let bytes = URL_SAFE_NO_PAD.decode(text).unwrap();
+    u32::from_be_bytes(bytes[at..at + 4].try_into().unwrap())
+}
+
 fn digest_of(token: &str) -> SecretDigest {
-    use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
     let bytes = URL_SAFE_NO_PAD.decode(token).unwrap();
     Secret::from_bytes(bytes[20..36].try_into().unwrap()).digest()
 }
