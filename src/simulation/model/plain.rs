@@ -6,10 +6,9 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-#[cfg(feature = "dbsc")]
-use crate::session::device::Device;
 use crate::{
     session::{
+        device::Device,
         id::{SessionId, VerifiedId},
         record::Record,
         time::Timestamp,
@@ -22,6 +21,7 @@ use crate::{
 };
 
 /// A rule that is broken on purpose.
+#[allow(dead_code, reason = "the feature `dbsc` breaks some")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(in crate::simulation) enum Mutant {
     /// A login leaves the record that it replaces.
@@ -47,19 +47,14 @@ pub(in crate::simulation) enum Mutant {
     /// A self-contained token leaves again unasked without a look at what was written since its request came.
     ReissueOverwrites,
     /// A bound session opens with its token alone.
-    #[cfg(feature = "dbsc")]
     OpensWithoutItsDevice,
     /// A registration does not look whether the session is bound.
-    #[cfg(feature = "dbsc")]
     AnotherKeyRebinds,
     /// What was loaded before the binding is written over it.
-    #[cfg(feature = "dbsc")]
     AnOlderWriteUnbinds,
     /// Accepted proofs are not counted.
-    #[cfg(feature = "dbsc")]
     ProofsAreNotCounted,
     /// A bound cookie is good for longer than is set.
-    #[cfg(feature = "dbsc")]
     ProofsLastLonger,
 }
 
@@ -91,12 +86,11 @@ pub(in crate::simulation) struct Content {
     loaded: Option<Record>,
     created: bool,
     /// Which endpoint the request under way is for, if it is for one.
-    #[cfg(feature = "dbsc")]
     endpoint: Option<Endpoint>,
 }
 
 /// An endpoint of device binding.
-#[cfg(feature = "dbsc")]
+#[allow(dead_code, reason = "the feature `dbsc` has them")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(in crate::simulation) enum Endpoint {
     Register,
@@ -136,7 +130,6 @@ impl Plain {
     }
 
     /// Whether a load for this endpoint, or for none, finds no device.
-    #[cfg(feature = "dbsc")]
     fn forgets_the_device(&self, endpoint: Option<Endpoint>) -> bool {
         match self.mutant {
             Some(Mutant::OpensWithoutItsDevice) => endpoint.is_none(),
@@ -146,7 +139,6 @@ impl Plain {
     }
 
     /// Whether a write of `record` over `old` goes without a look at the revision.
-    #[cfg(feature = "dbsc")]
     fn unbinds(&self, old: &Record, record: &Record) -> bool {
         let is_bound = |record: &Record| record.fields.state.bound_device().is_some();
         self.is(Mutant::AnOlderWriteUnbinds) && is_bound(old) && !is_bound(record)
@@ -158,7 +150,6 @@ impl Plain {
         if self.is(Mutant::LoadLags) {
             found = content.before.get(id).cloned().unwrap_or(found);
         }
-        #[cfg(feature = "dbsc")]
         if let Some((_, record)) = &mut found
             && self.forgets_the_device(content.endpoint)
         {
@@ -209,13 +200,11 @@ impl Plain {
             return Replaced::Gone;
         };
         let in_order = at == revision.get() || self.is(Mutant::ReplaceIgnoresTheRevision);
-        #[cfg(feature = "dbsc")]
         let in_order = in_order || self.unbinds(&old, record);
         if !in_order {
             return Replaced::Conflict;
         }
         let mut record = record.clone();
-        #[cfg(feature = "dbsc")]
         if self.is(Mutant::ProofsAreNotCounted)
             && let Some(device) = old.fields.state.bound_device()
         {
