@@ -278,29 +278,29 @@ fn guest<'a>(family: &'a SessionId, id: &'a SessionId) -> IssuedToken<'a> {
 /// R66: what one node ends is not admitted from another's copy.
 #[tokio::test(start_paused = true)]
 async fn a_copy_knows_present_tokens_and_leaves_the_rest_to_the_list() {
-    let server = Server::new();
-    let a = Site::live(&server, ListOptions::new()).await;
-    let b = Site::live(&server, ListOptions::new()).await;
-    let (first, second) = (guest(&F, &F), id(2));
-    assert!(a.knows(first).await && b.knows(first).await);
-    let grace_until = LATER;
-    let renewed = Replacement::Renewed { grace_until };
-    let replaced = a
-        .list
-        .replace(first, second, renewed, LATER, NOW)
-        .await
-        .unwrap();
-    assert_eq!(replaced, Some(NOW));
-    // The node that wrote it knows at once.
-    let second = guest(&F, &second);
-    assert!(!a.knows(first).await && a.knows(second).await);
-    sleep(10 * MILLISECOND).await;
-    assert!(!b.knows(first).await && b.knows(second).await);
-    assert!(b.list.end(&F, Ending::Ended, LATER, NOW).await.unwrap());
-    assert!(!b.knows(second).await);
-    sleep(10 * MILLISECOND).await;
-    assert!(!a.knows(second).await);
-    assert_eq!((a.list.stats().entries(), a.list.stats().epochs()), (1, 1));
+    let renewed = Replacement::Renewed { grace_until: LATER };
+    let bound = Replacement::Bound {
+        crossing_until: LATER,
+    };
+    for how in [renewed, bound] {
+        let server = Server::new();
+        let a = Site::live(&server, ListOptions::new()).await;
+        let b = Site::live(&server, ListOptions::new()).await;
+        let (first, second) = (guest(&F, &F), id(2));
+        assert!(a.knows(first).await && b.knows(first).await);
+        let replaced = a.list.replace(first, second, how, LATER, NOW).await;
+        assert_eq!(replaced.unwrap(), Some(NOW));
+        // The node that wrote it knows at once.
+        let second = guest(&F, &second);
+        assert!(!a.knows(first).await && a.knows(second).await);
+        sleep(10 * MILLISECOND).await;
+        assert!(!b.knows(first).await && b.knows(second).await);
+        assert!(b.list.end(&F, Ending::Ended, LATER, NOW).await.unwrap());
+        assert!(!b.knows(second).await);
+        sleep(10 * MILLISECOND).await;
+        assert!(!a.knows(second).await);
+        assert_eq!((a.list.stats().entries(), a.list.stats().epochs()), (1, 1));
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -105,7 +105,7 @@ async fn act(list: &RedisRevocations, from: u64, count: u64) {
         let token = IssuedToken::new(&family, &family, Some(&subject), now());
         let grace_until = now().after(Duration::from_secs(5));
         let cutoff = Cutoff::new(now(), until(), [3; 16]);
-        match number % 5 {
+        match number % 6 {
             0 => assert!(end(list, number).await.unwrap()),
             1 => {
                 let how = Ending::Superseded;
@@ -124,6 +124,13 @@ async fn act(list: &RedisRevocations, from: u64, count: u64) {
                     .unwrap();
             }
             3 => {
+                let crossing_until = grace_until;
+                let how = Replacement::Bound { crossing_until };
+                list.replace(token, next, how, until(), now())
+                    .await
+                    .unwrap();
+            }
+            4 => {
                 list.end_others(token, &key, &cutoff, now()).await.unwrap();
             }
             _ => list.end_all(&key, &cutoff, now()).await.unwrap(),
