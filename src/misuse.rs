@@ -31,6 +31,14 @@
 //! let _ = layer.max_sessions(1, AtLimit::EndOldest);
 //! ```
 //!
+//! What every login removes is carried over none:
+//!
+//! ```compile_fail,E0080
+//! use tower_session_guard::DataKey;
+//! const KEY: DataKey<String> = DataKey::new("k").carried().once();
+//! let _ = KEY;
+//! ```
+//!
 //! Without a default for the body, nothing makes the answers of a layer or a guard but a closure (F12):
 //!
 //! ```compile_fail,E0277

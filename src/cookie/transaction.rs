@@ -241,7 +241,7 @@ where
         let mut bytes = key_id.as_bytes().to_vec();
         let expiry = now.after(self.lifetime).as_unix_millis();
         bytes.extend_from_slice(&expiry.to_be_bytes());
-        bytes.extend_from_slice(&DataKey::encode(value)?);
+        bytes.extend_from_slice(&DataKey::<T>::encode(value)?);
         let tag = mac.tag(&bytes);
         bytes.extend_from_slice(&tag);
         let value = URL_SAFE_NO_PAD.encode(bytes);

@@ -11,7 +11,8 @@ use smol_str::SmolStr;
 
 use super::{
     data::{DataError, DataKey},
-    entries::{Entries, Entry},
+    entries::{Entries, Entry, Keep},
+    time::Timestamp,
 };
 
 /// A value as the session's data holds it; `None` if there is none.
@@ -25,7 +26,7 @@ type Function = dyn Fn(Value<'_>) -> Result<Option<Box<[u8]>>, DataError> + Send
 #[derive(Clone)]
 pub(crate) struct Change {
     name: SmolStr,
-    carried: bool,
+    keep: Keep,
     change: Arc<Function>,
     /// The value that it ran on last, and what it made of that.
     last: Option<Run>,
@@ -44,6 +45,7 @@ pub(crate) struct UpdateFailed;
 impl Change {
     pub(crate) fn of<T>(
         key: &DataKey<T>,
+        at: Timestamp,
         change: impl Fn(Option<T>) -> Option<T> + Send + Sync + 'static,
     ) -> Self
     where
@@ -54,20 +56,41 @@ impl Change {
         let change = move |before: Value<'_>| {
             let named = |error: DataError| error.under(&of);
             let before = before.map(DataKey::decode).transpose().map_err(named)?;
-            let after = change(before).map(|value| DataKey::encode(&value));
+            let after = change(before).map(|value| DataKey::<T>::encode(&value));
             Ok(after.transpose().map_err(named)?.map(Vec::into_boxed_slice))
         };
         Self {
             name,
-            carried: key.is_carried(),
+            keep: key.keep(at),
             change: Arc::new(change),
             last: None,
         }
     }
 
+    /// The one that removes this value, and fails on any other: somebody else has it then.
+    pub(crate) fn taking(name: &str, value: &[u8], keep: Keep) -> Self {
+        let taken: Box<[u8]> = value.into();
+        let change = move |before: Value<'_>| {
+            if before == Some(&*taken) {
+                Ok(None)
+            } else {
+                Err(DataError::contended())
+            }
+        };
+        Self {
+            name: SmolStr::new(name),
+            keep,
+            change: Arc::new(change),
+            last: Some(Run {
+                before: Some(value.into()),
+                after: None,
+            }),
+        }
+    }
+
     /// Runs it on what these entries hold. It may panic, as the handler that it is a part of.
-    pub(crate) fn run(&mut self, entries: &Entries) -> Result<(), DataError> {
-        let before = entries.get(&self.name);
+    pub(crate) fn run(&mut self, entries: &Entries, now: Timestamp) -> Result<(), DataError> {
+        let before = entries.get(&self.name, now);
         if !self.ran_on(before) {
             let after = (self.change)(before)?;
             let before = before.map(Into::into);
@@ -77,8 +100,8 @@ impl Change {
     }
 
     /// Whether what it made last is what it makes of these entries.
-    pub(crate) fn fits(&self, entries: &Entries) -> bool {
-        self.ran_on(entries.get(&self.name))
+    pub(crate) fn fits(&self, entries: &Entries, now: Timestamp) -> bool {
+        self.ran_on(entries.get(&self.name, now))
     }
 
     fn ran_on(&self, value: Value<'_>) -> bool {
@@ -89,23 +112,24 @@ impl Change {
     /// The entries with the next value in place.
     ///
     /// The handler is gone, so a panic is a failure like any other: what else it marked still counts.
-    pub(crate) fn apply(&self, entries: &Entries) -> Result<Entries, UpdateFailed> {
-        let before = entries.get(&self.name);
+    pub(crate) fn apply(&self, entries: &Entries, now: Timestamp) -> Result<Entries, UpdateFailed> {
+        let before = entries.get(&self.name, now);
         if let Some(last) = self.last.as_ref().filter(|_| self.ran_on(before)) {
-            return Ok(self.put(entries, last.after.as_deref()));
+            return Ok(self.put(entries, last.after.as_deref(), now));
         }
         match catch_unwind(AssertUnwindSafe(|| (self.change)(before))) {
-            Ok(Ok(after)) => Ok(self.put(entries, after.as_deref())),
+            Ok(Ok(after)) => Ok(self.put(entries, after.as_deref(), now)),
             Ok(Err(_)) | Err(_) => Err(UpdateFailed),
         }
     }
 
-    fn put(&self, entries: &Entries, value: Value<'_>) -> Entries {
+    fn put(&self, entries: &Entries, value: Value<'_>, now: Timestamp) -> Entries {
+        let entries = entries.lasting(now);
         match value {
             Some(value) => entries.with(Entry {
                 name: &self.name,
                 value,
-                carried: self.carried,
+                keep: self.keep,
             }),
             None => entries.without(&self.name),
         }
@@ -116,7 +140,7 @@ impl Change {
 impl PartialEq for Change {
     fn eq(&self, other: &Self) -> bool {
         self.name == other.name
-            && self.carried == other.carried
+            && self.keep == other.keep
             && Arc::ptr_eq(&self.change, &other.change)
     }
 }
@@ -128,7 +152,7 @@ impl fmt::Debug for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Change")
             .field("name", &self.name)
-            .field("carried", &self.carried)
+            .field("keep", &self.keep)
             .finish_non_exhaustive()
     }
 }
@@ -143,8 +167,11 @@ mod tests {
     use super::{Change, UpdateFailed};
     use crate::session::{
         data::{DataErrorKind, DataKey},
-        entries::{Entries, Entry},
+        entries::{Entries, Entry, Keep},
+        time::Timestamp,
     };
+
+    const NOW: Timestamp = Timestamp::from_unix_seconds(1_800_000_000);
 
     const COUNT: DataKey<u8> = DataKey::new("count");
 
@@ -152,7 +179,7 @@ mod tests {
         Entries::default().with(Entry {
             name: "count",
             value,
-            carried: false,
+            keep: Keep::Subject,
         })
     }
 
@@ -160,7 +187,7 @@ mod tests {
     fn counted() -> (Change, Arc<AtomicUsize>) {
         let runs = Arc::new(AtomicUsize::new(0));
         let seen = Arc::clone(&runs);
-        let update = Change::of(&COUNT, move |count| {
+        let update = Change::of(&COUNT, NOW, move |count| {
             seen.fetch_add(1, SeqCst);
             Some(count.unwrap_or(0) + 1)
         });
@@ -172,59 +199,59 @@ mod tests {
     fn it_runs_again_only_on_another_value() {
         let (mut update, runs) = counted();
         let entries = holding(b"1");
-        update.run(&entries).unwrap();
-        assert_eq!(update.apply(&entries).unwrap(), holding(b"2"));
+        update.run(&entries, NOW).unwrap();
+        assert_eq!(update.apply(&entries, NOW).unwrap(), holding(b"2"));
         assert_eq!(runs.load(SeqCst), 1);
         // Another key changed meanwhile.
         let other = Entry {
             name: "other",
             value: b"1",
-            carried: false,
+            keep: Keep::Subject,
         };
-        let applied = update.apply(&entries.with(other)).unwrap();
+        let applied = update.apply(&entries.with(other), NOW).unwrap();
         assert_eq!(applied, holding(b"2").with(other));
         assert_eq!(runs.load(SeqCst), 1);
-        assert_eq!(update.apply(&holding(b"7")).unwrap(), holding(b"8"));
+        assert_eq!(update.apply(&holding(b"7"), NOW).unwrap(), holding(b"8"));
         assert_eq!(runs.load(SeqCst), 2);
     }
 
     #[test]
     fn it_removes_what_it_makes_nothing_of() {
-        let mut update = Change::of(&COUNT, |_| None);
-        update.run(&holding(b"1")).unwrap();
-        assert!(update.apply(&holding(b"1")).unwrap().is_empty());
-        assert!(update.apply(&holding(b"2")).unwrap().is_empty());
+        let mut update = Change::of(&COUNT, NOW, |_| None);
+        update.run(&holding(b"1"), NOW).unwrap();
+        assert!(update.apply(&holding(b"1"), NOW).unwrap().is_empty());
+        assert!(update.apply(&holding(b"2"), NOW).unwrap().is_empty());
     }
 
     #[test]
     fn a_value_that_it_cannot_take_fails_it() {
         let (mut update, runs) = counted();
-        let refused = update.run(&holding(b"\"text\"")).unwrap_err();
+        let refused = update.run(&holding(b"\"text\""), NOW).unwrap_err();
         assert_eq!(refused.kind(), DataErrorKind::Decode);
         assert!(refused.to_string().contains("\"count\""), "{refused}");
-        assert_eq!(update.apply(&holding(b"\"text\"")), Err(UpdateFailed));
+        assert_eq!(update.apply(&holding(b"\"text\""), NOW), Err(UpdateFailed));
         assert_eq!(runs.load(SeqCst), 0);
     }
 
     /// R10: the handler is gone by then, and its other marks must not be lost with it.
     #[test]
     fn a_panic_on_another_value_is_a_failure() {
-        let mut update = Change::of(&COUNT, |count| {
+        let mut update = Change::of(&COUNT, NOW, |count| {
             // Without the hook, which would print it.
             if count == Some(9) {
                 std::panic::resume_unwind(Box::new("asked to"));
             }
             count
         });
-        update.run(&holding(b"1")).unwrap();
-        assert_eq!(update.apply(&holding(b"9")), Err(UpdateFailed));
-        assert_eq!(update.apply(&holding(b"1")).unwrap(), holding(b"1"));
+        update.run(&holding(b"1"), NOW).unwrap();
+        assert_eq!(update.apply(&holding(b"9"), NOW), Err(UpdateFailed));
+        assert_eq!(update.apply(&holding(b"1"), NOW).unwrap(), holding(b"1"));
     }
 
     #[test]
     fn it_equals_its_clones_and_prints_no_value() {
         let (mut update, _) = counted();
-        update.run(&holding(b"41")).unwrap();
+        update.run(&holding(b"41"), NOW).unwrap();
         assert_eq!(update, update.clone());
         assert_ne!(update, counted().0);
         let printed = format!("{update:?}");

@@ -1,16 +1,20 @@
 //! [`DataKey`]: typed keys of a session's data, and which of them survive a login.
 
-use std::{borrow::Cow, error::Error, fmt, marker::PhantomData};
+use std::{borrow::Cow, error::Error, fmt, marker::PhantomData, time::Duration};
 
 use serde::{Serialize, de::DeserializeOwned};
 use smol_str::SmolStr;
 
-use super::finite::is_finite;
+use super::{entries::Keep, finite::is_finite, time::Timestamp};
+
+/// Why a key is not both.
+const NOT_CARRIED: &str = "what is carried over a login is not gone with it: leave `carried` out, or `once` and `expiring`";
 
 /// The name of an entry of the session's data, and the type of its value.
 ///
 /// Values are kept as JSON. What a guest wrote is dropped at the login, since an attacker
-/// may have planted it, unless the key was declared [`carried`](Self::carried). The holder of a
+/// may have planted it, unless the key was declared [`carried`](Self::carried). What leads from one request to the next is
+/// for [one use](Self::once) or [for a time](Self::expiring), and gone with every login. The holder of a
 /// self-contained token can read names and values.
 ///
 /// # Examples
@@ -55,8 +59,19 @@ use super::finite::is_finite;
 /// ```
 pub struct DataKey<T> {
     name: Cow<'static, str>,
-    carried: bool,
+    life: Life,
     value: PhantomData<fn() -> T>,
+}
+
+/// For how long a key's values are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Life {
+    /// Until somebody else logs in.
+    Subject,
+    /// Also over a guest's login.
+    Carried,
+    /// Until any login, and for this long at most.
+    Passing(Option<Duration>),
 }
 
 impl<T> DataKey<T> {
@@ -76,7 +91,7 @@ impl<T> DataKey<T> {
         );
         Self {
             name: Cow::Borrowed(name),
-            carried: false,
+            life: Life::Subject,
             value: PhantomData,
         }
     }
@@ -93,7 +108,7 @@ impl<T> DataKey<T> {
         }
         Ok(Self {
             name: Cow::Owned(name),
-            carried: false,
+            life: Life::Subject,
             value: PhantomData,
         })
     }
@@ -102,8 +117,69 @@ impl<T> DataKey<T> {
     ///
     /// The value may have been planted by an attacker: carry only what is harmless then.
     #[must_use]
+    ///
+    /// # Panics
+    ///
+    /// If the key was declared [`once`](Self::once) or [`expiring`](Self::expiring): at compile time where the key is a
+    /// constant.
     pub const fn carried(mut self) -> Self {
-        self.carried = true;
+        assert!(!matches!(self.life, Life::Passing(_)), "{}", NOT_CARRIED);
+        self.life = Life::Carried;
+        self
+    }
+
+    /// Declares that values under this key are for one use: [`Session::take`](crate::Session::take) reads a value and removes
+    /// it. Every login removes it too, also one of the same subject.
+    ///
+    /// For what leads from one request to the next and means nothing afterwards: a challenge that was sent out, a form's
+    /// nonce, a message to show once.
+    ///
+    /// # Panics
+    ///
+    /// If the key was declared [`carried`](Self::carried): at compile time where the key is a constant.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_session_guard::{DataError, DataKey, Session};
+    ///
+    /// const CHALLENGE: DataKey<String> = DataKey::new("challenge").once();
+    ///
+    /// fn is_answer(session: &Session, answer: &str) -> Result<bool, DataError> {
+    ///     Ok(session.take(&CHALLENGE)?.is_some_and(|challenge| challenge == answer))
+    /// }
+    /// ```
+    #[must_use]
+    pub const fn once(mut self) -> Self {
+        assert!(!matches!(self.life, Life::Carried), "{}", NOT_CARRIED);
+        if !matches!(self.life, Life::Passing(_)) {
+            self.life = Life::Passing(None);
+        }
+        self
+    }
+
+    /// Declares that values under this key are there for `time` after they were put in, and gone then. Every login removes them
+    /// too, also one of the same subject.
+    ///
+    /// The session does not end with them: it has limits of its own. A value that is updated is there for `time` after the
+    /// update.
+    ///
+    /// # Panics
+    ///
+    /// If the key was declared [`carried`](Self::carried): at compile time where the key is a constant.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tower_session_guard::DataKey;
+    ///
+    /// const CODE: DataKey<String> = DataKey::new("code").once().expiring(Duration::from_secs(300));
+    /// ```
+    #[must_use]
+    pub const fn expiring(mut self, time: Duration) -> Self {
+        assert!(!matches!(self.life, Life::Carried), "{}", NOT_CARRIED);
+        self.life = Life::Passing(Some(time));
         self
     }
 
@@ -113,8 +189,13 @@ impl<T> DataKey<T> {
         &self.name
     }
 
-    pub(crate) const fn is_carried(&self) -> bool {
-        self.carried
+    /// How a value is kept that is put in at `now`.
+    pub(crate) fn keep(&self, now: Timestamp) -> Keep {
+        match self.life {
+            Life::Subject => Keep::Subject,
+            Life::Carried => Keep::Carried,
+            Life::Passing(time) => Keep::Passing(time.map(|time| now.after(time))),
+        }
     }
 }
 
@@ -123,7 +204,10 @@ where
     T: Serialize + DeserializeOwned,
 {
     /// The value as JSON that reads back as the key's type.
-    pub(crate) fn encode(value: &T) -> Result<Vec<u8>, DataError> {
+    pub(crate) fn encode<V>(value: &V) -> Result<Vec<u8>, DataError>
+    where
+        V: Serialize + ?Sized,
+    {
         let refused = |source| DataError::of(DataErrorKind::Encode, source);
         if !is_finite(value) {
             return Err(refused(None));
@@ -145,7 +229,7 @@ impl<T> Clone for DataKey<T> {
     fn clone(&self) -> Self {
         Self {
             name: self.name.clone(),
-            carried: self.carried,
+            life: self.life,
             value: PhantomData,
         }
     }
@@ -155,7 +239,7 @@ impl<T> fmt::Debug for DataKey<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("DataKey")
             .field("name", &self.name)
-            .field("carried", &self.carried)
+            .field("life", &self.life)
             .finish()
     }
 }
@@ -302,7 +386,7 @@ mod tests {
         where
             T: Serialize + DeserializeOwned,
         {
-            let refused = DataKey::encode(value).unwrap_err();
+            let refused = DataKey::<T>::encode(value).unwrap_err();
             assert_eq!(refused.kind(), DataErrorKind::Encode);
         }
         #[derive(Serialize, Deserialize)]
@@ -328,10 +412,10 @@ mod tests {
         refused(&Odd { _unwritten: 1 });
 
         let point = Point { x: 0.5, y: None };
-        let read = DataKey::<Point>::decode(&DataKey::encode(&point).unwrap()).unwrap();
+        let read = DataKey::<Point>::decode(&DataKey::<Point>::encode(&point).unwrap()).unwrap();
         assert_eq!((read.x, read.y), (0.5, None));
-        assert!(DataKey::encode(&HashMap::from([(1, 3)])).is_ok());
-        assert!(DataKey::encode(&u128::MAX).is_ok());
+        assert!(DataKey::<HashMap<i32, i32>>::encode(&HashMap::from([(1, 3)])).is_ok());
+        assert!(DataKey::<u128>::encode(&u128::MAX).is_ok());
     }
 
     /// A cart of an earlier release.
@@ -358,7 +442,7 @@ mod tests {
         let other_type = DataKey::<String>::decode(&bytes).unwrap_err();
         for (error, told) in [
             (DataKey::<u8>::named("").unwrap_err(), "1 to 255 bytes"),
-            (DataKey::encode(&f64::NAN).unwrap_err(), "no NaN"),
+            (DataKey::<f64>::encode(&f64::NAN).unwrap_err(), "no NaN"),
             (other_type, "#[serde(default)]"),
             (DataError::too_large(), "too large"),
             (DataError::too_late(), "left already"),
@@ -379,6 +463,6 @@ mod tests {
     #[test]
     fn a_key_prints_its_name_and_whether_it_survives_a_login() {
         let printed = format!("{:?}", DataKey::<u8>::new("cart").carried());
-        assert_eq!(printed, "DataKey { name: \"cart\", carried: true }");
+        assert_eq!(printed, "DataKey { name: \"cart\", life: Carried }");
     }
 }

@@ -90,7 +90,10 @@ impl Draft {
                         self.entries = self.entries.carried();
                         EventKind::LoggedIn
                     }
-                    Some(same) if *same == login.subject => EventKind::Reauthenticated,
+                    Some(same) if *same == login.subject => {
+                        self.entries = self.entries.without_passing();
+                        EventKind::Reauthenticated
+                    }
                     Some(_) => {
                         self.entries = Entries::default();
                         EventKind::SubjectSwitched
@@ -144,24 +147,20 @@ impl Draft {
                 };
                 existed.then_some(EventKind::LoggedOut)
             }
-            Mark::Insert {
-                name,
-                value,
-                carried,
-            } => {
-                self.entries = self.entries.with(Entry {
+            Mark::Insert { name, value, keep } => {
+                self.entries = self.entries.lasting(at).with(Entry {
                     name,
                     value,
-                    carried: *carried,
+                    keep: *keep,
                 });
                 None
             }
             Mark::Remove { name } => {
-                self.entries = self.entries.without(name);
+                self.entries = self.entries.lasting(at).without(name);
                 None
             }
             Mark::Update(update) => {
-                match update.apply(&self.entries) {
+                match update.apply(&self.entries, at) {
                     Ok(entries) => self.entries = entries,
                     Err(UpdateFailed) => self.update_failed = true,
                 }

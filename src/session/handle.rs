@@ -1,6 +1,7 @@
 //! [`Session`]: what a handler holds.
 
 use std::{
+    borrow::Borrow,
     fmt,
     sync::{Arc, MutexGuard, PoisonError, atomic::Ordering},
     time::Duration,
@@ -216,12 +217,27 @@ impl Session {
     /// exceed what fits: about 2 KiB with self-contained tokens, 64 KiB with a store; or if the response's head has left
     /// already. Nothing is changed then. If together with what another request has written meanwhile the data would
     /// exceed what fits, the response becomes 503 and nothing is written.
-    pub fn insert<T>(&self, key: &DataKey<T>, value: &T) -> Result<(), DataError>
+    ///
+    /// # Examples
+    ///
+    /// What the key's type borrows as does too: a `&str` under a key of `String`.
+    ///
+    /// ```
+    /// use tower_session_guard::{DataError, DataKey, Session};
+    ///
+    /// const THEME: DataKey<String> = DataKey::new("theme").carried();
+    ///
+    /// fn choose(session: &Session) -> Result<(), DataError> {
+    ///     session.insert(&THEME, "dark")
+    /// }
+    /// ```
+    pub fn insert<T, V>(&self, key: &DataKey<T>, value: &V) -> Result<(), DataError>
     where
-        T: Serialize + DeserializeOwned,
+        T: Serialize + DeserializeOwned + Borrow<V>,
+        V: Serialize + ?Sized,
     {
         let named = |error: DataError| error.under(key.name());
-        let value = DataKey::encode(value).map_err(named)?;
+        let value = DataKey::<T>::encode(value).map_err(named)?;
         let budget = self.0.environment.data_budget();
         let at = self.0.environment.now();
         let mut pending = self.pending();
@@ -229,18 +245,19 @@ impl Session {
             return Err(named(DataError::too_late()));
         }
         let draft = self.draft(&mut pending);
+        let keep = key.keep(at);
         let entry = Entry {
             name: key.name(),
             value: &value,
-            carried: key.is_carried(),
+            keep,
         };
-        if draft.entries.with(entry).len() > budget {
+        if draft.entries.lasting(at).with(entry).len() > budget {
             return Err(named(DataError::too_large()));
         }
         let mark = Mark::Insert {
             name: SmolStr::new(key.name()),
             value: value.into(),
-            carried: key.is_carried(),
+            keep,
         };
         draft.apply(&mark, at);
         pending.marks.push((at, mark));
@@ -265,9 +282,30 @@ impl Session {
     where
         T: Serialize + DeserializeOwned,
     {
-        let value =
-            self.look(|_, entries| entries.get(key.name()).map(DataKey::decode).transpose());
+        let value = self.look(|_, entries| {
+            let value = entries.get(key.name(), self.0.admitted_at);
+            value.map(DataKey::decode).transpose()
+        });
         value.map_err(|error| error.under(key.name()))
+    }
+
+    /// Removes all data of the session: what its keys are, and those of other parts of the application.
+    ///
+    /// A guest session ends. A user stays logged in, under the same token.
+    pub fn clear(&self) {
+        let names: Vec<_> = self.look(|_, entries| {
+            let names = entries.iter().map(|entry| SmolStr::new(entry.name));
+            names.collect()
+        });
+        for name in names {
+            self.mark(Mark::Remove { name });
+        }
+    }
+
+    /// Whether the session holds no data.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.look(|_, entries| entries.is_empty_at(self.0.admitted_at))
     }
 
     /// Who is logged in.
@@ -370,7 +408,7 @@ impl Session {
         self.live().filter(|live| !live.suspended)
     }
 
-    fn look<R>(&self, at: impl FnOnce(Option<&Authentication>, &Entries) -> R) -> R {
+    pub(super) fn look<R>(&self, at: impl FnOnce(Option<&Authentication>, &Entries) -> R) -> R {
         self.note_look();
         if let Some(draft) = &self.pending().draft {
             return at(draft.authentication.as_ref(), &draft.entries);

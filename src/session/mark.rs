@@ -8,6 +8,7 @@ use super::{
     authentication::{AssuranceLevel, Subject},
     change::Change,
     device::Thumbprint,
+    entries::Keep,
     event::EventKind,
     extra::{Limits, MAX_TAGS},
     time::Timestamp,
@@ -161,7 +162,7 @@ pub(crate) enum Mark {
     Insert {
         name: SmolStr,
         value: Box<[u8]>,
-        carried: bool,
+        keep: Keep,
     },
     Remove {
         name: SmolStr,
@@ -226,8 +227,10 @@ impl Mark {
 mod tests {
     use smol_str::SmolStr;
 
-    use super::{Change, Effect, Login, Mark};
-    use crate::session::{authentication::AssuranceLevel, data::DataKey, event::EventKind};
+    use super::{Change, Effect, Keep, Login, Mark};
+    use crate::session::{
+        authentication::AssuranceLevel, data::DataKey, event::EventKind, time::Timestamp,
+    };
 
     /// R10: what always counts is never told as dropped, and all else is.
     #[test]
@@ -252,7 +255,7 @@ mod tests {
                 Mark::Insert {
                     name: name.clone(),
                     value,
-                    carried: false,
+                    keep: Keep::Subject,
                 },
                 Effect::Raises,
                 Some(EventKind::DataDropped),
@@ -263,7 +266,11 @@ mod tests {
                 Some(EventKind::DataDropped),
             ),
             (
-                Mark::Update(Change::of(&DataKey::<u8>::new("k"), |value| value)),
+                Mark::Update(Change::of(
+                    &DataKey::<u8>::new("k"),
+                    Timestamp::from_unix_seconds(0),
+                    |value| value,
+                )),
                 Effect::Raises,
                 Some(EventKind::DataDropped),
             ),

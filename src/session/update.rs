@@ -1,4 +1,4 @@
-//! [`Session::update`]: a change of a value that other requests' changes do not undo.
+//! [`Session::update`] and [`Session::take`]: changes of a value that other requests' changes do not undo.
 
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -8,6 +8,7 @@ use super::{
     entries::Entries,
     handle::Session,
     mark::Mark,
+    time::Timestamp,
 };
 
 /// How often an update runs because something else of the same request wrote the value meanwhile.
@@ -55,14 +56,60 @@ impl Session {
         F: Fn(Option<T>) -> Option<T> + Send + Sync + 'static,
     {
         let named = |error: DataError| error.under(key.name());
-        let mut update = Change::of(key, change);
+        let at = self.0.environment.now();
+        let mut update = Change::of(key, at, change);
         let mut run_on = self.entries_for_marks().map_err(named)?;
         for _ in 0..RUNS {
             // Without the lock: it is the application's code.
-            update.run(&run_on)?;
-            match self.mark_update(&update).map_err(named)? {
+            update.run(&run_on, at)?;
+            match self.mark_update(&update, at).map_err(named)? {
                 None => return Ok(()),
                 Some(changed) => run_on = changed,
+            }
+        }
+        Err(named(DataError::contended()))
+    }
+
+    /// Takes the value under `key` out of the session, if there is one.
+    ///
+    /// With a store, one of several requests at the same time gets it: where another has taken or changed the value by the
+    /// time this one is settled, the response becomes 503 ([`DataConflict`](crate::SessionErrorKind::DataConflict)) and
+    /// nothing that the request has put into the session is kept. With self-contained tokens each of them may get it, and so
+    /// may whoever puts an older cookie back.
+    ///
+    /// A guest session ends if it was the last value.
+    ///
+    /// # Errors
+    ///
+    /// If what is there is not of the key's type, or if the response's head has left already. Nothing is changed then.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_session_guard::{DataError, DataKey, Session};
+    ///
+    /// const NOTICE: DataKey<String> = DataKey::new("notice").once();
+    ///
+    /// fn notice(session: &Session) -> Result<String, DataError> {
+    ///     Ok(session.take(&NOTICE)?.unwrap_or_default())
+    /// }
+    /// ```
+    pub fn take<T>(&self, key: &DataKey<T>) -> Result<Option<T>, DataError>
+    where
+        T: Serialize + DeserializeOwned,
+    {
+        let named = |error: DataError| error.under(key.name());
+        let at = self.0.environment.now();
+        let mut entries = self.look(|_, entries| entries.clone());
+        for _ in 0..RUNS {
+            let Some(value) = entries.get(key.name(), at) else {
+                return Ok(None);
+            };
+            let taken = DataKey::decode(value).map_err(named)?;
+            let change = Change::taking(key.name(), value, key.keep(at));
+            match self.mark_update(&change, at).map_err(named)? {
+                None => return Ok(Some(taken)),
+                Some(changed) => entries = changed,
             }
         }
         Err(named(DataError::contended()))
@@ -78,17 +125,16 @@ impl Session {
     }
 
     /// Marks an update, unless it ran on another value than is there now: then that data.
-    fn mark_update(&self, update: &Change) -> Result<Option<Entries>, DataError> {
-        let at = self.0.environment.now();
+    fn mark_update(&self, update: &Change, at: Timestamp) -> Result<Option<Entries>, DataError> {
         let mut pending = self.pending();
         if self.is_late(&pending) {
             return Err(DataError::too_late());
         }
         let draft = self.draft(&mut pending);
-        if !update.fits(&draft.entries) {
+        if !update.fits(&draft.entries, at) {
             return Ok(Some(draft.entries.clone()));
         }
-        let next = update.apply(&draft.entries);
+        let next = update.apply(&draft.entries, at);
         let len = next.map_or(0, |entries| entries.len());
         if len > self.0.environment.data_budget() && len > draft.entries.len() {
             return Err(DataError::too_large());

@@ -7,7 +7,7 @@ use smol_str::SmolStr;
 use crate::session::{
     authentication::{AssuranceLevel, Authentication, Elevation, Subject},
     device::{BoundDevice, Device, DeviceKey, Thumbprint},
-    entries::{Entries, Entry},
+    entries::{Entries, Entry, Keep},
     id::{Claim, Secret, SessionId},
     index::TagDigest,
     record::{Fields, Record},
@@ -126,7 +126,7 @@ impl RecordBuilder {
         self.0.fields.state.entries = self.0.fields.state.entries.with(Entry {
             name,
             value: value.as_ref(),
-            carried: false,
+            keep: Keep::Subject,
         });
         self
     }

@@ -15,7 +15,7 @@ use crate::{
         authentication::{AssuranceLevel, Authentication, Elevation, Subject},
         binding,
         device::{BoundDevice, Device, DeviceKey},
-        entries::{Entries, Entry},
+        entries::{Entries, Entry, Keep},
         extra::{Extra, Limits, MAX_TAGS},
         id::{Claim, Secret, SessionId},
         index::TagDigest,
@@ -432,7 +432,7 @@ fn with_entries(len: usize, state: State) -> State {
     let entry = Entry {
         name: "k",
         value: &vec![b'v'; len - 5],
-        carried: false,
+        keep: Keep::Subject,
     };
     let entries = Entries::default().with(entry);
     assert_eq!(entries.len(), len);

@@ -46,6 +46,12 @@ fn a_login_never_goes_on_under_the_old_session() {
     check("alice@1", "login:alice elevate:2", "alice@2 c*=2 k=1", false, UP);
     check("guest", "put:x:3 login:alice", "alice@1 c*=2", false, None);
     check("guest", "login:alice put:x:3", "alice@1 c*=2 x=3", false, None);
+    check("guest", "once:x:3 expiring:y:4:60 login:alice", "alice@1 c*=2", false, None);
+    check("alice@1", "once:x:3 expiring:y:4:60 login:alice", "alice@1 c*=2 k=1", false, None);
+    check("alice@1", "once:x:3 elevate:2", "alice@2 c*=2 k=1 x~=3", true, UP);
+    check("alice@1", "login:alice once:x:3", "alice@1 c*=2 k=1 x~=3", false, None);
+    check("alice@1", "once:x:3 take:x:3", "alice@1 c*=2 k=1", true, None);
+    check("alice@1", "expiring:x:3:0 put:y:4", "alice@1 c*=2 k=1 y=4", true, None);
 }
 
 /// R03.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::session::{
     authentication::{AssuranceLevel, Authentication, Elevation},
     device::{BoundDevice, Device, DeviceKey},
-    entries::{Entries, Entry},
+    entries::{Entries, Entry, Keep},
     extra::{Extra, Limits},
     id::{Lineage, Secret},
     index::TagDigest,
@@ -76,7 +76,7 @@ pub(in crate::session) fn state() -> State {
         entries: Entries::default().with(Entry {
             name: "k",
             value: b"\"v\"",
-            carried: true,
+            keep: Keep::Carried,
         }),
     }
 }

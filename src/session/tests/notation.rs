@@ -11,7 +11,7 @@ use crate::session::{
     change::Change,
     data::DataKey,
     device::Presence,
-    entries::{Entries, Entry},
+    entries::{Entries, Entry, Keep},
     id::SessionId,
     live::{Live, Signature},
     mark::{Login, Mark},
@@ -103,19 +103,27 @@ pub(super) fn authentication(subject: &str, level: u8) -> Authentication {
     }
 }
 
+const fn kept(carried: bool) -> Keep {
+    if carried {
+        Keep::Carried
+    } else {
+        Keep::Subject
+    }
+}
+
 fn entries(list: &[(&str, &str, bool)]) -> Entries {
     let entry = |entries: Entries, (name, value, carried): &(&str, &str, bool)| {
         entries.with(Entry {
             name,
             value: value.as_bytes(),
-            carried: *carried,
+            keep: kept(*carried),
         })
     };
     list.iter().fold(Entries::default(), entry)
 }
 
-/// `login:bob`, `elevate:3`, `elevate:3:60`, `step-down`, `renew`, `logout`, `put:k:v`, `carried:k:v`,
-/// `remove:k`, `append:k:v` and `clear:k` (updates, the former of numbers only), separated by spaces; all made now.
+/// `login:bob`, `elevate:3`, `elevate:3:60`, `step-down`, `renew`, `logout`, `put:k:v`, `carried:k:v`, `once:k:v`,
+/// `expiring:k:v:60`, `take:k:v`, `remove:k`, `append:k:v` and `clear:k` (updates, the former of numbers only), separated by spaces; all made now.
 pub(super) fn marks(text: &str) -> Vec<(Timestamp, Mark)> {
     text.split_whitespace()
         .map(|word| (NOW, mark(word)))
@@ -123,10 +131,10 @@ pub(super) fn marks(text: &str) -> Vec<(Timestamp, Mark)> {
 }
 
 fn mark(text: &str) -> Mark {
-    let insert = |name: &str, value: &str, carried| Mark::Insert {
+    let insert = |name: &str, value: &str, keep| Mark::Insert {
         name: SmolStr::new(name),
         value: value.as_bytes().into(),
-        carried,
+        keep,
     };
     let level = |text: &str| AssuranceLevel::new(text.parse().unwrap()).unwrap();
     match text.split(':').collect::<Vec<_>>()[..] {
@@ -142,8 +150,17 @@ fn mark(text: &str) -> Mark {
         ["step-down"] => Mark::StepDown,
         ["renew"] => Mark::Renew,
         ["logout"] => Mark::Logout,
-        ["put", name, value] => insert(name, value, false),
-        ["carried", name, value] => insert(name, value, true),
+        ["put", name, value] => insert(name, value, Keep::Subject),
+        ["carried", name, value] => insert(name, value, Keep::Carried),
+        ["once", name, value] => insert(name, value, Keep::Passing(None)),
+        ["expiring", name, value, seconds] => {
+            let time = Duration::from_secs(seconds.parse().unwrap());
+            insert(name, value, Keep::Passing(Some(NOW.after(time))))
+        }
+        ["take", name, value] => {
+            let taken = value.as_bytes();
+            Mark::Update(Change::taking(name, taken, Keep::Passing(None)))
+        }
         ["remove", name] => Mark::Remove {
             name: SmolStr::new(name),
         },
@@ -156,7 +173,7 @@ fn mark(text: &str) -> Mark {
 /// Appends a digit to a number, or removes it. It never ran before.
 fn update(name: &str, digit: Option<u64>) -> Mark {
     let key = DataKey::<u64>::named(name).unwrap();
-    Mark::Update(Change::of(&key, move |number| {
+    Mark::Update(Change::of(&key, NOW, move |number| {
         Some(number.unwrap_or(0) * 10 + digit?)
     }))
 }
@@ -208,7 +225,11 @@ pub(super) fn describe(who: Option<&Authentication>, entries: &Entries) -> Strin
     });
     let entries = entries.iter().map(|entry| {
         let value = String::from_utf8_lossy(entry.value);
-        let star = if entry.carried { "*" } else { "" };
+        let star = match entry.keep {
+            Keep::Subject => "",
+            Keep::Carried => "*",
+            Keep::Passing(_) => "~",
+        };
         format!(" {}{star}={value}", entry.name)
     });
     std::iter::once(who).chain(entries).collect()

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use crate::session::{
     authentication::{AssuranceLevel, Authentication, Elevation, Subject},
     device::{BoundDevice, Device, DeviceKey, Thumbprint},
-    entries::{Entries, Entry},
+    entries::{Entries, Entry, Keep},
     extra::{Extra, Limits},
     id::{Lineage, Secret, SecretDigest, SessionId},
     index::TagDigest,
@@ -189,7 +189,11 @@ impl StateCase {
         let entries = self.entries.iter().map(|entry| Entry {
             name: &entry.name,
             value: entry.value.as_bytes(),
-            carried: entry.carried,
+            keep: if entry.carried {
+                Keep::Carried
+            } else {
+                Keep::Subject
+            },
         });
         State {
             authentication: self.authentication.as_ref().map(|who| Authentication {

@@ -1,7 +1,7 @@
 //! What a handler sees of its own marks is what is settled.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashSet},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering::SeqCst},
@@ -16,6 +16,7 @@ use crate::session::{
     csrf::CsrfToken,
     data::DataKey,
     ended::Ended,
+    entries::Keep,
     event::SessionEvent,
     handle::Session,
     id::Lineage,
@@ -89,15 +90,11 @@ fn perform(case: &Case) -> Session {
             Mark::StepDown => session.step_down(),
             Mark::Renew => session.renew(),
             Mark::Logout => session.logout(),
-            Mark::Insert {
-                name,
-                value,
-                carried,
-            } => {
-                let key = if *carried {
-                    key(name).carried()
-                } else {
-                    key(name)
+            Mark::Insert { name, value, keep } => {
+                let key = match keep {
+                    Keep::Subject => key(name),
+                    Keep::Carried => key(name).carried(),
+                    Keep::Passing(_) => key(name).once(),
                 };
                 let value: String = serde_json::from_slice(value).unwrap();
                 session.insert(&key, &value).unwrap();
@@ -193,12 +190,25 @@ proptest! {
             return Ok(());
         }
         let mut data = is(case.live.as_ref().map(|live| &live.state)).3;
+        let held = case.live.iter().flat_map(|live| live.state.entries.iter());
+        let passes = |keep: &Keep| matches!(keep, Keep::Passing(_));
+        let mut passing: HashSet<_> = held
+            .filter(|entry| passes(&entry.keep))
+            .map(|entry| entry.name.to_owned())
+            .collect();
         for (_, mark) in &case.marks {
             match mark {
-                Mark::Insert { name, value, .. } => {
+                Mark::Insert { name, value, keep } => {
                     data.insert(name.to_string(), serde_json::from_slice(value).unwrap());
+                    if passes(keep) {
+                        passing.insert(name.to_string());
+                    } else {
+                        passing.remove(name.as_str());
+                    }
                 }
                 Mark::Remove { name } => drop(data.remove(name.as_str())),
+                // What is gone with any login.
+                Mark::Login(_) => data.retain(|name, _| !passing.contains(name)),
                 _ => {}
             }
         }

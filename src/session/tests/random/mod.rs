@@ -25,7 +25,7 @@ use crate::session::{
     admit::lower_remembered,
     authentication::{AssuranceLevel, Authentication, Elevation, Subject},
     device::Presence,
-    entries::{Entries, Entry},
+    entries::{Entries, Entry, Keep},
     id::{Lineage, SessionId},
     live::{Live, Signature},
     mark::{Login, Mark},
@@ -185,22 +185,26 @@ fn mark() -> impl Strategy<Value = Mark> {
         2 => Just(Mark::StepDown),
         2 => Just(Mark::Renew),
         2 => Just(Mark::Logout),
-        4 => (name(), any::<bool>()).prop_map(|(name, carried)| Mark::Insert {
+        4 => (name(), keep()).prop_map(|(name, keep)| Mark::Insert {
             name: SmolStr::new(name),
             value: Box::default(),
-            carried,
+            keep,
         }),
         1 => name().prop_map(|name| Mark::Remove { name: SmolStr::new(name) }),
     ]
 }
 
+fn keep() -> impl Strategy<Value = Keep> {
+    select(vec![Keep::Subject, Keep::Carried, Keep::Passing(None)])
+}
+
 /// Gives every value that is put in a text of its own, so that one can see whose it is.
 fn signed(mark: Mark, at: usize) -> Mark {
     match mark {
-        Mark::Insert { name, carried, .. } => Mark::Insert {
+        Mark::Insert { name, keep, .. } => Mark::Insert {
             name,
             value: format!("\"{at}\"").into_bytes().into(),
-            carried,
+            keep,
         },
         other => other,
     }
@@ -211,13 +215,13 @@ const HELD: &[u8] = b"\"held\"";
 
 fn session() -> impl Strategy<Value = Live> {
     let who = option::weighted(0.8, authentication());
-    let entries = vec((name(), any::<bool>()), 0..3).prop_map(|list| {
+    let entries = vec((name(), keep()), 0..3).prop_map(|list| {
         list.iter()
-            .fold(Entries::default(), |entries, (name, carried)| {
+            .fold(Entries::default(), |entries, (name, keep)| {
                 entries.with(Entry {
                     name,
                     value: HELD,
-                    carried: *carried,
+                    keep: *keep,
                 })
             })
     });

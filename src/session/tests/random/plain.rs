@@ -3,6 +3,7 @@
 use super::Case;
 use crate::session::{
     authentication::{Authentication, Subject},
+    entries::Keep,
     live::Live,
     mark::{Login, Mark},
     plan::Plan,
@@ -179,8 +180,9 @@ impl Case {
     /// Whether a value that lies in a session of `reader` at the end may be there.
     ///
     /// It may where its writer is the reader, and nobody else was logged in since and nobody logged out; or
-    /// where a guest wrote it as one that survives a login, and the reader is who logged in then.
-    pub(super) fn may_read(&self, reader: Option<&Subject>, value: &[u8], carried: bool) -> bool {
+    /// where a guest wrote it as one that survives a login, and the reader is who logged in then. What is gone with any
+    /// login is not there after one.
+    pub(super) fn may_read(&self, reader: Option<&Subject>, value: &[u8], keep: Keep) -> bool {
         let end = self.end();
         let text = str::from_utf8(value).unwrap().trim_matches('"');
         let counted = |marks: &[(Timestamp, Mark)]| -> Vec<Mark> {
@@ -207,7 +209,12 @@ impl Case {
             Mark::Login(login) => Some(&login.subject),
             _ => None,
         });
+        let was_logged_in = !since.is_empty();
         logins.all(|who| who.is_some() && who == reader)
-            && (writer == reader || writer.is_none() && carried && !since.is_empty())
+            && match keep {
+                Keep::Subject => writer == reader,
+                Keep::Carried => writer == reader || writer.is_none() && was_logged_in,
+                Keep::Passing(_) => writer == reader && !was_logged_in,
+            }
     }
 }

@@ -141,7 +141,7 @@ proptest! {
         let reader = state.authentication.as_ref().map(|who| &who.subject);
         for entry in state.entries.iter() {
             prop_assert!(
-                case.may_read(reader, entry.value, entry.carried),
+                case.may_read(reader, entry.value, entry.keep),
                 "{reader:?} reads {entry:?}"
             );
         }
