@@ -183,6 +183,7 @@ pub use session::{
     mark::Login,
     policy::{AtLimit, SessionPolicy, TokenReuse},
     record::{Record, RecordError},
+    step_up::StepUp,
     time::{Clock, Reached, Timestamp},
 };
 pub use store::{MemoryStore, SessionStore};

@@ -30,7 +30,7 @@ async fn token_after_login(session: Session) -> String {
 }
 
 async fn token_after_put(session: Session) -> String {
-    session.insert(&DataKey::new("k"), &1).unwrap();
+    session.insert(&DataKey::<u8>::new("k"), &1).unwrap();
     token_of(session).await
 }
 

@@ -22,6 +22,7 @@ use crate::session::authentication::AssuranceLevel;
 /// | is not logged in | 401 with `WWW-Authenticate: Cookie` |
 /// | is logged in below the level | 403 with a challenge as in RFC 9470, `acr_values` |
 /// | proved it too long ago | 403 with a challenge as in RFC 9470, `max_age` |
+/// | did not prove it by the method | 403 with a challenge as in RFC 9470 |
 /// | has a session that is not bound to the device, where it must be | 403 |
 /// | has a device that proved itself too long ago | 307 to the same URL, then 403 |
 ///
@@ -97,6 +98,28 @@ impl<F> RequireAuthentication<F> {
     /// Requires also that the user proved who they are no longer than `age` ago.
     pub const fn within(mut self, age: Duration) -> Self {
         self.requirement.within = Some(age);
+        self
+    }
+
+    /// Requires also that the user proved who they are by this method: the login or an elevation
+    /// [named](crate::Login::by) it.
+    ///
+    /// Together with [`within`](Self::within) the age is that of the method's last proof, not of the login or of another
+    /// method's.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tower_session_guard::RequireAuthentication;
+    ///
+    /// let ten_minutes = Duration::from_secs(600);
+    /// let guard = RequireAuthentication::new().within(ten_minutes).by("passkey");
+    /// # let _: axum::Router = axum::Router::new()
+    /// #     .route("/", axum::routing::get(|| async {})).layer(guard);
+    /// ```
+    pub const fn by(mut self, method: &'static str) -> Self {
+        self.requirement.method = Some(method);
         self
     }
 

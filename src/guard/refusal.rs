@@ -26,6 +26,11 @@ pub enum Refusal {
         /// How long ago it may be.
         within: Duration,
     },
+    /// The user did not prove who they are by the method that the route needs.
+    NotProvedBy {
+        /// The method that the route needs.
+        method: &'static str,
+    },
     /// The session is not bound to its user's device, or was bound a moment ago and the request came before its cookie.
     NotBound,
     /// The session's device proved itself longer ago than the route allows.
@@ -56,6 +61,7 @@ impl Refusal {
             Self::NotAuthenticated => StatusCode::UNAUTHORIZED,
             Self::InsufficientLevel { .. }
             | Self::ProofTooOld { .. }
+            | Self::NotProvedBy { .. }
             | Self::NotBound
             | Self::DeviceProofTooOld { .. }
             | Self::Csrf(_)
@@ -80,6 +86,8 @@ impl Refusal {
             Self::ProofTooOld { within } => {
                 format!("{STEP_UP}, max_age=\"{}\"", within.as_secs())
             }
+            // RFC 9470 has no parameter for a method.
+            Self::NotProvedBy { .. } => return Some(HeaderValue::from_static(STEP_UP)),
             Self::NotBound
             | Self::DeviceProofTooOld { .. }
             | Self::Csrf(_)
@@ -94,9 +102,10 @@ impl Refusal {
     #[must_use]
     pub const fn asks_for_login(&self) -> bool {
         match self {
-            Self::NotAuthenticated | Self::InsufficientLevel { .. } | Self::ProofTooOld { .. } => {
-                true
-            }
+            Self::NotAuthenticated
+            | Self::InsufficientLevel { .. }
+            | Self::ProofTooOld { .. }
+            | Self::NotProvedBy { .. } => true,
             Self::NotBound
             | Self::DeviceProofTooOld { .. }
             | Self::Csrf(_)
@@ -126,6 +135,9 @@ impl fmt::Display for Refusal {
                 "the user's last proof is older than {} seconds",
                 within.as_secs()
             ),
+            Self::NotProvedBy { method } => {
+                write!(f, "the user did not prove who they are by {method:?}")
+            }
             Self::NotBound => f.write_str("the session is not bound to its user's device"),
             Self::DeviceProofTooOld { within } => write!(
                 f,

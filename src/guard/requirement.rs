@@ -14,6 +14,8 @@ use crate::session::{
 pub(crate) struct Requirement {
     pub(crate) level: Option<AssuranceLevel>,
     pub(crate) within: Option<Duration>,
+    /// By which method the user must have proved who they are.
+    pub(crate) method: Option<&'static str>,
     /// Whether the session must be bound to its device.
     pub(crate) bound: bool,
     /// How long ago its device may have proved itself.
@@ -42,8 +44,16 @@ impl Requirement {
         {
             return Err(Refusal::InsufficientLevel { required });
         }
+        let age = match self.method {
+            Some(method) => {
+                let still_holds = session.is_proved_by(method);
+                let age = user.age_of_proof_by(method).filter(|_| still_holds);
+                age.ok_or(Refusal::NotProvedBy { method })?
+            }
+            None => user.age_of_proof(),
+        };
         if let Some(within) = self.within
-            && user.age_of_proof() > within
+            && age > within
         {
             return Err(Refusal::ProofTooOld { within });
         }

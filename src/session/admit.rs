@@ -3,6 +3,7 @@
 use super::{
     authentication::AssuranceLevel,
     live::Dead,
+    methods::Methods,
     policy::SessionPolicy,
     standing::Standing,
     state::State,
@@ -51,5 +52,8 @@ pub(crate) fn lower_remembered(state: &mut State, now: Timestamp, policy: &Sessi
     {
         who.level = who.level.min(AssuranceLevel::AAL1);
         who.elevation = None;
+        if !state.methods().is_empty() {
+            state.with_extra(|extra| extra.methods = Methods::NONE);
+        }
     }
 }

@@ -51,6 +51,25 @@ impl AuthenticatedSession {
         self.authentication().authenticated_at
     }
 
+    /// By which methods the user proved who they are, and when they last did by each: those that the login
+    /// [named](crate::Login::by), then those of [elevations](crate::StepUp::by).
+    pub fn methods(&self) -> impl Iterator<Item = (&str, Timestamp)> {
+        self.live().state.methods().iter()
+    }
+
+    /// How long ago the user last proved who they are by this method, as of the request's arrival; `None` if they did not.
+    #[must_use]
+    pub fn age_of_proof_by(&self, method: &str) -> Option<Duration> {
+        let proved_at = self.live().state.methods().proved_at(method)?;
+        Some(self.0.admitted_at().since(proved_at))
+    }
+
+    /// The authentication context class that an identity provider named, if the login [kept](crate::Login::acr) it.
+    #[must_use]
+    pub fn acr(&self) -> Option<&str> {
+        self.live().state.extra.as_ref()?.acr.as_deref()
+    }
+
     /// The session's id.
     #[must_use]
     pub fn id(&self) -> SessionId {

@@ -12,6 +12,7 @@ use super::{
     extra::Limits,
     live::Live,
     mark::Mark,
+    methods::Methods,
     time::Timestamp,
 };
 
@@ -40,6 +41,10 @@ pub(crate) struct Draft {
     pub(crate) tags: Vec<SmolStr>,
     /// The only key that may be bound to the session of a login.
     pub(crate) device: Option<Thumbprint>,
+    /// By which methods whoever is logged in proved it.
+    pub(crate) methods: Methods,
+    /// The authentication context class that a login named.
+    pub(crate) acr: Option<SmolStr>,
     pub(crate) rotation: Option<Rotation>,
     /// Whether a login had no usable subject.
     pub(crate) unusable: bool,
@@ -62,6 +67,10 @@ impl Draft {
             limits: Limits::NONE,
             tags: Vec::new(),
             device: None,
+            methods: live
+                .map(|live| live.state.methods().clone())
+                .unwrap_or_default(),
+            acr: None,
             rotation: None,
             unusable: false,
             update_failed: false,
@@ -99,12 +108,15 @@ impl Draft {
                         EventKind::SubjectSwitched
                     }
                 };
+                let proved_at = login.authenticated_at.map_or(at, |proved| proved.min(at));
                 self.authentication = Some(Authentication {
                     subject: login.subject.clone(),
                     level: login.level,
-                    authenticated_at: login.authenticated_at.map_or(at, |proved| proved.min(at)),
+                    authenticated_at: proved_at,
                     elevation: None,
                 });
+                self.methods = Methods::of_login(&login.methods, proved_at);
+                self.acr.clone_from(&login.acr);
                 self.continues = false;
                 self.remembered = login.remembered;
                 self.label.clone_from(&login.label);
@@ -114,11 +126,15 @@ impl Draft {
                 self.rotation = None;
                 Some(event)
             }
-            Mark::Elevate { level, lasting } => {
+            Mark::Elevate(step_up) => {
                 let Some(who) = &mut self.authentication else {
                     return Some(EventKind::ElevationWithoutLogin);
                 };
-                who.elevate(*level, lasting.map(|time| at.after(time)), at);
+                let until = step_up.lasting.map(|time| at.after(time));
+                who.elevate(step_up.level, until, at);
+                if let Some(method) = &step_up.method {
+                    self.methods.elevate(method, at);
+                }
                 self.rotation = Some(Rotation::Elevated);
                 Some(EventKind::Elevated)
             }
@@ -127,6 +143,7 @@ impl Draft {
                     return Some(EventKind::StepDownWithoutLogin);
                 };
                 who.elevation = None;
+                self.methods.step_down();
                 self.rotation = Some(Rotation::SteppedDown);
                 Some(EventKind::SteppedDown)
             }

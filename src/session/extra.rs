@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
+use smol_str::SmolStr;
+
 use super::{
     authentication::Subject,
     codec::{Malformed, Reader, put_bytes, put_varint},
     device::{BoundDevice, Device, Thumbprint},
     id::SessionId,
     index::TagDigest,
+    methods::Methods,
 };
 
 /// Set in a block's tag: a release that does not know the block must not read the session without it.
@@ -22,9 +25,14 @@ const ACTOR: u8 = 5 | MUST_UNDERSTAND;
 const DEVICE: u8 = 6 | MUST_UNDERSTAND;
 /// A release that does not know it binds no session.
 const EXPECTED_DEVICE: u8 = 7;
+const METHODS: u8 = 8;
+const ACR: u8 = 9;
 
 /// How many tags a session may have.
 pub(crate) const MAX_TAGS: usize = 8;
+
+/// The longest name of an authentication context class, in bytes.
+pub(crate) const MAX_ACR_LEN: usize = 255;
 
 /// The longest audience, in bytes.
 pub(crate) const MAX_AUDIENCE_LEN: usize = 255;
@@ -43,6 +51,9 @@ pub(crate) struct Extra {
     pub(crate) actor: Option<Subject>,
     /// The device that the session belongs to.
     pub(crate) device: Option<Device>,
+    pub(crate) methods: Methods,
+    /// The authentication context class that an identity provider named.
+    pub(crate) acr: Option<SmolStr>,
     /// Blocks of a later release that need not be understood, as they came: tags and contents, sorted.
     pub(super) unknown: Vec<(u8, Box<[u8]>)>,
 }
@@ -84,6 +95,8 @@ impl Extra {
             ACTOR,
             DEVICE,
             EXPECTED_DEVICE,
+            METHODS,
+            ACR,
         ];
         let known = known
             .into_iter()
@@ -129,6 +142,8 @@ impl Extra {
                 Device::Expected(thumbprint) => out.extend_from_slice(&thumbprint.0),
                 Device::Bound(_) => return None,
             },
+            METHODS if !self.methods.is_empty() => self.methods.encode_into(&mut out),
+            ACR => out.extend_from_slice(self.acr.as_ref()?.as_bytes()),
             _ => return None,
         }
         Some(out)
@@ -174,8 +189,12 @@ impl Extra {
                 let thumbprint = content.try_into().map_err(|_| Malformed)?;
                 self.device = Some(Device::Expected(Thumbprint(thumbprint)));
             }
+            METHODS => self.methods = Methods::read(content)?,
+            ACR if !content.is_empty() && content.len() <= MAX_ACR_LEN => {
+                self.acr = Some(SmolStr::new(text()?));
+            }
             // A bound session expects no device any more.
-            AUDIENCE | EXPECTED_DEVICE => return Err(Malformed),
+            AUDIENCE | EXPECTED_DEVICE | ACR => return Err(Malformed),
             _ if tag & MUST_UNDERSTAND != 0 => return Err(Malformed),
             _ => self.unknown.push((tag, content.into())),
         }
@@ -223,7 +242,7 @@ fn read_tags(content: &[u8]) -> Result<Box<[TagDigest]>, Malformed> {
 mod tests {
     use std::time::Duration;
 
-    use super::{Extra, Limits, MUST_UNDERSTAND};
+    use super::{Extra, Limits, MUST_UNDERSTAND, Methods};
     use crate::session::{
         codec::{Malformed, Reader},
         device::{BoundDevice, Device, DeviceKey, Thumbprint},
@@ -243,6 +262,8 @@ mod tests {
             audience: "shop".into(),
             actor: Some("support".into()),
             device: Some(Device::Bound(BoundDevice::new(DeviceKey([4; 64]), at(7)))),
+            methods: Methods::of_login(&["password".into()], at(7)),
+            acr: Some("phr".into()),
             unknown: Vec::new(),
         }
     }
@@ -272,7 +293,7 @@ mod tests {
     fn a_later_releases_block_is_kept_or_refused_as_it_says() {
         let mut with = written(&full());
         with[0] += 1;
-        with.extend_from_slice(&[9, 2, 7, 7]);
+        with.extend_from_slice(&[100, 2, 7, 7]);
         let kept = read(&with).unwrap();
         assert_eq!(written(&kept), with);
         let at = with.len() - 4;

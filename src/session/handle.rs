@@ -26,6 +26,7 @@ use super::{
     mark::{Login, Mark},
     policy::SessionPolicy,
     state::State,
+    step_up::StepUp,
     time::Timestamp,
     unadmitted::{Environment, Inner, Pending, Unadmitted},
 };
@@ -144,25 +145,20 @@ impl Session {
         self.mark(Mark::Login(login.into()));
     }
 
-    /// Says that the logged-in user proved themselves at `level`, until the session ends.
+    /// Says that the logged-in user proved themselves at a level, until the session ends: a bare level, or a [`StepUp`] that
+    /// says more.
     ///
     /// The token is replaced, the time of authentication moves to now, and the absolute limit stays. The level
     /// never falls, and a proof weaker than the level that holds does not move the time of authentication. If
     /// nobody is logged in, nothing changes and an event is emitted. If the session ended or its token was
     /// replaced while the handler ran, the response becomes 401.
-    pub fn elevate(&self, level: AssuranceLevel) {
-        self.mark(Mark::Elevate {
-            level,
-            lasting: None,
-        });
+    pub fn elevate(&self, step_up: impl Into<StepUp>) {
+        self.mark(Mark::Elevate(step_up.into()));
     }
 
     /// The same as [`elevate`](Self::elevate), for a limited time: then the level falls back by itself.
     pub fn elevate_for(&self, level: AssuranceLevel, time: Duration) {
-        self.mark(Mark::Elevate {
-            level,
-            lasting: Some(time),
-        });
+        self.elevate(StepUp::to(level).lasting(time));
     }
 
     /// Gives up every elevation: the level falls back to the login's, and the token is replaced.
@@ -592,6 +588,15 @@ impl Session {
             }
             (own, found) => own.or(found),
         }
+    }
+
+    /// Whether the user proved who they are by this method, as the marks so far leave it.
+    pub(crate) fn is_proved_by(&self, method: &str) -> bool {
+        let pending = self.pending();
+        let drafted = pending.draft.as_deref().map(|draft| &draft.methods);
+        let kept = || self.live().map(|live| live.state.methods());
+        let methods = drafted.or_else(kept);
+        methods.is_some_and(|methods| methods.proved_at(method).is_some())
     }
 
     /// When the device of the session proved itself, if the session goes on and is bound.

@@ -10,7 +10,9 @@ use super::{
     device::Thumbprint,
     entries::Keep,
     event::EventKind,
-    extra::{Limits, MAX_TAGS},
+    extra::{Limits, MAX_ACR_LEN, MAX_TAGS},
+    methods::{MAX_METHOD_LEN, MAX_METHODS},
+    step_up::StepUp,
     time::Timestamp,
 };
 
@@ -39,6 +41,8 @@ pub struct Login {
     pub(crate) tags: Vec<SmolStr>,
     /// The only key that may be bound to the session.
     pub(crate) device: Option<Thumbprint>,
+    pub(crate) methods: Vec<SmolStr>,
+    pub(crate) acr: Option<SmolStr>,
 }
 
 impl Login {
@@ -47,6 +51,12 @@ impl Login {
 
     /// How many tags a login may name.
     pub const MAX_TAGS: usize = MAX_TAGS;
+
+    /// How many methods a login may name.
+    pub const MAX_METHODS: usize = MAX_METHODS;
+
+    /// The longest name of a method, in bytes.
+    pub const MAX_METHOD_LEN: usize = MAX_METHOD_LEN;
 
     /// A login of `subject` at [`AAL1`](AssuranceLevel::AAL1), proved now.
     pub fn new(subject: impl Into<Subject>) -> Self {
@@ -59,7 +69,53 @@ impl Login {
             limits: Limits::NONE,
             tags: Vec::new(),
             device: None,
+            methods: Vec::new(),
+            acr: None,
         }
+    }
+
+    /// Says by which method the user proved who they are, such as `password` or `passkey`; once for each of several.
+    ///
+    /// The session keeps each name with the time of the proof, for
+    /// [`methods`](crate::AuthenticatedSession::methods) and for guards that ask for
+    /// [one of them](crate::RequireAuthentication::by). The names are the application's; an identity provider's `amr` has
+    /// those of RFC 8176. A name that is empty or longer than [`MAX_METHOD_LEN`](Self::MAX_METHOD_LEN) is not kept, nor is
+    /// a ninth one: a guard for it refuses.
+    ///
+    /// # Examples
+    ///
+    /// A federated login counts from what happened at the identity provider, and not from its arrival here:
+    ///
+    /// ```
+    /// use tower_session_guard::{AssuranceLevel, Login, Timestamp};
+    ///
+    /// struct IdToken { sub: String, amr: Vec<String>, acr: String, auth_time: u64 }
+    ///
+    /// fn federated(token: &IdToken) -> Login {
+    ///     let login = Login::new(&token.sub)
+    ///         .at_level(if token.acr == "phr" { AssuranceLevel::AAL3 } else { AssuranceLevel::AAL1 })
+    ///         .acr(&token.acr)
+    ///         .authenticated_at(Timestamp::from_unix_seconds(token.auth_time));
+    ///     token.amr.iter().fold(login, Login::by)
+    /// }
+    /// # let token = IdToken { sub: "42".into(), amr: vec!["pwd".into()], acr: "phr".into(), auth_time: 0 };
+    /// # let _ = federated(&token);
+    /// ```
+    pub fn by(mut self, method: impl AsRef<str>) -> Self {
+        self.methods.push(SmolStr::new(method.as_ref()));
+        self
+    }
+
+    /// Keeps the authentication context class that an identity provider named (`acr` of an ID token), for
+    /// [`AuthenticatedSession::acr`](crate::AuthenticatedSession::acr).
+    ///
+    /// What it means is the application's to say: set the [level](Self::at_level) by it. One that is empty or longer than
+    /// 255 bytes is not kept.
+    pub fn acr(mut self, class: impl AsRef<str>) -> Self {
+        let class = class.as_ref();
+        let is_kept = (1..=MAX_ACR_LEN).contains(&class.len());
+        self.acr = is_kept.then(|| SmolStr::new(class));
+        self
     }
 
     /// Sets how strongly the user proved who they are.
@@ -152,10 +208,7 @@ where
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Mark {
     Login(Login),
-    Elevate {
-        level: AssuranceLevel,
-        lasting: Option<Duration>,
-    },
+    Elevate(StepUp),
     StepDown,
     Renew,
     Logout,
@@ -185,7 +238,7 @@ impl Mark {
     pub(crate) const fn effect(&self) -> Effect {
         match self {
             Self::Login(_)
-            | Self::Elevate { .. }
+            | Self::Elevate(_)
             | Self::Insert { .. }
             | Self::Remove { .. }
             | Self::Update(_) => Effect::Raises,
@@ -198,7 +251,7 @@ impl Mark {
     pub(crate) const fn dropped(&self) -> Option<EventKind> {
         match self {
             Self::Login(_) => Some(EventKind::LoginDropped),
-            Self::Elevate { .. } => Some(EventKind::ElevationDropped),
+            Self::Elevate(_) => Some(EventKind::ElevationDropped),
             Self::Renew => Some(EventKind::RenewalDropped),
             Self::Insert { .. } | Self::Remove { .. } | Self::Update(_) => {
                 Some(EventKind::DataDropped)
@@ -211,7 +264,7 @@ impl Mark {
     /// session or its token is gone by then.
     pub(crate) const fn elevates(&self) -> bool {
         match self {
-            Self::Elevate { .. } => true,
+            Self::Elevate(_) => true,
             Self::Login(_)
             | Self::StepDown
             | Self::Renew
@@ -227,7 +280,7 @@ impl Mark {
 mod tests {
     use smol_str::SmolStr;
 
-    use super::{Change, Effect, Keep, Login, Mark};
+    use super::{Change, Effect, Keep, Login, Mark, StepUp};
     use crate::session::{
         authentication::AssuranceLevel, data::DataKey, event::EventKind, time::Timestamp,
     };
@@ -244,10 +297,7 @@ mod tests {
                 Some(EventKind::LoginDropped),
             ),
             (
-                Mark::Elevate {
-                    level: AssuranceLevel::AAL2,
-                    lasting: None,
-                },
+                Mark::Elevate(StepUp::to(AssuranceLevel::AAL2)),
                 Effect::Raises,
                 Some(EventKind::ElevationDropped),
             ),

@@ -28,6 +28,7 @@ pub(crate) mod later;
 pub(crate) mod live;
 mod look;
 pub(crate) mod mark;
+pub(crate) mod methods;
 pub(crate) mod plan;
 pub(crate) mod policy;
 pub(crate) mod present;
@@ -38,6 +39,7 @@ pub(crate) mod secrets;
 pub(crate) mod settle;
 pub(crate) mod standing;
 pub(crate) mod state;
+pub(crate) mod step_up;
 pub(crate) mod succession;
 #[cfg(test)]
 pub(crate) mod tests;

@@ -226,6 +226,9 @@ fn plan(input: &Settlement<'_>, draft: Draft, events: &mut Vec<EventKind>) -> Pl
     let entries_changed = draft.entries != state.entries;
     let emptied = draft.empties_guest(live);
     let lowered = draft.authentication != state.authentication;
+    if draft.methods != *state.methods() {
+        state.with_extra(|extra| extra.methods = draft.methods);
+    }
     state.authentication = draft.authentication;
     state.entries = draft.entries;
     let seen = input.now.max(live.state.last_seen_at);
@@ -329,11 +332,13 @@ fn after_the_end(live: &Live, draft: Draft, events: &mut Vec<EventKind>) -> Plan
     if draft.authentication == live.state.authentication {
         return Plan::Nothing;
     }
+    let mut state = live.state.clone();
+    state.authentication = draft.authentication;
+    if draft.methods != *state.methods() {
+        state.with_extra(|extra| extra.methods = draft.methods);
+    }
     Plan::Save {
-        state: State {
-            authentication: draft.authentication,
-            ..live.state.clone()
-        },
+        state,
         why: Save::Lower,
         re_sign: false,
     }
@@ -397,6 +402,8 @@ fn extra(input: &Settlement<'_>, draft: &Draft) -> Option<Box<Extra>> {
         limits: draft.limits,
         tags: tags.into(),
         device: draft.device.map(Device::Expected),
+        methods: draft.methods.clone(),
+        acr: draft.acr.clone(),
         audience: if is_stored {
             audience.into()
         } else {

@@ -8,6 +8,7 @@ use super::{
     device::{BoundDevice, Device},
     entries::Entries,
     extra::{Extra, Limits},
+    methods::Methods,
     time::Timestamp,
 };
 
@@ -66,6 +67,12 @@ impl State {
         self.extra
             .as_ref()
             .map_or(Limits::NONE, |extra| extra.limits)
+    }
+
+    /// By which methods whoever is logged in proved it.
+    pub(crate) fn methods(&self) -> &Methods {
+        const NONE: &Methods = &Methods::NONE;
+        self.extra.as_ref().map_or(NONE, |extra| &extra.methods)
     }
 
     /// The application that the session is for.

@@ -83,7 +83,9 @@ def encode_state(state):
     if state.get("extra"):
         out += encode_extra(state["extra"])
     for entry in sorted(state["entries"], key=lambda entry: entry["name"].encode()):
-        out += bytes([int(entry["carried"])])
+        until = entry.get("until")
+        out += bytes([entry["carried"] | bool(entry.get("once") or until) << 1 | bool(until) << 2])
+        out += varint(until) if until else b""
         out += prefixed(entry["name"].encode()) + prefixed(entry["value"].encode())
     return out
 
@@ -114,6 +116,15 @@ def encode_extra(extra):
         blocks.append((6 | 0x80, content + varint(device["bound_at"]) + varint(zigzag)))
     if "expected_device" in extra:
         blocks.append((7, bytes.fromhex(extra["expected_device"])))
+    if "methods" in extra:
+        content = b""
+        for method in extra["methods"]:
+            times = [method.get("at_login"), method.get("since")]
+            content += bytes([sum(1 << bit for bit, time in enumerate(times) if time)]) + prefixed(method["name"].encode())
+            content += b"".join(varint(time) for time in times if time)
+        blocks.append((8, content))
+    if "acr" in extra:
+        blocks.append((9, extra["acr"].encode()))
     for block in extra.get("unknown", []):
         blocks.append((block["tag"], bytes.fromhex(block["content"])))
     blocks.sort(key=lambda block: block[0] & 0x7F)

@@ -18,6 +18,7 @@ use crate::session::{
     plan::{Plan, Settled, Verdict},
     standing::Standing,
     state::State,
+    step_up::StepUp,
     time::Timestamp,
 };
 
@@ -139,14 +140,11 @@ fn mark(text: &str) -> Mark {
     let level = |text: &str| AssuranceLevel::new(text.parse().unwrap()).unwrap();
     match text.split(':').collect::<Vec<_>>()[..] {
         ["login", who] => Mark::Login(Login::new(who)),
-        ["elevate", to] => Mark::Elevate {
-            level: level(to),
-            lasting: None,
-        },
-        ["elevate", to, seconds] => Mark::Elevate {
-            level: level(to),
-            lasting: Some(Duration::from_secs(seconds.parse().unwrap())),
-        },
+        ["elevate", to] => Mark::Elevate(StepUp::to(level(to))),
+        ["elevate", to, seconds] => {
+            let time = Duration::from_secs(seconds.parse().unwrap());
+            Mark::Elevate(StepUp::to(level(to)).lasting(time))
+        }
         ["step-down"] => Mark::StepDown,
         ["renew"] => Mark::Renew,
         ["logout"] => Mark::Logout,

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use serde::Deserialize;
+use smol_str::SmolStr;
 
 use crate::session::{
     authentication::{AssuranceLevel, Authentication, Elevation, Subject},
@@ -12,6 +13,7 @@ use crate::session::{
     extra::{Extra, Limits},
     id::{Lineage, Secret, SecretDigest, SessionId},
     index::TagDigest,
+    methods::Methods,
     record::{Fields, Record},
     secrets::Secrets,
     state::State,
@@ -86,7 +88,30 @@ struct ExtraCase {
     actor: Option<String>,
     device: Option<DeviceCase>,
     expected_device: Option<String>,
+    methods: Vec<MethodCase>,
+    acr: Option<String>,
     unknown: Vec<UnknownCase>,
+}
+
+#[derive(Deserialize)]
+struct MethodCase {
+    name: String,
+    at_login: Option<u64>,
+    since: Option<u64>,
+}
+
+/// Those of logins and elevations, in the order in which they stand.
+fn methods(cases: &[MethodCase]) -> Methods {
+    let mut methods = Methods::default();
+    for case in cases {
+        if let Some(at) = case.at_login {
+            methods.log_in(&SmolStr::new(&case.name), Timestamp::from_unix_millis(at));
+        }
+        if let Some(at) = case.since {
+            methods.elevate(&SmolStr::new(&case.name), Timestamp::from_unix_millis(at));
+        }
+    }
+    methods
 }
 
 #[derive(Deserialize)]
@@ -139,6 +164,8 @@ impl ExtraCase {
             audience: self.audience.as_str().into(),
             actor: self.actor.as_ref().map(Subject::from),
             device: bound.or(expected),
+            methods: methods(&self.methods),
+            acr: self.acr.as_ref().map(Into::into),
             ..Extra::default()
         };
         for block in &self.unknown {
@@ -166,6 +193,9 @@ struct EntryCase {
     name: String,
     value: String,
     carried: bool,
+    #[serde(default)]
+    once: bool,
+    until: Option<u64>,
 }
 
 pub(crate) fn bytes(digits: &str) -> Vec<u8> {
@@ -191,6 +221,8 @@ impl StateCase {
             value: entry.value.as_bytes(),
             keep: if entry.carried {
                 Keep::Carried
+            } else if entry.once || entry.until.is_some() {
+                Keep::Passing(entry.until.map(Timestamp::from_unix_millis))
             } else {
                 Keep::Subject
             },
@@ -267,7 +299,7 @@ fn frozen_records_are_read_and_written_again() {
 #[test]
 fn frozen_records_of_schema_2_are_read_and_written_again() {
     let cases = vectors().records_2;
-    assert_eq!(cases.len(), 16);
+    assert_eq!(cases.len(), 18);
     for case in cases {
         let (frozen, record) = (bytes(&case.encoded), case.record());
         assert_eq!(Record::decode(&frozen).unwrap(), record, "{}", case.name);

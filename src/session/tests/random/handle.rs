@@ -83,10 +83,7 @@ fn perform(case: &Case) -> Session {
         layer.0.store(at.as_unix_millis(), SeqCst);
         match mark {
             Mark::Login(login) => session.login(login.clone()),
-            Mark::Elevate { level, lasting } => match lasting {
-                Some(time) => session.elevate_for(*level, *time),
-                None => session.elevate(*level),
-            },
+            Mark::Elevate(step_up) => session.elevate(step_up.clone()),
             Mark::StepDown => session.step_down(),
             Mark::Renew => session.renew(),
             Mark::Logout => session.logout(),

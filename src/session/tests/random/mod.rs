@@ -34,6 +34,7 @@ use crate::session::{
     settle::{Outcome, Realm, Settlement, Upkeep, settle},
     standing::Standing,
     state::State,
+    step_up::StepUp,
     time::Timestamp,
 };
 
@@ -170,9 +171,11 @@ fn mark() -> impl Strategy<Value = Mark> {
         1 => Just(Subject::from("")),
         1 => Just(Subject::from("x".repeat(256))),
     ];
-    let login = (who, level(), claimed, any::<bool>(), any::<bool>());
-    let login = login.prop_map(|(who, level, claimed, remembered, labelled)| {
+    let methods = vec(method(), 0..3);
+    let login = (who, level(), claimed, any::<bool>(), any::<bool>(), methods);
+    let login = login.prop_map(|(who, level, claimed, remembered, labelled, methods)| {
         let mut login = Login::new(who).at_level(level);
+        login.methods = methods;
         login.authenticated_at = claimed;
         login.remembered = remembered;
         login.label = labelled.then(|| "a label".into());
@@ -181,7 +184,9 @@ fn mark() -> impl Strategy<Value = Mark> {
     let lasting = option::of((0..600_u64).prop_map(Duration::from_secs));
     prop_oneof![
         4 => login,
-        4 => (level(), lasting).prop_map(|(level, lasting)| Mark::Elevate { level, lasting }),
+        4 => (level(), lasting, option::of(method())).prop_map(|(level, lasting, method)| {
+            Mark::Elevate(StepUp { level, lasting, method })
+        }),
         2 => Just(Mark::StepDown),
         2 => Just(Mark::Renew),
         2 => Just(Mark::Logout),
@@ -192,6 +197,10 @@ fn mark() -> impl Strategy<Value = Mark> {
         }),
         1 => name().prop_map(|name| Mark::Remove { name: SmolStr::new(name) }),
     ]
+}
+
+fn method() -> impl Strategy<Value = SmolStr> {
+    select(vec!["password", "totp", "passkey"]).prop_map(SmolStr::new)
 }
 
 fn keep() -> impl Strategy<Value = Keep> {

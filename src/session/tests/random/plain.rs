@@ -101,7 +101,7 @@ impl Case {
             && !self.is_unusable()
             && self.is_lost()
             && self.user().is_some()
-            && any(|mark| matches!(mark, Mark::Elevate { .. }))
+            && any(|mark| matches!(mark, Mark::Elevate(_)))
             && !any(is_boundary)
     }
 
@@ -151,8 +151,8 @@ impl Case {
             Some(_) => 0,
         };
         let elevations = since.iter().filter_map(|(at, mark)| match mark {
-            Mark::Elevate { level, lasting } if lasting.is_none_or(|time| now < at.after(time)) => {
-                Some(level.get())
+            Mark::Elevate(up) if up.lasting.is_none_or(|time| now < at.after(time)) => {
+                Some(up.level.get())
             }
             _ => None,
         });
@@ -165,7 +165,7 @@ impl Case {
         let states = before.into_iter().chain([state]);
         let ends = states.filter_map(|state| state.authentication.as_ref()?.elevation?.until);
         let marked = self.marks.iter().filter_map(|(at, mark)| match mark {
-            Mark::Elevate { lasting, .. } => Some(at.after((*lasting)?)),
+            Mark::Elevate(up) => Some(at.after(up.lasting?)),
             _ => None,
         });
         let mut moments = vec![super::NOW, super::later(24 * super::HOUR)];

@@ -15,6 +15,7 @@ use crate::session::{
     extra::{Extra, Limits, MAX_TAGS},
     id::{Lineage, SecretDigest, SessionId},
     index::TagDigest,
+    methods::Methods,
     record::{Fields, Record},
     secrets::Secrets,
     time::Timestamp,
@@ -59,7 +60,7 @@ fn device() -> impl Strategy<Value = Device> {
 fn extra() -> impl Strategy<Value = Extra> {
     let limit = || option::of((1..100_000_000_u64).prop_map(Duration::from_secs));
     let tags = proptest::collection::btree_set(any::<[u8; 16]>(), 0..=MAX_TAGS);
-    let unknown = option::of((8..128_u8, vec(any::<u8>(), 0..20)));
+    let unknown = option::of((10..128_u8, vec(any::<u8>(), 0..20)));
     let known = (
         limit(),
         limit(),
@@ -68,9 +69,18 @@ fn extra() -> impl Strategy<Value = Extra> {
         "[a-z]{0,20}",
         option::of("[a-z]{1,20}"),
         option::of(device()),
+        (
+            vec((super::method(), any::<u32>()), 0..4),
+            option::of("[a-z]{1,20}"),
+        ),
     );
     (known, unknown).prop_map(
-        |((idle, absolute, family, tags, audience, actor, device), unknown)| {
+        |((idle, absolute, family, tags, audience, actor, device, proofs), unknown)| {
+            let (methods, acr) = proofs;
+            let mut all = Methods::default();
+            for (name, seconds) in methods {
+                all.elevate(&name, Timestamp::from_unix_seconds(seconds.into()));
+            }
             let mut extra = Extra {
                 limits: Limits { idle, absolute },
                 family: family.map(SessionId::from_bytes),
@@ -78,6 +88,8 @@ fn extra() -> impl Strategy<Value = Extra> {
                 audience: audience.into(),
                 actor: actor.map(Into::into),
                 device,
+                methods: all,
+                acr: acr.map(Into::into),
                 ..Extra::default()
             };
             if let Some((tag, content)) = unknown {

@@ -93,7 +93,7 @@ proptest! {
         let (None, Some(stepped), Some(user)) = (began, stepped, case.user()) else {
             return Ok(());
         };
-        let again = |(_, mark): &&(Timestamp, Mark)| matches!(mark, Mark::Elevate { .. });
+        let again = |(_, mark): &&(Timestamp, Mark)| matches!(mark, Mark::Elevate(_));
         let raised = since[stepped..].iter().any(again);
         if !raised && !matches!(settled.plan, Plan::End) {
             let left = match written(&settled.plan) {
@@ -120,7 +120,7 @@ proptest! {
             let is = level_at(Some(user), moment);
             prop_assert!(is <= case.proved_at(moment), "{is} at {moment:?}");
             let fresh = since.iter().any(|(at, mark)| match mark {
-                Mark::Elevate { level, .. } => *at == user.authenticated_at && level.get() >= is,
+                Mark::Elevate(up) => *at == user.authenticated_at && up.level.get() >= is,
                 _ => false,
             });
             let by_login = matches!(began, Some(Mark::Login(_)))

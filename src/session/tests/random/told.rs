@@ -57,7 +57,7 @@ proptest! {
         let dropped = case.marks.iter().map(|(_, mark)| mark).filter(|mark| !counts(mark, case.outcome));
         let any = |test: fn(&Mark) -> bool| usize::from(dropped.clone().any(test));
         prop_assert_eq!(times(LoginDropped), any(|mark| matches!(mark, Mark::Login(_))));
-        prop_assert_eq!(times(ElevationDropped), any(|mark| matches!(mark, Mark::Elevate { .. })));
+        prop_assert_eq!(times(ElevationDropped), any(|mark| matches!(mark, Mark::Elevate(_))));
         prop_assert_eq!(times(RenewalDropped), any(|mark| matches!(mark, Mark::Renew)));
         let data = |mark: &Mark| matches!(mark, Mark::Insert { .. } | Mark::Remove { .. });
         prop_assert_eq!(times(DataDropped), any(data));
