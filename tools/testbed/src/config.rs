@@ -13,7 +13,7 @@ use tower_session_guard::{
 use crate::{
     events::EventLog,
     gates::Gates,
-    kept::{Faults, Kept, Parts},
+    kept::{Faults, Kept},
 };
 
 pub(crate) type Failure = Box<dyn Error + Send + Sync>;
@@ -43,26 +43,27 @@ pub(crate) async fn from_env() -> Result<Testbed, Failure> {
         Err(_) => CookiePolicy::default(),
     };
     let origin = setting("TESTBED_ORIGIN")?;
-    let parts = Parts {
-        keys,
-        cookies: cookies.clone(),
-        binding: binding(origin.as_deref())?,
-    };
+    let binding = binding(origin.as_deref())?;
     let origin = origin.map(RequireOrigin::new).transpose()?;
     let events = EventLog::default();
     let name = setting("TESTBED_STORE")?;
     let name = name.as_deref().unwrap_or("memory");
     let lease = setting("TESTBED_LEASE")?;
     let lease = lease.as_deref().map(lease_of).transpose()?;
-    let kept = match (name, lease) {
-        ("cookie", lease) => Kept::in_cookies(parts, endings(lease).await?)?,
-        (name, None) => Kept::in_store(parts, FaultyStore::new(store(name).await?))?,
-        (name, Some(lease)) => with_copies(parts, name, lease).await?,
+    let Kept { sessions, store } = match (name, lease) {
+        ("cookie", lease) => Kept::in_cookies(keys, endings(lease).await?),
+        (name, None) => Kept::in_store(keys, FaultyStore::new(store(name).await?)),
+        (name, Some(lease)) => with_copies(keys, name, lease).await?,
     };
-    let mut sessions = kept
-        .sessions
+    let mut sessions = sessions
+        .with_cookies(cookies.clone())
         .with_policy(policy()?)
         .with_observer(events.clone());
+    let mut endpoints = None;
+    if let Some(binding) = binding {
+        sessions = sessions.with_device_binding(binding)?;
+        endpoints = Some(sessions.device_endpoints()?);
+    }
     match setting("TESTBED_LAZY")?.as_deref() {
         None => {}
         Some("1") => sessions = sessions.lazily(),
@@ -87,12 +88,12 @@ pub(crate) async fn from_env() -> Result<Testbed, Failure> {
     Ok(Testbed {
         control: sessions.sessions(),
         sessions,
-        endpoints: kept.endpoints,
+        endpoints,
         cookies,
         origin,
         events,
         gates: Gates::default(),
-        store: kept.store,
+        store,
         manual_clock,
         clock,
     })
@@ -124,22 +125,22 @@ fn lease_of(text: &str) -> Result<Lease, Failure> {
 }
 
 /// The store that `TESTBED_STORE` names, with copies in this process.
-async fn with_copies(parts: Parts, name: &str, lease: Lease) -> Result<Kept, Failure> {
+async fn with_copies(keys: KeyRing, name: &str, lease: Lease) -> Result<Kept, Failure> {
     match name {
         #[cfg(feature = "redis")]
         url if url.starts_with("redis://") || url.starts_with("redis-cluster://") => {
             use tower_session_guard_redis::RedisStore;
             let store = FaultyStore::new(RedisStore::connect(url).await?);
-            Kept::with_copies(parts, store, lease)
+            Ok(Kept::with_copies(keys, store, lease))
         }
         #[cfg(feature = "postgres")]
         url if url.starts_with("postgres://") => {
             let store = FaultyStore::new(postgres(url).await?);
-            Kept::with_copies(parts, store, lease)
+            Ok(Kept::with_copies(keys, store, lease))
         }
         name => {
             // Says what is wrong with the name, if anything is.
-            let (_, _store) = ((parts, lease), store(name).await?);
+            let (_, _store) = ((keys, lease), store(name).await?);
             let hint =
                 "it takes a store that tells of changes, redis://HOST:PORT/DB or postgres://…";
             Err(format!("TESTBED_LEASE with TESTBED_STORE={name}: {hint}").into())

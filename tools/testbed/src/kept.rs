@@ -1,31 +1,18 @@
-//! Where sessions are kept, what binds them to devices, and the faults that can be made there.
+//! Where sessions are kept, and the faults that can be made there.
 
 use std::sync::Arc;
 
 #[cfg(any(feature = "redis", feature = "postgres"))]
 use tower_session_guard::store::{Lease, feed::FeedStore};
 use tower_session_guard::{
-    AnyBackend, CookiePolicy, DeviceBinding, DeviceEndpoints, EmptyFailure, Endings, KeyRing,
-    SessionLayer, SessionStore, Timestamp,
+    AnyBackend, EmptyFailure, Endings, KeyRing, SessionLayer, SessionStore, Timestamp,
     store::StoreFuture,
     testing::{FaultyStore, StoreOperation},
 };
 
-use crate::config::Failure;
-
-/// What a layer is built of, wherever it keeps its sessions.
-pub(crate) struct Parts {
-    pub(crate) keys: KeyRing,
-    pub(crate) cookies: CookiePolicy,
-    /// None where sessions are bound to no device.
-    pub(crate) binding: Option<DeviceBinding>,
-}
-
 /// A layer, and the store that it keeps its sessions in.
 pub(crate) struct Kept {
     pub(crate) sessions: SessionLayer<EmptyFailure, AnyBackend>,
-    /// What answers devices, if sessions are bound to them.
-    pub(crate) endpoints: Option<DeviceEndpoints>,
     /// None for self-contained tokens.
     pub(crate) store: Option<Arc<dyn Faults>>,
 }
@@ -57,56 +44,30 @@ where
 }
 
 impl Kept {
-    pub(crate) fn in_cookies(parts: Parts, endings: Endings) -> Result<Self, Failure> {
-        if parts.binding.is_some() {
-            return Err("TESTBED_DBSC with TESTBED_STORE=cookie: it takes a store".into());
-        }
-        let sessions = SessionLayer::self_contained(parts.keys, endings);
-        Ok(Self {
-            sessions: sessions.with_cookies(parts.cookies).into_any(),
-            endpoints: None,
+    pub(crate) fn in_cookies(keys: KeyRing, endings: Endings) -> Self {
+        Self {
+            sessions: SessionLayer::self_contained(keys, endings).into_any(),
             store: None,
-        })
+        }
     }
 
-    pub(crate) fn in_store(
-        parts: Parts,
-        store: FaultyStore<Arc<dyn SessionStore>>,
-    ) -> Result<Self, Failure> {
-        Self::counting(parts, store.clone(), Arc::new(store))
+    pub(crate) fn in_store(keys: KeyRing, store: FaultyStore<Arc<dyn SessionStore>>) -> Self {
+        Self {
+            sessions: SessionLayer::new(keys).with_store(store.clone()).into_any(),
+            store: Some(Arc::new(store)),
+        }
     }
 
     /// With copies in this process, for as long as the lease lets it.
     #[cfg(any(feature = "redis", feature = "postgres"))]
-    pub(crate) fn with_copies<S>(
-        parts: Parts,
-        store: FaultyStore<S>,
-        lease: Lease,
-    ) -> Result<Self, Failure>
+    pub(crate) fn with_copies<S>(keys: KeyRing, store: FaultyStore<S>, lease: Lease) -> Self
     where
         S: FeedStore + Clone,
     {
         let copies = tower_session_guard_cache::Cached::start(store.clone(), lease);
-        Self::counting(parts, copies, Arc::new(store))
-    }
-
-    /// Over a store, whose calls end up at `counted`.
-    fn counting(
-        parts: Parts,
-        store: impl SessionStore,
-        counted: Arc<dyn Faults>,
-    ) -> Result<Self, Failure> {
-        let sessions = SessionLayer::new(parts.keys).with_store(store);
-        let mut sessions = sessions.with_cookies(parts.cookies);
-        let mut endpoints = None;
-        if let Some(binding) = parts.binding {
-            sessions = sessions.with_device_binding(binding)?;
-            endpoints = Some(sessions.device_endpoints()?);
+        Self {
+            sessions: SessionLayer::new(keys).with_store(copies).into_any(),
+            store: Some(Arc::new(store)),
         }
-        Ok(Self {
-            sessions: sessions.into_any(),
-            endpoints,
-            store: Some(counted),
-        })
     }
 }

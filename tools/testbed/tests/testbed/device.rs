@@ -42,6 +42,12 @@ impl Bed {
         }
     }
 
+    /// One with sessions in a store, and one with self-contained tokens.
+    async fn both() -> [Self; 2] {
+        let sealed = Self::start(&[("TESTBED_STORE", "cookie")]);
+        [Self::start(&[]).await, sealed.await]
+    }
+
     async fn pass(&self, seconds: u64) {
         let path = format!("/_clock?advance={seconds}");
         self.server.post(&path, &[]).await;
@@ -145,53 +151,57 @@ async fn a_browser_binds_its_session_after_the_login() {
 
 #[tokio::test]
 async fn an_offer_is_repeated_to_pages_of_ones_own_while_the_session_is_unbound() {
-    let bed = Bed::start(&[]).await;
-    let mut browser = bed.browser();
-    status(&mut browser, "/whoami").await;
-    assert!(browser.offered.is_empty(), "nobody is logged in");
-    browser
-        .send("POST", "/login?user=alice", From::OtherSite)
-        .await;
-    assert_eq!(browser.offered.len(), 1);
-    browser.send("GET", "/whoami", From::OtherSite).await;
-    assert_eq!(browser.offered.len(), 1);
-    status(&mut browser, "/whoami").await;
-    assert_eq!(browser.offered.len(), 2);
-    browser.offered.remove(0);
-    assert_eq!(browser.register().await, [200]);
-    status(&mut browser, "/whoami").await;
-    assert!(browser.offered.is_empty(), "it is bound");
+    for bed in Bed::both().await {
+        let mut browser = bed.browser();
+        status(&mut browser, "/whoami").await;
+        assert!(browser.offered.is_empty(), "nobody is logged in");
+        browser
+            .send("POST", "/login?user=alice", From::OtherSite)
+            .await;
+        assert_eq!(browser.offered.len(), 1);
+        browser.send("GET", "/whoami", From::OtherSite).await;
+        assert_eq!(browser.offered.len(), 1);
+        status(&mut browser, "/whoami").await;
+        assert_eq!(browser.offered.len(), 2);
+        browser.offered.remove(0);
+        assert_eq!(browser.register().await, [200]);
+        status(&mut browser, "/whoami").await;
+        assert!(browser.offered.is_empty(), "it is bound");
+    }
 }
 
 /// D06, D07, D11.
 #[tokio::test]
 async fn without_its_bound_cookie_a_session_is_anonymous_from_a_minute_on() {
-    let bed = Bed::start(&[]).await;
-    let mut browser = bed.bound().await;
-    let mut thief = browser.clone();
-    thief.registered.clear();
-    thief.jar.remove(BOUND);
-    assert_eq!(json(&mut thief, "/whoami").await["subject"], "alice");
-    assert_eq!(json(&mut thief, "/session").await["bound"], false);
-    bed.pass(60).await;
-    let answer = thief.send("GET", "/whoami", From::OtherSite).await;
-    let who: Value = serde_json::from_str(&answer.body).unwrap();
-    assert_eq!(who["subject"], Value::Null);
-    assert!(answer.headers.contains_key("secure-session-challenge"));
-    assert_eq!(answer.headers[header::VARY], "Cookie");
-    assert!(answer.sets_nothing());
-    assert_eq!(status(&mut thief, "/guarded?bound=1").await, 401);
-    assert!(bed.has_told("unbound_use").await);
+    for bed in Bed::both().await {
+        let mut browser = bed.bound().await;
+        let mut thief = browser.clone();
+        thief.registered.clear();
+        thief.jar.remove(BOUND);
+        assert_eq!(json(&mut thief, "/whoami").await["subject"], "alice");
+        assert_eq!(json(&mut thief, "/session").await["bound"], false);
+        bed.pass(60).await;
+        let answer = thief.send("GET", "/whoami", From::OtherSite).await;
+        let who: Value = serde_json::from_str(&answer.body).unwrap();
+        assert_eq!(who["subject"], Value::Null);
+        assert!(answer.headers.contains_key("secure-session-challenge"));
+        assert_eq!(answer.headers[header::VARY], "Cookie");
+        assert!(answer.sets_nothing());
+        assert_eq!(status(&mut thief, "/guarded?bound=1").await, 401);
+        assert!(bed.has_told("unbound_use").await);
 
-    // The browser's cookie has expired, and a link of another site makes it refresh.
-    bed.pass(510).await;
-    assert!(!browser.has(BOUND));
-    let before = browser.jar.get(BOUND).cloned();
-    let who = browser.send("GET", "/whoami", From::OtherSite).await;
-    let who: Value = serde_json::from_str(&who.body).unwrap();
-    assert_eq!(who["subject"], "alice");
-    assert_ne!(browser.jar.get(BOUND).cloned(), before);
-    assert!(bed.has_told("device_proved").await);
+        // The browser's cookie has expired. A link of another site makes it refresh where the endpoint needs no token.
+        bed.pass(510).await;
+        assert!(!browser.has(BOUND));
+        let before = browser.jar.get(BOUND).cloned();
+        let who = browser.send("GET", "/whoami", From::OtherSite).await;
+        let who: Value = serde_json::from_str(&who.body).unwrap();
+        let stored = bed.server.get("/_stats", &[]).await.json()["records"] != Value::Null;
+        assert_eq!(who["subject"] == "alice", stored);
+        assert_eq!(json(&mut browser, "/whoami").await["subject"], "alice");
+        assert_ne!(browser.jar.get(BOUND).cloned(), before);
+        assert!(bed.has_told("device_proved").await);
+    }
 }
 
 /// D02, D03, D05, D06, D10, D12: the statuses, each of which Chromium makes something of.
@@ -247,12 +257,44 @@ async fn the_endpoints_answer_what_the_contract_says() {
 
 #[tokio::test]
 async fn a_logout_and_a_login_remove_the_bound_cookie() {
-    let bed = Bed::start(&[]).await;
-    for path in ["/logout", "/login?user=alice", "/login?user=bob"] {
-        let mut browser = bed.bound().await;
-        browser.send("POST", path, From::Own).await;
-        assert!(!browser.jar.contains_key(BOUND), "{path}");
+    for bed in Bed::both().await {
+        for path in ["/logout", "/login?user=alice", "/login?user=bob"] {
+            let mut browser = bed.bound().await;
+            browser.send("POST", path, From::Own).await;
+            assert!(!browser.jar.contains_key(BOUND), "{path}");
+        }
     }
+}
+
+/// D02: nothing but its token says what the session is.
+#[tokio::test]
+async fn with_self_contained_tokens_the_endpoints_need_the_token() {
+    let bed = Bed::start(&[("TESTBED_STORE", "cookie")]).await;
+    let mut browser = bed.browser();
+    browser
+        .send("POST", "/login?user=alice", From::OtherSite)
+        .await;
+    let registration = proof(&key(1), &browser.offered[0].challenge, true);
+    let fields = [("secure-session-response", &*registration)];
+    let jarless = bed.browser();
+    let refused = jarless.ask("POST", REGISTER, From::Own, &fields).await;
+    assert_eq!(refused.status, 400);
+    let bound = browser.ask("POST", REGISTER, From::Own, &fields).await;
+    assert_eq!(bound.status, 200);
+    let told: Value = serde_json::from_str(&bound.body).unwrap();
+    assert_eq!(told["allowed_refresh_initiators"], json!([]));
+
+    let mut browser = bed.bound().await;
+    assert_eq!(json(&mut browser, "/session").await["bound"], true);
+    assert_eq!(status(&mut browser, "/guarded?bound=1").await, 200);
+    let session = browser.registered[0].clone();
+    let proof = proof(&session.key, &session.challenge.unwrap(), false);
+    let identifier = ("sec-secure-session-id", &*session.identifier);
+    let fields = [identifier, ("secure-session-response", &*proof)];
+    let refused = jarless.ask("POST", REFRESH, From::Own, &fields).await;
+    assert_eq!(refused.status, 401);
+    let renewed = browser.ask("POST", REFRESH, From::Own, &fields).await;
+    assert_eq!(renewed.status, 200);
 }
 
 /// D11.
