@@ -19,12 +19,12 @@ use axum::{
 };
 use tokio::sync::watch;
 use tower_session_guard::{
-    AssuranceLevel, Clock, DataKey, DeviceBinding, KeyRing, MemoryStore, RequireAuthentication,
-    Session, SessionLayer, SystemClock,
+    AssuranceLevel, Clock, DataKey, DeviceBinding, Endings, KeyRing, MemoryStore,
+    RequireAuthentication, Session, SessionLayer, SystemClock,
     testing::{FaultyStore, ManualClock},
 };
 
-use crate::{APP, IDP, REFRESH, REGISTER};
+use crate::{IDP, REFRESH, REGISTER, SEALED};
 
 /// What a visitor takes to the identity provider and has to bring back.
 const STATE: DataKey<String> = DataKey::new("state");
@@ -90,9 +90,16 @@ impl Holds {
     }
 }
 
-pub fn app(controls: &Controls) -> Router {
-    let sessions = SessionLayer::new(KeyRing::generate().unwrap())
-        .with_store(controls.store.clone())
+/// The application at `host`, which says how it keeps its sessions.
+pub fn app(controls: &Controls, host: &'static str) -> Router {
+    let keys = KeyRing::generate().unwrap();
+    let sessions = match host {
+        SEALED => SessionLayer::self_contained(keys, Endings::this_process()).into_any(),
+        _ => SessionLayer::new(keys)
+            .with_store(controls.store.clone())
+            .into_any(),
+    };
+    let sessions = sessions
         .with_clock(controls.clock.clone())
         .with_device_binding(DeviceBinding::new("/dbsc"))
         .unwrap();
@@ -108,7 +115,7 @@ pub fn app(controls: &Controls) -> Router {
         .route("/bound", get(|| async { "welcome" }).layer(guard))
         .route("/lately", lately)
         .route("/login", post(login))
-        .route("/sso", get(begin))
+        .route("/sso", get(move |session| begin(session, host)))
         .route("/callback", get(callback))
         .route("/elevate", post(elevate))
         .route("/logout", post(logout))
@@ -121,10 +128,7 @@ pub fn app(controls: &Controls) -> Router {
 /// Another site, with a link to the application and a page at which its users log in.
 pub fn idp() -> Router {
     Router::new()
-        .route(
-            "/",
-            get(|| async { link(&format!("https://{APP}/whoami")) }),
-        )
+        .route("/", get(leads_on))
         .route("/authorize", get(authorize))
 }
 
@@ -134,9 +138,14 @@ fn link(to: &str) -> Html<String> {
     ))
 }
 
+/// `?to=HOST`.
+async fn leads_on(Query(parameters): Parameters) -> Html<String> {
+    link(&format!("https://{}/whoami", parameters["to"]))
+}
+
 async fn authorize(Query(parameters): Parameters) -> Html<String> {
-    let state = &parameters["state"];
-    link(&format!("https://{APP}/callback?state={state}&user=alice"))
+    let (to, state) = (&parameters["to"], &parameters["state"]);
+    link(&format!("https://{to}/callback?state={state}&user=alice"))
 }
 
 async fn wait(State(holds): State<Holds>, request: Request, next: Next) -> Response {
@@ -177,10 +186,10 @@ async fn login(session: Session, Query(parameters): Parameters) -> Result<&'stat
     }
 }
 
-async fn begin(session: Session) -> Redirect {
+async fn begin(session: Session, host: &str) -> Redirect {
     let state = "of-this-visitor".to_owned();
     session.insert(&STATE, &state).unwrap();
-    Redirect::to(&format!("https://{IDP}/authorize?state={state}"))
+    Redirect::to(&format!("https://{IDP}/authorize?to={host}&state={state}"))
 }
 
 async fn callback(session: Session, Query(parameters): Parameters) -> Result<Redirect, StatusCode> {

@@ -9,6 +9,7 @@ mod life;
 mod record;
 mod refreshes;
 mod registrations;
+mod sealed;
 mod server;
 mod speed;
 mod stage;
@@ -24,6 +25,9 @@ const REFRESH: &str = "/dbsc/refresh";
 
 /// The application.
 const APP: &str = "app.test";
+
+/// The same with self-contained tokens.
+const SEALED: &str = "sealed.test";
 
 /// Another site: an identity provider's, with a link to the application.
 const IDP: &str = "idp.test";

@@ -42,7 +42,10 @@ async fn a_link_from_another_site_finds_its_user_after_the_expiry() {
     };
     stage.bound().await;
     stage.bound_cookie_expires().await;
-    stage.browser.open(&format!("https://{IDP}/")).await;
+    stage
+        .browser
+        .open(&format!("https://{IDP}/?to={APP}"))
+        .await;
     assert_eq!(stage.follow_link("/whoami").await, "alice@1 bound");
     let refresh = stage.answered(REFRESH).pop().unwrap();
     assert_eq!(refresh.status, 200);

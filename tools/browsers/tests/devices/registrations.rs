@@ -133,7 +133,7 @@ async fn a_registration_whose_answer_was_lost_binds_the_session() {
 }
 
 /// A script that posts a form as a user does who presses its button. The driver does not wait for the page behind it.
-fn form(action: &str) -> String {
+pub fn form(action: &str) -> String {
     format!(
         "const form = document.createElement('form');
         form.method = 'post';

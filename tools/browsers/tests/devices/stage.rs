@@ -33,6 +33,8 @@ pub struct Stage {
     record: Record,
     told: Vec<Told>,
     name: &'static str,
+    /// The application's.
+    pub host: &'static str,
 }
 
 type Hosts = Arc<[(&'static str, Router)]>;
@@ -40,9 +42,14 @@ type Hosts = Arc<[(&'static str, Router)]>;
 impl Stage {
     /// Starts a fresh browser and a fresh server; `None`, and a word why, without Chromium.
     pub async fn begin(name: &'static str) -> Option<Self> {
+        Self::begin_at(name, APP).await
+    }
+
+    /// The same for the application at this host.
+    pub async fn begin_at(name: &'static str, host: &'static str) -> Option<Self> {
         let controls = Controls::new();
         let hosts: Hosts = Arc::new([
-            (APP, app::app(&controls)),
+            (host, app::app(&controls, host)),
             (IDP, app::idp()),
             (BANK, example::app(&controls.clock)),
         ]);
@@ -51,7 +58,7 @@ impl Stage {
             .fallback(dispatch)
             .with_state(hosts)
             .layer(from_fn_with_state(record.clone(), self::record));
-        let server = Server::start(&[APP, IDP, BANK], router).await;
+        let server = Server::start(&[host, IDP, BANK], router).await;
         let flags = server.flags();
         let mut browser = match Browser::chromium_with(&flags.each_ref().map(String::as_str)).await
         {
@@ -72,6 +79,7 @@ impl Stage {
             record,
             told: Vec::new(),
             name,
+            host,
         })
     }
 
@@ -91,7 +99,7 @@ impl Stage {
 
     /// Opens the page of the application that looks at no session.
     pub async fn page(&mut self) {
-        self.browser.open(&format!("https://{APP}/")).await;
+        self.browser.open(&format!("https://{}/", self.host)).await;
     }
 
     /// What the page's script is answered to a request of this path.
@@ -116,8 +124,9 @@ impl Stage {
     /// Waits until a page of the application is loaded, and tells its text.
     pub async fn arrives(&mut self, path: &str) -> String {
         let script = format!(
-            "return location.host === '{APP}' && location.pathname === '{path}'
-                && document.readyState === 'complete' ? document.body.innerText : null"
+            "return location.host === '{}' && location.pathname === '{path}'
+                && document.readyState === 'complete' ? document.body.innerText : null",
+            self.host
         );
         let deadline = Instant::now() + PATIENCE;
         loop {
@@ -198,7 +207,7 @@ impl Stage {
             .iter()
             .map(|(name, value)| format!("{name}={value}"));
         let cookies = cookies.collect::<Vec<_>>().join("; ");
-        let answer = self.server.ask(APP, "/whoami", &cookies).await;
+        let answer = self.server.ask(self.host, "/whoami", &cookies).await;
         assert_eq!(answer.status(), StatusCode::OK);
         let body = answer.into_body().collect().await.unwrap().to_bytes();
         String::from_utf8(body.to_vec()).unwrap()
