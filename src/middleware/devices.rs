@@ -67,6 +67,8 @@ pub(crate) struct Noted {
     pub(crate) is_same_origin: bool,
     /// Whether something came under the bound cookie's name.
     pub(crate) has_bound_cookie: bool,
+    /// Whether a bound cookie came that is another session's than the one whose device is missing.
+    pub(crate) has_bound_cookie_of_another: bool,
     /// Why the browser did not refresh, as it says.
     pub(crate) skipped: Option<&'static str>,
     /// The challenge for a bound session that came without its bound cookie.

@@ -183,6 +183,7 @@ impl RequestContext {
             .as_ref()
             .and_then(|loaded| loaded.beside.as_ref());
         let mut found = beside.iter().flat_map(|beside| &beside.found);
+        let proofs = beside.and_then(|beside| beside.proofs.as_deref());
         let at = self.session.admitted_at();
         noted.challenge = found.find_map(|session| {
             let live = session.live()?;
@@ -192,7 +193,10 @@ impl RequestContext {
                 let event = event.because(reason).by(live.subject().cloned());
                 self.shared.tell(&event);
             }
-            devices.challenge(live.family(), device, at)
+            let family = live.family();
+            noted.has_bound_cookie_of_another =
+                proofs.is_some_and(|proofs| proofs.are_of_another(family));
+            devices.challenge(family, device, at)
         });
     }
 

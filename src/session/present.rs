@@ -71,6 +71,12 @@ impl Proofs {
         let own = all.filter(|proof| proof.family == *family);
         own.map(|proof| proof.proved_at).max()
     }
+
+    /// Whether one is of another session.
+    pub(crate) fn are_of_another(&self, family: &SessionId) -> bool {
+        let mut all = std::iter::once(&self.first).chain(&self.others);
+        all.any(|proof| proof.family != *family)
+    }
 }
 
 /// Decides whether a session opens for a request (D11, A50).

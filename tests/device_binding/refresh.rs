@@ -47,6 +47,35 @@ async fn a_bound_session_without_its_cookie_is_nobodys_after_a_minute() {
     }
 }
 
+/// A browser renews no cookie that it has. One of the session before, whose refresh was answered late, must not keep its user
+/// out until it expires. One that is too old or forged is none that a browser keeps, and nothing is removed.
+#[tokio::test]
+async fn a_bound_cookie_of_the_session_before_is_removed_and_renewed() {
+    for node in Node::all() {
+        let mut browser = node.bound().await;
+        let of_before = browser.jar[BOUND].clone();
+        browser.mark("login:alice").await;
+        browser.register().await;
+        browser.jar.insert(BOUND.to_owned(), of_before);
+        node.pass(60);
+        let answer = browser.send("GET", "/bound", From::Own).await;
+        assert_eq!(answer.body, "nobody");
+        assert_eq!(answer.cookie(BOUND).as_deref(), Some(""));
+        assert_eq!(answer.headers[header::CACHE_CONTROL], "no-store");
+        assert_eq!(browser.whoami().await, "alice@1 bound");
+
+        let (token, bound) = (browser.jar[SESSION].0.clone(), browser.jar[BOUND].0.clone());
+        node.pass(600);
+        for bound in [&*bound, &"A".repeat(80), ""] {
+            let cookies = [(SESSION, &*token), (BOUND, bound)];
+            let client = super::common::Client::around(node.app.clone());
+            let answer = client.get("/bound", &cookies).await;
+            assert_eq!(answer.body, "nobody");
+            assert!(answer.sets_nothing());
+        }
+    }
+}
+
 /// A browser says why it comes without the cookie; that admits nothing.
 #[tokio::test]
 async fn what_a_browser_says_of_a_skipped_refresh_is_told() {

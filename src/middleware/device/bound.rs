@@ -88,6 +88,7 @@ impl Devices for BoundSessions {
             prefix: prefix_of(uri, extensions),
             is_same_origin: site.is_some_and(|site| site == "same-origin"),
             has_bound_cookie,
+            has_bound_cookie_of_another: false,
             skipped: skipped.and_then(|reason| field::skipped(reason.as_bytes())),
             challenge: None,
         }
@@ -148,8 +149,14 @@ impl Devices for BoundSessions {
             Some(BindingChange::LoggedOut | BindingChange::Bound(_)) => None,
             Some(BindingChange::LoggedIn(offer)) => offer,
             None => {
-                if let Some(challenge) = &noted.challenge {
-                    hand_out(challenge, answer.varies, answer.is_for_one, headers);
+                if let Some(challenge) = &noted.challenge
+                    && hand_out(challenge, answer.varies, answer.is_for_one, headers)
+                    && noted.has_bound_cookie_of_another
+                {
+                    // A browser renews no cookie that it has: one of the session before would keep its user out until it expires.
+                    headers.append(SET_COOKIE, self.settings.cookie.removal());
+                    // As of any answer that writes a cookie, no cache keeps it.
+                    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
                 }
                 let live = answer.live.filter(|_| answer.varies && answer.is_for_one);
                 live.and_then(|live| self.repeated_offer(live, noted, answer.now))
@@ -223,16 +230,22 @@ impl BoundSessions {
     }
 }
 
-/// Hands out a challenge with an answer to nobody, unless a shared cache may keep that.
-fn hand_out(challenge: &HeaderValue, varies: bool, is_for_one: bool, headers: &mut HeaderMap) {
+/// Hands out a challenge with an answer to nobody, unless a shared cache may keep that. It says whether it did.
+fn hand_out(
+    challenge: &HeaderValue,
+    varies: bool,
+    is_for_one: bool,
+    headers: &mut HeaderMap,
+) -> bool {
     // One of the endpoint's own is newer.
     if !varies || headers.contains_key(field::CHALLENGE) {
-        return;
+        return false;
     }
     if !headers.contains_key(CACHE_CONTROL) {
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("private"));
     } else if !is_for_one {
-        return;
+        return false;
     }
     headers.append(field::CHALLENGE, challenge.clone());
+    true
 }
