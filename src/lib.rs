@@ -126,6 +126,7 @@ mod readme {}
 #[cfg(all(doctest, feature = "axum", feature = "dbsc"))]
 #[doc = include_str!("../docs/device-binding.md")]
 mod device_binding_page {}
+mod original_uri;
 mod session;
 #[cfg(test)]
 mod simulation;

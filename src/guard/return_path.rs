@@ -4,6 +4,8 @@ use std::fmt;
 
 use http::{HeaderValue, Uri};
 
+use crate::original_uri::original_uri;
+
 /// A path on this site, with its query, to go back to after a login.
 ///
 /// A return path travels through the browser, so an attacker writes it. Only what every browser takes for
@@ -71,12 +73,7 @@ impl ReturnPath {
     /// The path and query of a request, as the browser sent them; `None` if they cannot be one, or if it cannot be known
     /// what the browser sent.
     pub(crate) fn try_of_request(request: &http::request::Parts) -> Option<Self> {
-        #[cfg(feature = "axum")]
-        let original = request.extensions.get::<axum::extract::OriginalUri>();
-        #[cfg(feature = "axum")]
-        let uri = original.map_or(&request.uri, |original| &original.0);
-        #[cfg(not(feature = "axum"))]
-        let uri = &request.uri;
+        let uri = original_uri(&request.extensions).unwrap_or(&request.uri);
         Self::try_parse(uri.path_and_query()?.as_str())
     }
 

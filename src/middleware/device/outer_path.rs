@@ -2,14 +2,13 @@
 
 use http::{Extensions, Uri};
 
-use crate::device::paths::Paths;
+use crate::{device::paths::Paths, original_uri::original_uri};
 
 /// What an outer router took off a request's path, such as `/app`; empty if nothing.
 ///
 /// None if a browser would not read it as it is written: then nothing below it can be named to browsers.
 pub(super) fn prefix_of(uri: &Uri, extensions: &Extensions) -> Option<String> {
-    let original = ORIGINALS.iter().find_map(|original| original(extensions));
-    let Some(original) = original else {
+    let Some(original) = original_uri(extensions) else {
         return Some(String::new());
     };
     let prefix = original.path().strip_suffix(uri.path()).or_else(|| {
@@ -21,12 +20,3 @@ pub(super) fn prefix_of(uri: &Uri, extensions: &Extensions) -> Option<String> {
     }
     Some(prefix.to_owned())
 }
-
-/// Routers that keep the URI that the browser asked for.
-const ORIGINALS: &[fn(&Extensions) -> Option<&Uri>] = &[
-    #[cfg(feature = "axum")]
-    |extensions| {
-        let original = extensions.get::<axum::extract::OriginalUri>();
-        original.map(|original| &original.0)
-    },
-];
