@@ -32,7 +32,7 @@ const ACR: u8 = 9;
 pub(crate) const MAX_TAGS: usize = 8;
 
 /// The longest name of an authentication context class, in bytes.
-pub(crate) const MAX_ACR_LEN: usize = 255;
+pub(crate) const MAX_ACR_LEN: usize = 64;
 
 /// The longest audience, in bytes.
 pub(crate) const MAX_AUDIENCE_LEN: usize = 255;

@@ -80,7 +80,7 @@ impl Login {
     /// [`methods`](crate::AuthenticatedSession::methods) and for guards that ask for
     /// [one of them](crate::RequireAuthentication::by). The names are the application's; an identity provider's `amr` has
     /// those of RFC 8176. A name that is empty or longer than [`MAX_METHOD_LEN`](Self::MAX_METHOD_LEN) is not kept, nor is
-    /// a ninth one: a guard for it refuses.
+    /// a fifth one: a guard for it refuses.
     ///
     /// # Examples
     ///
@@ -110,7 +110,7 @@ impl Login {
     /// [`AuthenticatedSession::acr`](crate::AuthenticatedSession::acr).
     ///
     /// What it means is the application's to say: set the [level](Self::at_level) by it. One that is empty or longer than
-    /// 255 bytes is not kept.
+    /// 64 bytes is not kept.
     pub fn acr(mut self, class: impl AsRef<str>) -> Self {
         let class = class.as_ref();
         let is_kept = (1..=MAX_ACR_LEN).contains(&class.len());

@@ -8,10 +8,10 @@ use super::{
 };
 
 /// How many methods a session keeps.
-pub(crate) const MAX_METHODS: usize = 8;
+pub(crate) const MAX_METHODS: usize = 4;
 
 /// The longest name of a method, in bytes.
-pub(crate) const MAX_METHOD_LEN: usize = 64;
+pub(crate) const MAX_METHOD_LEN: usize = 24;
 
 const AT_LOGIN: u8 = 1;
 const SINCE: u8 = 1 << 1;
@@ -38,6 +38,9 @@ impl Method {
 impl Methods {
     pub(crate) const NONE: Self = Self(Vec::new());
 
+    /// The most bytes that [`encode_into`](Self::encode_into) writes.
+    pub(crate) const MAX_ENCODED_LEN: usize = MAX_METHODS * (1 + 1 + MAX_METHOD_LEN + 2 * 10);
+
     /// Those of a login that was proved at `at`.
     pub(crate) fn of_login(names: &[SmolStr], at: Timestamp) -> Self {
         let mut methods = Self::default();
@@ -48,12 +51,20 @@ impl Methods {
     }
 
     /// Adds one of a login.
-    pub(super) fn log_in(&mut self, name: &SmolStr, at: Timestamp) {
+    pub(crate) fn log_in(&mut self, name: &SmolStr, at: Timestamp) {
         self.note(name, |method| method.at_login = Some(at));
     }
 
-    /// Adds the one of an elevation.
+    /// Adds the one of an elevation. Where there are as many as a session keeps, the one that was proved longest ago goes.
     pub(crate) fn elevate(&mut self, name: &SmolStr, at: Timestamp) {
+        if self.proved_at(name).is_none() && self.0.len() == MAX_METHODS {
+            let oldest = self.0.iter().enumerate();
+            let oldest = oldest.min_by_key(|(_, method)| method.proved_at());
+            let oldest = oldest.map(|(place, _)| place);
+            if let Some(place) = oldest.filter(|_| is_kept(name)) {
+                self.0.remove(place);
+            }
+        }
         self.note(name, |method| method.since = Some(at));
     }
 
@@ -67,7 +78,7 @@ impl Methods {
 
     /// Names that cannot be kept are left out, so that a guard for them refuses.
     fn note(&mut self, name: &SmolStr, proved: impl FnOnce(&mut Method)) {
-        if name.is_empty() || name.len() > MAX_METHOD_LEN {
+        if !is_kept(name) {
             return;
         }
         if let Some(method) = self.0.iter_mut().find(|method| method.name == *name) {
@@ -123,7 +134,7 @@ impl Methods {
         while !reader.is_empty() {
             let flags = reader.byte()?;
             let name = reader.text()?;
-            let is_sound = (1..=MAX_METHOD_LEN).contains(&name.len())
+            let is_sound = is_kept(name)
                 && methods.proved_at(name).is_none()
                 && (1..=AT_LOGIN | SINCE).contains(&flags);
             if !is_sound || methods.0.len() == MAX_METHODS {
@@ -145,6 +156,10 @@ impl Methods {
         }
         Ok(methods)
     }
+}
+
+fn is_kept(name: &str) -> bool {
+    (1..=MAX_METHOD_LEN).contains(&name.len())
 }
 
 #[cfg(test)]
@@ -190,11 +205,13 @@ mod tests {
         let names: Vec<_> = names.iter().map(|name| &**name).collect();
         let mut methods = login(&names);
         assert_eq!(methods.iter().count(), MAX_METHODS);
-        assert_eq!(methods.proved_at("8"), None);
-        methods.elevate(&"9".into(), at(1));
-        assert_eq!(methods.proved_at("9"), None);
-        methods.elevate(&"7".into(), at(1));
-        assert_eq!(methods.proved_at("7"), Some(at(1)));
+        assert_eq!(methods.proved_at("4"), None);
+        methods.elevate(&long.into(), at(1));
+        assert_eq!(shown(&methods), "0@0 1@0 2@0 3@0");
+        // What was just proved takes the place of what was proved longest ago.
+        methods.elevate(&"0".into(), at(1));
+        methods.elevate(&"9".into(), at(2));
+        assert_eq!(shown(&methods), "0@1 2@0 3@0 9@2");
     }
 
     #[test]
@@ -205,7 +222,8 @@ mod tests {
         let mut bytes = Vec::new();
         methods.encode_into(&mut bytes);
         assert_eq!(Methods::read(&bytes).unwrap(), methods);
-        let long = [&[1, MAX_METHOD_LEN as u8 + 1][..], &[b'm'; 65], &[0]].concat();
+        let long = [&[1, MAX_METHOD_LEN as u8 + 1][..], &[b'm'; 25], &[0]].concat();
+        let five: Vec<_> = (b'a'..b'f').flat_map(|name| [1, 1, name, 0]).collect();
         let twice = [1, 1, b'a', 0, 1, 1, b'a', 0];
         for bytes in [
             &bytes[..bytes.len() - 1],
@@ -216,6 +234,7 @@ mod tests {
             &[1, 1, 0xFF, 0],
             &twice,
             &long,
+            &five,
         ] {
             assert!(Methods::read(bytes).is_err(), "{bytes:?}");
         }

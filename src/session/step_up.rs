@@ -48,7 +48,8 @@ impl StepUp {
     /// Says by which method the user proved who they are.
     ///
     /// The session keeps it with the time, as one of a [login](crate::Login::by), until a step-down. A level that is weaker
-    /// than the one that holds changes nothing, and the method counts all the same.
+    /// than the one that holds changes nothing, and the method counts all the same. Of more methods than a session
+    /// [keeps](crate::Login::MAX_METHODS), the one that was proved longest ago goes.
     pub fn by(mut self, method: impl AsRef<str>) -> Self {
         self.method = Some(SmolStr::new(method.as_ref()));
         self

@@ -4,8 +4,13 @@ use crate::{
     cookie::MAX_NAME_AND_VALUE,
     key::{KeyId, TAG_LEN},
     session::{
-        authentication::Subject, binding, device::BoundDevice, extra::MAX_TAGS, id::SessionId,
+        authentication::Subject,
+        binding,
+        device::BoundDevice,
+        extra::{MAX_ACR_LEN, MAX_TAGS},
+        id::SessionId,
         mark::Login,
+        methods::Methods,
     },
 };
 
@@ -22,14 +27,17 @@ pub(super) const MAX_BYTES_WITHOUT_DATA: usize = {
     let elevation = 1 + time;
     let label = 2 + Login::MAX_LABEL_LEN;
     let binding = 1 + binding::MAX_LEN;
-    // A count, then limits, a family, tags, an actor and a device: a token holds neither an audience nor unknown blocks of
+    // A count, then limits, a family, tags, an actor or methods and a class, and a device: a token holds neither an audience nor unknown blocks of
     // its own.
     let limits = 2 + 2 * time;
     let family = 2 + SessionId::LEN;
     let tags = 2 + 1 + 16 * MAX_TAGS;
     let actor = 1 + 2 + Subject::MAX_LEN;
     let device = 2 + BoundDevice::MAX_ENCODED_LEN;
-    let extra = 1 + limits + family + tags + actor + device;
+    // While somebody acts as the subject, the subject has proved nothing.
+    let proofs = 1 + 2 + Methods::MAX_ENCODED_LEN + 1 + 1 + MAX_ACR_LEN;
+    let who = if actor > proofs { actor } else { proofs };
+    let extra = 1 + limits + family + tags + who + device;
     let state = 1 + 3 * time + authentication + elevation + label + binding + extra;
     BEFORE + state + TAG_LEN
 };

@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use smol_str::SmolStr;
 
 use super::{
     Opened, REFERENCE, Rejected, SELF_CONTAINED, SELF_CONTAINED_V1, SelfContained, Token,
@@ -16,11 +17,12 @@ use crate::{
         binding,
         device::{BoundDevice, Device, DeviceKey},
         entries::{Entries, Entry, Keep},
-        extra::{Extra, Limits, MAX_TAGS},
+        extra::{Extra, Limits, MAX_ACR_LEN, MAX_TAGS},
         id::{Claim, Secret, SessionId},
         index::TagDigest,
         live::Signature,
         mark::Login,
+        methods::Methods,
         policy::SessionPolicy,
         state::{EVERY, State},
         time::Timestamp,
@@ -418,6 +420,25 @@ fn largest_extra() -> Extra {
     extra.family = Some(ID);
     extra.tags = (0..MAX_TAGS).map(|n| TagDigest([n as u8; 16])).collect();
     extra.actor = Some("x".repeat(Subject::MAX_LEN).into());
+    with_largest_device(extra)
+}
+
+/// The largest extra of a session as which nobody else acts: with methods and a class.
+fn largest_extra_of_a_user() -> Extra {
+    let (far, mut methods) = (Timestamp::from_unix_millis(u64::MAX), Methods::NONE);
+    for n in 0..Login::MAX_METHODS {
+        let name = SmolStr::new(format!("{n}{}", "m".repeat(Login::MAX_METHOD_LEN - 1)));
+        methods.log_in(&name, far);
+        methods.elevate(&name, far);
+    }
+    let mut extra = largest_extra();
+    extra.actor = None;
+    extra.methods = methods;
+    extra.acr = Some("x".repeat(MAX_ACR_LEN).into());
+    extra
+}
+
+fn with_largest_device(mut extra: Extra) -> Extra {
     extra.device = Some(Device::Bound(BoundDevice {
         key: DeviceKey([7; 64]),
         sequence: u32::MAX,
@@ -446,6 +467,12 @@ fn data_within_the_budget_always_fits() {
         let policy = whole_name(name);
         let keys = TokenKeys::new(ring(0), &policy, "");
         let budget = keys.data_budget();
+        let user = State {
+            extra: Some(Box::new(largest_extra_of_a_user())),
+            ..largest()
+        };
+        let user = with_entries(budget, user);
+        assert!(keys.seal_self_contained(Session, &ID, &user).is_ok());
         let state = with_entries(budget, largest());
         let token = keys.seal_self_contained(Session, &ID, &state).unwrap();
         assert!(name.len() + token.as_str().len() <= 4096);
