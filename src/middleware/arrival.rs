@@ -14,6 +14,7 @@ use crate::{
     session::{
         binding::Client,
         came::Came,
+        ended::EndCause,
         event::{EventKind, SessionEvent},
         id::Claim,
         time::Timestamp,
@@ -93,6 +94,7 @@ impl<T> Arrival<T> {
             guest_token: found.guest.is_signed(),
             session_token: found.session.is_signed(),
             client: client(),
+            why_ended: found.session.has_expired().then_some(EndCause::Expired),
         };
         let mut more = None;
         Self {

@@ -19,6 +19,7 @@ use crate::{
         binding::Client,
         came::Came,
         device_notes::DeviceNotes,
+        ended::EndCause,
         handle::Session,
         later::{Later, LoadFailed},
         live::Live,
@@ -176,6 +177,10 @@ impl Later for Deferred {
                 _ => Err(LoadFailed),
             }
         })
+    }
+
+    fn why_ended(&self) -> Option<EndCause> {
+        self.found.get()?.as_ref()?.why_ended()
     }
 
     fn take_device_notes(&self) -> Option<Box<DeviceNotes>> {

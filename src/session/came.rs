@@ -1,6 +1,6 @@
 //! [`Came`]: what came with a request, besides its session.
 
-use super::{binding::Client, event::EventKind};
+use super::{binding::Client, ended::EndCause, event::EventKind};
 
 /// What came with a request, besides its session.
 #[derive(Debug, Default)]
@@ -12,6 +12,8 @@ pub(crate) struct Came {
     /// Whether one came in the cookie of logged-in sessions.
     pub(crate) session_token: bool,
     pub(crate) client: Client,
+    /// Why the logged-in session ended whose token came, if one did and its session is over.
+    pub(crate) why_ended: Option<EndCause>,
 }
 
 /// Why a request may write nothing but a login.

@@ -17,7 +17,7 @@ use super::{
     device_change::{BindingChange, BoundToken},
     device_notes::{Demand, DeviceNotes},
     draft::Draft,
-    ended::Ended,
+    ended::{EndCause, Ended},
     entries::{Entries, Entry},
     event::{EventKind, SessionEvent},
     id::SessionId,
@@ -346,6 +346,44 @@ impl Session {
         self.live().is_some_and(|live| live.suspended)
     }
 
+    /// Why the session is over that the request's token was of, so that a page can say "logged out, since …".
+    ///
+    /// `None` if no token came that this server signed for a logged-in session, or if its session lives. Guests' tokens do
+    /// not count.
+    ///
+    /// | cause | where |
+    /// |---|---|
+    /// | [`Expired`](EndCause::Expired) | the token's or the session's limit has passed, and the token or the store still says so |
+    /// | [`Replaced`](EndCause::Replaced) | a login, an elevation or a renewal put another token in its place; the session may go on under that one |
+    /// | [`Reused`](EndCause::Reused) | the token was used again after its renewal, or by another client, and the session ended |
+    /// | [`Ended`](EndCause::Ended) | it was ended, or it expired and the store does not have it any more |
+    ///
+    /// Nothing is kept to answer this: a store that has removed an expired record tells of an idle limit as
+    /// `Ended`. The layer's own answers are the same for all causes. What you show tells whoever has the token how its session
+    /// ended: a thief, too.
+    ///
+    /// It is a look at the session.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_session_guard::{EndCause, Session};
+    ///
+    /// fn notice(session: &Session) -> &'static str {
+    ///     match session.why_ended() {
+    ///         Some(EndCause::Expired) => "You were logged out, since you were away for long.",
+    ///         Some(_) => "You are not logged in any more.",
+    ///         None => "",
+    ///     }
+    /// }
+    /// ```
+    #[must_use]
+    pub fn why_ended(&self) -> Option<EndCause> {
+        self.note_look();
+        let own = self.pending().why_ended;
+        own.or_else(|| self.0.later.as_ref()?.why_ended())
+    }
+
     /// Whether the session is bound to its user's device, and the request came with a good proof of it.
     ///
     /// It is false for a guest, for a session that is not bound, in the first minute after the binding for a request without
@@ -564,6 +602,11 @@ impl Session {
     /// Lets the request count as one that came after this cut-off, which it asked for itself.
     pub(crate) fn came_after(&self, ending: u64) {
         self.0.endings_seen.fetch_max(ending, Ordering::SeqCst);
+    }
+
+    /// Takes note of why the logged-in session is over whose token came.
+    pub(crate) fn note_end(&self, cause: EndCause) {
+        self.pending().why_ended = Some(cause);
     }
 
     /// Takes note of what concerns the session's device.

@@ -2,7 +2,7 @@
 
 use std::{error::Error, fmt, future::Future, pin::Pin};
 
-use super::{device_notes::DeviceNotes, live::Live};
+use super::{device_notes::DeviceNotes, ended::EndCause, live::Live};
 
 /// What a session is loaded with, when somebody first looks at it.
 pub(crate) trait Later: Send + Sync {
@@ -11,6 +11,9 @@ pub(crate) trait Later: Send + Sync {
 
     /// Loads it, unless it is loaded. Whoever waits may be dropped; the next one goes on.
     fn load(&self) -> Pin<Box<dyn Future<Output = Result<(), LoadFailed>> + Send + '_>>;
+
+    /// Why the logged-in session is over whose token came, once it is loaded.
+    fn why_ended(&self) -> Option<EndCause>;
 
     /// What the session that was found knows of its device, which goes over to the request's own.
     fn take_device_notes(&self) -> Option<Box<DeviceNotes>>;

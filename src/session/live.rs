@@ -6,6 +6,7 @@ use super::{
     authentication::{Authentication, Subject},
     came::Barred,
     device::Presence,
+    ended::EndCause,
     entries::Entries,
     event::EventKind,
     id::{Lineage, SessionId},
@@ -138,6 +139,17 @@ impl Dead {
             | Self::OtherClient
             | Self::Unbound => true,
             Self::FromTheFuture | Self::Revoked | Self::Unknown | Self::Mismatch => false,
+        }
+    }
+
+    /// Why the session is over, as far as the token or the store knows; none where it is not, or never was.
+    pub(crate) const fn end_cause(self) -> Option<EndCause> {
+        match self {
+            Self::ExpiredIdle | Self::ExpiredAbsolute => Some(EndCause::Expired),
+            Self::Superseded | Self::Reused => Some(EndCause::Replaced),
+            Self::OtherClient => Some(EndCause::Reused),
+            Self::Revoked | Self::Unknown => Some(EndCause::Ended),
+            Self::FromTheFuture | Self::Mismatch | Self::Unbound => None,
         }
     }
 

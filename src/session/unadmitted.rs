@@ -11,7 +11,7 @@ use super::{
     device::Presence,
     device_notes::DeviceNotes,
     draft::Draft,
-    ended::Ended,
+    ended::{EndCause, Ended},
     event::SessionEvent,
     id::{Lineage, SessionId},
     later::Later,
@@ -84,6 +84,8 @@ pub(super) struct Pending {
     pub(super) closed: bool,
     /// Whether the draft was begun before the session was loaded.
     pub(super) unloaded: bool,
+    /// Why the logged-in session is over whose token came.
+    pub(super) why_ended: Option<EndCause>,
     /// Boxed, since most layers bind no devices.
     pub(super) device: Option<Box<DeviceNotes>>,
 }

@@ -55,6 +55,17 @@ impl<T> Presented<T> {
             Self::One(_) | Self::Several(_) => true,
         }
     }
+
+    /// Whether the only token that this server signed is over by its own limit.
+    #[inline]
+    pub(crate) const fn has_expired(&self) -> bool {
+        matches!(
+            self,
+            Self::Nothing {
+                rejected: Some(Rejected::Expired)
+            }
+        )
+    }
 }
 
 impl<T> Default for Presented<T> {

@@ -23,6 +23,7 @@ use crate::{
         binding::OnChange,
         came::{Barred, Came},
         device::Presence,
+        ended::EndCause,
         event::{EventKind, SessionEvent},
         handle::Session,
         id::SessionId,
@@ -179,6 +180,7 @@ impl<T> Candidates<T> {
     pub(super) fn choose<S>(
         &mut self,
         shared: &Shared,
+        kind: CookieKind,
         appraised: Appraised<S>,
         session_of: impl Fn(S) -> Session,
     ) -> Chosen<S> {
@@ -188,6 +190,13 @@ impl<T> Candidates<T> {
                 && let Some(barred) = token.why.bars()
             {
                 self.came.barred = Some(barred);
+            }
+            if live.is_empty() && kind == CookieKind::Session {
+                let cause = match token.consequence {
+                    Consequence::EndFamily => Some(EndCause::Reused),
+                    Consequence::Nothing | Consequence::EndSession => token.why.end_cause(),
+                };
+                self.came.why_ended = self.came.why_ended.or(cause);
             }
             self.pass_over(shared, token);
         }
@@ -325,6 +334,9 @@ impl<T> Candidates<T> {
         session: Session,
         loaded: Loaded,
     ) -> RequestContext {
+        if let Some(cause) = self.came.why_ended {
+            session.note_end(cause);
+        }
         RequestContext::new(Arc::clone(shared), session, loaded, self.came)
     }
 

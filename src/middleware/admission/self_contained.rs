@@ -62,7 +62,7 @@ fn admit_others(
             let _: bool = list.end(&dead.family, Ending::Ended, dead.until, now)?;
             ending.done();
         }
-        match candidates.choose(shared, appraised, |session| session) {
+        match candidates.choose(shared, kind, appraised, |session| session) {
             Chosen::Next => {}
             Chosen::None => break,
             Chosen::One(session) => return Ok(admitted(candidates, shared, session)),
@@ -128,7 +128,7 @@ pub(super) async fn load(
             let _: bool = list.end(family, Ending::Ended, until, now).await?;
             ending.done();
         }
-        match candidates.choose(&shared, appraised, |session| session) {
+        match candidates.choose(&shared, kind, appraised, |session| session) {
             Chosen::Next => {}
             Chosen::None => break,
             Chosen::One(session) => return Ok(admitted(candidates, &shared, session)),

@@ -69,7 +69,7 @@ pub(super) async fn load(
             let _: Removed = store.remove(&dead.id, None).await?;
             ending.done();
         }
-        match candidates.choose(&shared, appraised, |(session, _)| session) {
+        match candidates.choose(&shared, kind, appraised, |(session, _)| session) {
             Chosen::Next => {}
             Chosen::None => break,
             Chosen::One((session, record)) => {

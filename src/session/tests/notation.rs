@@ -90,6 +90,7 @@ pub(super) fn came(retired_token: bool, client: &[u8]) -> Came {
         guest_token: false,
         session_token: false,
         client: Client::new([client.into()].into(), Default::default()),
+        why_ended: None,
     }
 }
 
