@@ -120,7 +120,7 @@ mod middleware;
 mod mistake;
 #[cfg(doctest)]
 mod misuse;
-#[cfg(all(doctest, feature = "axum"))]
+#[cfg(all(doctest, feature = "axum", feature = "testing"))]
 #[doc = include_str!("../README.md")]
 mod readme {}
 #[cfg(all(doctest, feature = "axum", feature = "dbsc"))]

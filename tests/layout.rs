@@ -38,7 +38,10 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     ("guard", &["error", "mistake", "original_uri", "session"]),
     ("extract", &["mistake", "session", "guard"]),
-    ("testing", &["error", "key", "session", "cookie", "store"]),
+    (
+        "testing",
+        &["error", "key", "session", "cookie", "store", "middleware"],
+    ),
     ("bench", &["key", "session", "cookie"]),
     (
         "fuzzing",

@@ -88,6 +88,12 @@ impl Change {
         }
     }
 
+    /// The name of the entry that it changes.
+    #[cfg(any(test, feature = "testing"))]
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Runs it on what these entries hold. It may panic, as the handler that it is a part of.
     pub(crate) fn run(&mut self, entries: &Entries, now: Timestamp) -> Result<(), DataError> {
         let before = entries.get(&self.name, now);

@@ -680,6 +680,12 @@ impl Session {
         self.0.environment.cookie_name() == cookie_name
     }
 
+    /// The marks so far.
+    #[cfg(any(test, feature = "testing"))]
+    pub(crate) fn marks_so_far(&self) -> Vec<(Timestamp, Mark)> {
+        self.pending().marks.clone()
+    }
+
     /// Ends the time of marks and hands them out.
     pub(crate) fn close(&self) -> Vec<(Timestamp, Mark)> {
         let mut pending = self.pending();
