@@ -34,8 +34,14 @@ async fn session(user: Option<AuthenticatedSession>) -> Json<Value> {
         "expires_at": second(AuthenticatedSession::expires_at),
         "bound": user.is_some_and(|user| user.session().is_bound()),
         "actor": null,
-        "methods": [],
+        "methods": user.map_or_else(Vec::new, methods),
     }))
+}
+
+fn methods(user: &AuthenticatedSession) -> Vec<Value> {
+    let methods = user.methods();
+    let shown = |(method, at)| json!({ "method": method, "at": unix_seconds(at) });
+    methods.map(shown).collect()
 }
 
 fn unix_seconds(at: Timestamp) -> u64 {

@@ -1,6 +1,10 @@
 //! The routes around a session: the guard, the sessions of an account, CSRF tokens.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use axum::{
     Json, Router,
@@ -39,14 +43,13 @@ async fn guarded(
     Query(parameters): Query<Parameters>,
     request: Request,
 ) -> Result<Response<Body>, StatusCode> {
-    // What the guard cannot ask for yet.
-    if parameters.contains_key("method") {
-        return Err(StatusCode::NOT_IMPLEMENTED);
-    }
     let level = level(&parameters, AssuranceLevel::AAL1)?;
     let mut guard = RequireAuthentication::at_least(level);
     if let Some(seconds) = number(&parameters, "within")? {
         guard = guard.within(Duration::from_secs(seconds));
+    }
+    if let Some(method) = parameters.get("method") {
+        guard = guard.by(kept(method));
     }
     match parameters.get("bound").map(String::as_str) {
         None => {}
@@ -55,6 +58,18 @@ async fn guarded(
     }
     let welcome = service_fn(async |_: Request| Ok("welcome".into_response()));
     guard.layer(welcome).oneshot(request).await
+}
+
+/// A method's name for as long as the process lives, as a guard wants it: each name is kept once.
+fn kept(name: &str) -> &'static str {
+    static NAMES: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
+    let mut names = NAMES.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(known) = names.get(name) {
+        return known;
+    }
+    let name: &'static str = name.to_owned().leak();
+    names.insert(name);
+    name
 }
 
 async fn sessions(

@@ -12,7 +12,7 @@ use axum::{
 use serde_json::{Value, json};
 use tower_session_guard::{
     AssuranceLevel, AuthenticatedSession, DataError, DataErrorKind, DataKey, Login, Session,
-    Timestamp,
+    StepUp, Timestamp,
 };
 
 use crate::{background, config::Testbed, control, stream, unbuilt};
@@ -34,6 +34,8 @@ pub(crate) fn router(testbed: Arc<Testbed>) -> Router {
         .route("/logout", post(logout))
         .route("/put", post(put))
         .route("/put-carried", post(put_carried))
+        .route("/put-once", post(put_once))
+        .route("/take", get(take))
         .route("/remove", post(remove))
         .route("/append", post(append))
         .route("/get", get(read))
@@ -85,6 +87,20 @@ async fn put(session: Session, Query(parameters): Query<Parameters>) -> Answer {
 
 async fn put_carried(session: Session, Query(parameters): Query<Parameters>) -> Answer {
     insert(&session, &key(&parameters)?.carried(), &parameters)
+}
+
+async fn put_once(session: Session, Query(parameters): Query<Parameters>) -> Answer {
+    let mut key = key(&parameters)?.once();
+    if let Some(seconds) = number(&parameters, "for")? {
+        key = key.expiring(Duration::from_secs(seconds));
+    }
+    insert(&session, &key, &parameters)
+}
+
+async fn take(session: Session, Query(parameters): Query<Parameters>) -> Answer {
+    let taken = session.take(&key(&parameters)?);
+    let value = taken.map_err(|error| refusal(&error))?;
+    Ok(Json(json!({ "value": value })).into_response())
 }
 
 async fn remove(session: Session, Query(parameters): Query<Parameters>) -> Answer {
@@ -224,7 +240,10 @@ pub(crate) fn whoami(session: &Session) -> Response {
 
 fn then_login(session: &Session, parameters: &Parameters) -> Answer {
     let login = Login::new(text(parameters, "user")?);
-    let mut login = login.at_level(level(parameters, AssuranceLevel::AAL1)?);
+    let method = parameters.get("method").map_or("password", String::as_str);
+    let mut login = login
+        .at_level(level(parameters, AssuranceLevel::AAL1)?)
+        .by(method);
     if let Some(seconds) = number(parameters, "idle")? {
         login = login.idle(Duration::from_secs(seconds));
     }
@@ -242,11 +261,14 @@ fn then_elevate(session: &Session, parameters: &Parameters) -> Answer {
     if !session.is_authenticated() {
         return Err(StatusCode::UNAUTHORIZED);
     }
-    let level = level(parameters, AssuranceLevel::AAL2)?;
-    match number(parameters, "for")? {
-        Some(seconds) => session.elevate_for(level, Duration::from_secs(seconds)),
-        None => session.elevate(level),
+    let mut step_up = StepUp::to(level(parameters, AssuranceLevel::AAL2)?);
+    if let Some(seconds) = number(parameters, "for")? {
+        step_up = step_up.lasting(Duration::from_secs(seconds));
     }
+    if let Some(method) = parameters.get("method") {
+        step_up = step_up.by(method);
+    }
+    session.elevate(step_up);
     Ok(whoami(session))
 }
 
@@ -266,7 +288,7 @@ fn insert(session: &Session, key: &DataKey<String>, parameters: &Parameters) -> 
 }
 
 fn store(session: &Session, key: &DataKey<String>, value: &str) -> Result<(), StatusCode> {
-    let inserted = session.insert(key, &value.to_owned());
+    let inserted = session.insert(key, value);
     inserted.map_err(|error| refusal(&error))
 }
 

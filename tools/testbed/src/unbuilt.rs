@@ -6,13 +6,7 @@ use axum::{Router, http::StatusCode, routing::any};
 
 use crate::config::Testbed;
 
-const ROUTES: [&str; 5] = [
-    "/put-once",
-    "/take",
-    "/impersonate",
-    "/impersonate-end",
-    "/backchannel-logout",
-];
+const ROUTES: [&str; 3] = ["/impersonate", "/impersonate-end", "/backchannel-logout"];
 
 pub(crate) fn router() -> Router<Arc<Testbed>> {
     let not_built = || any(async || StatusCode::NOT_IMPLEMENTED);

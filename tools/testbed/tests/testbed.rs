@@ -559,6 +559,87 @@ async fn the_guarded_route_asks_for_level_and_age() {
     }
 }
 
+/// R58, R64: a method's age is its own.
+#[tokio::test]
+async fn the_guarded_route_asks_for_a_method() {
+    for server in Server::both(&[("TESTBED_CLOCK", "manual")]) {
+        let token = server.login("alice").await;
+        let session = [(SESSION, &*token)];
+        let status = async |query: &str, cookie: &[(&str, &str)]| {
+            let answer = server.get(&format!("/guarded{query}"), cookie).await;
+            answer.status.as_u16()
+        };
+        assert_eq!(status("?method=passkey", &[]).await, 401);
+        assert_eq!(status("?method=password", &session).await, 200);
+        assert_eq!(status("?method=passkey", &session).await, 403);
+        server.post("/_clock?advance=60", &[]).await;
+        let answer = server.post("/elevate?method=passkey", &session).await;
+        let token = answer.cookie(SESSION).unwrap();
+        let session = [(SESSION, &*token)];
+        assert_eq!(status("?method=passkey&within=10", &session).await, 200);
+        assert_eq!(status("?method=password&within=10", &session).await, 403);
+        let told = server.get("/session", &session).await.json();
+        let names = told["methods"].as_array().unwrap().iter();
+        let names: Vec<_> = names.map(|one| &one["method"]).collect();
+        assert_eq!(names, ["password", "passkey"]);
+    }
+}
+
+/// A value that was put once is taken once, and none outlives a login.
+#[tokio::test]
+async fn a_value_that_was_put_once_is_taken_once() {
+    for server in Server::both(&[("TESTBED_CLOCK", "manual")]) {
+        let answer = server.post("/put-once?k=k&v=v", &[]).await;
+        let guest = answer.cookie(GUEST).unwrap();
+        let taken = server.get("/take?k=k", &[(GUEST, &guest)]).await;
+        assert_eq!(taken.json(), serde_json::json!({ "value": "v" }));
+        assert_eq!(taken.cookie(GUEST).as_deref(), Some(""));
+
+        let token = server.login("alice").await;
+        let put = server
+            .post("/put-once?k=k&v=v&for=10", &[(SESSION, &token)])
+            .await;
+        let token = put.cookie(SESSION).unwrap_or(token);
+        let session = [(SESSION, &*token)];
+        server.post("/_clock?advance=9", &[]).await;
+        let value = server.get("/get?k=k", &session).await.json();
+        assert_eq!(value["value"], "v");
+        server.post("/_clock?advance=1", &[]).await;
+        let taken = server.get("/take?k=k", &session).await;
+        assert_eq!(taken.json()["value"], Value::Null);
+
+        let put = server.post("/put-once?k=k&v=v", &session).await;
+        let token = put.cookie(SESSION).unwrap_or(token);
+        let login = server.post("/login?user=alice", &[(SESSION, &token)]).await;
+        let token = login.cookie(SESSION).unwrap();
+        let taken = server.get("/take?k=k", &[(SESSION, &token)]).await;
+        assert_eq!(taken.json()["value"], Value::Null);
+    }
+}
+
+/// Of parallel takes one gets the value, where a store keeps it.
+#[tokio::test]
+async fn of_parallel_takes_one_gets_the_value() {
+    let server = Arc::new(Server::start(&[]));
+    let token = server.login("alice").await;
+    for round in 0..10 {
+        let put = server
+            .post(&format!("/put-once?k=k&v={round}"), &[(SESSION, &token)])
+            .await;
+        assert_eq!(put.status, 200);
+        let mut takes = JoinSet::new();
+        for _ in 0..16 {
+            let (server, token) = (Arc::clone(&server), token.clone());
+            takes.spawn(async move { server.get("/take?k=k", &[(SESSION, &token)]).await });
+        }
+        let answers = takes.join_all().await;
+        let got = answers
+            .iter()
+            .filter(|answer| answer.status == 200 && answer.json()["value"] != Value::Null);
+        assert_eq!(got.count(), 1);
+    }
+}
+
 /// R67, R69.
 #[tokio::test]
 async fn the_sessions_of_an_account_are_listed_and_ended() {
@@ -780,7 +861,7 @@ async fn a_page_that_polls_ends_and_the_time_left_can_be_asked() {
             let expected = serde_json::json!({
                 "subject": "alice", "level": 2, "created_at": began, "last_seen_at": began,
                 "idle_expires_at": began + 300, "expires_at": began + 1000, "bound": false,
-                "actor": null, "methods": [],
+                "actor": null, "methods": [{ "method": "otp", "at": began }],
             });
             assert_eq!((told.json(), told.cookie(SESSION)), (expected, None));
             let polled = server.get("/poll", &session).await;
@@ -843,11 +924,7 @@ async fn a_slow_read_leaves_a_write_alone() {
 #[tokio::test]
 async fn what_is_not_built_says_so() {
     let server = Server::start(&[]);
-    for path in ["/take?k=k", "/guarded?method=otp"] {
-        assert_eq!(server.get(path, &[]).await.status, 501, "{path}");
-    }
     for path in [
-        "/put-once?k=k&v=v",
         "/impersonate?user=bob",
         "/impersonate-end",
         "/backchannel-logout",
