@@ -92,7 +92,7 @@
 //! |---|---|---|
 //! | `axum` | yes | extractors for [`Session`] and [`AuthenticatedSession`], and `ReturnPath::of_request` |
 //! | `dbsc` | no | [`DeviceBinding`]: sessions that are bound to a key of the user's device |
-//! | `testing` | no | a manual clock, the store contract suite, a store that fails on demand |
+//! | `testing` | no | for tests: sessions without a layer, a client that keeps cookies, a manual clock, the store contract suite, a store that fails on demand |
 
 #![warn(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
