@@ -1,12 +1,17 @@
 //! What an engine's error means to a store.
 
-use std::{error, fmt};
+use std::{error, fmt, time::Duration};
 
 use sqlx::{Error, error::DatabaseError};
+use tokio::time::sleep;
 use tower_session_guard::store::{StoreError, StoreErrorKind};
 
 /// How often a statement is tried that the engine gave up in favour of another one. The time limit bounds it too.
 const ATTEMPTS: usize = 20;
+
+/// How long a statement waits before it is tried again; twice as long each time, up to 32 milliseconds: of those that undo each
+/// other, all would fail again at once.
+const PAUSE: Duration = Duration::from_micros(500);
 
 /// Runs `statement`, and again if the engine says that it undid it for the sake of another transaction:
 /// a deadlock, or a serialization failure where the database's default isolation is above
@@ -19,7 +24,10 @@ where
     loop {
         match statement().await {
             Ok(done) => return Ok(done),
-            Err(error) if attempts < ATTEMPTS && was_undone(&error) => attempts += 1,
+            Err(error) if attempts < ATTEMPTS && was_undone(&error) => {
+                sleep(PAUSE * (1 << attempts.min(6))).await;
+                attempts += 1;
+            }
             Err(error) => return Err(failure(error)),
         }
     }
