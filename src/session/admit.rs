@@ -52,8 +52,6 @@ pub(crate) fn lower_remembered(state: &mut State, now: Timestamp, policy: &Sessi
     {
         who.level = who.level.min(AssuranceLevel::AAL1);
         who.elevation = None;
-        if !state.methods().is_empty() {
-            state.with_extra(|extra| extra.methods = Methods::NONE);
-        }
+        state.set_methods(Methods::NONE);
     }
 }

@@ -247,7 +247,8 @@ impl Session {
             value: &value,
             keep,
         };
-        if draft.entries.lasting(at).with(entry).len() > budget {
+        let next = draft.entries.lasting(at).with(entry);
+        if next.len() > budget {
             return Err(named(DataError::too_large()));
         }
         let mark = Mark::Insert {
@@ -255,7 +256,8 @@ impl Session {
             value: value.into(),
             keep,
         };
-        draft.apply(&mark, at);
+        // As the mark applies.
+        draft.entries = next;
         pending.marks.push((at, mark));
         Ok(())
     }

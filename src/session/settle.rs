@@ -226,9 +226,7 @@ fn plan(input: &Settlement<'_>, draft: Draft, events: &mut Vec<EventKind>) -> Pl
     let entries_changed = draft.entries != state.entries;
     let emptied = draft.empties_guest(live);
     let lowered = draft.authentication != state.authentication;
-    if draft.methods != *state.methods() {
-        state.with_extra(|extra| extra.methods = draft.methods);
-    }
+    state.set_methods(draft.methods);
     state.authentication = draft.authentication;
     state.entries = draft.entries;
     let seen = input.now.max(live.state.last_seen_at);
@@ -334,9 +332,7 @@ fn after_the_end(live: &Live, draft: Draft, events: &mut Vec<EventKind>) -> Plan
     }
     let mut state = live.state.clone();
     state.authentication = draft.authentication;
-    if draft.methods != *state.methods() {
-        state.with_extra(|extra| extra.methods = draft.methods);
-    }
+    state.set_methods(draft.methods);
     Plan::Save {
         state,
         why: Save::Lower,

@@ -75,6 +75,13 @@ impl State {
         self.extra.as_ref().map_or(NONE, |extra| &extra.methods)
     }
 
+    /// Says by which methods whoever is logged in proved it.
+    pub(crate) fn set_methods(&mut self, methods: Methods) {
+        if methods != *self.methods() {
+            self.with_extra(|extra| extra.methods = methods);
+        }
+    }
+
     /// The application that the session is for.
     pub(crate) fn audience(&self) -> &str {
         self.extra.as_ref().map_or("", |extra| &extra.audience)

@@ -11,12 +11,15 @@ use crate::{
     session::{
         authentication::Subject,
         came::Came,
+        device_change::BindingChange,
         event::{EventKind, SessionEvent},
+        handle::Session,
         id::SessionId,
         live::Live,
         mark::Mark,
         plan::Verdict,
         settle::{Outcome, Realm, Settlement, Upkeep},
+        state::State,
         time::Timestamp,
         unadmitted::Environment,
     },
@@ -99,6 +102,31 @@ pub(super) fn tell_all(
             event.subject = subject.cloned();
         }
         shared.tell(&event);
+    }
+}
+
+/// Lets the answer say what became of the binding to a device, now that a session begins.
+pub(super) fn note_beginning(
+    shared: &Shared,
+    session: &Session,
+    family: &SessionId,
+    state: &State,
+    now: Timestamp,
+) {
+    let Some(devices) = &shared.devices else {
+        return;
+    };
+    session.note_binding(if state.authentication.is_some() {
+        BindingChange::LoggedIn(devices.first_offer(family, state, now))
+    } else {
+        BindingChange::LoggedOut
+    });
+}
+
+/// The same now that the session has ended.
+pub(super) fn note_end(shared: &Shared, session: &Session) {
+    if shared.devices.is_some() {
+        session.note_binding(BindingChange::LoggedOut);
     }
 }
 

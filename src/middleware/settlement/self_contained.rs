@@ -5,7 +5,10 @@
 
 use super::{
     change::{Change, Changed, Issue},
-    done::{Committed, HandlerDone, tell_all, tell_ended_beside, tell_if_failed},
+    done::{
+        Committed, HandlerDone, note_beginning, note_end, tell_all, tell_ended_beside,
+        tell_if_failed,
+    },
     set_cookies::SetCookies,
 };
 use crate::{
@@ -17,7 +20,6 @@ use crate::{
     },
     session::{
         authentication::Subject,
-        device_change::BindingChange,
         draft::Rotation,
         ended::EndCause,
         event::EventKind,
@@ -270,9 +272,7 @@ impl<'a> CommitToToken<'a> {
             } => self.tell(&events, None),
             Plan::End => {
                 cookies.remove_presented(&self.shared.writer, &self.done.came);
-                if self.shared.devices.is_some() {
-                    self.session.note_binding(BindingChange::LoggedOut);
-                }
+                note_end(self.shared, self.session);
                 self.tell(&events, None);
                 self.tell_ended_beside(changed);
             }
@@ -331,7 +331,7 @@ impl<'a> CommitToToken<'a> {
                 }
                 state.last_seen_at = at;
                 self.issue(&state, &id, &mut cookies)?;
-                self.note_beginning(&id, &state);
+                note_beginning(self.shared, self.session, &id, &state, self.done.now);
                 self.tell(&events, Some((id, subject_of(&state))));
                 self.tell_ended_beside(changed);
             }
@@ -360,20 +360,6 @@ impl<'a> CommitToToken<'a> {
     fn bound_meanwhile(&self) -> Verdict {
         self.tell(&[EventKind::UnboundUseDataDropped], None);
         Verdict::BoundMeanwhile
-    }
-
-    /// Lets the answer say what became of a binding, now that a session begins.
-    fn note_beginning(&self, family: &SessionId, state: &State) {
-        let Some(devices) = &self.shared.devices else {
-            return;
-        };
-        self.session
-            .note_binding(if state.authentication.is_some() {
-                let offer = devices.first_offer(family, state, self.done.now);
-                BindingChange::LoggedIn(offer)
-            } else {
-                BindingChange::LoggedOut
-            });
     }
 
     /// Lets those who wait for the session's end know how long its next token lives.

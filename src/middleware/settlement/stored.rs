@@ -3,7 +3,10 @@
 use std::{mem, sync::Arc};
 
 use super::{
-    done::{Committed, HandlerDone, tell_all, tell_ended_beside, tell_if_failed},
+    done::{
+        Committed, HandlerDone, note_beginning, note_end, tell_all, tell_ended_beside,
+        tell_if_failed,
+    },
     limit::Limit,
     set_cookies::SetCookies,
 };
@@ -19,7 +22,6 @@ use crate::{
     session::{
         admit::lower_remembered,
         authentication::Subject,
-        device_change::BindingChange,
         draft::Rotation,
         ended::EndCause,
         event::{EventKind, SessionEvent},
@@ -180,26 +182,12 @@ impl CommitToStore {
                 }
                 let (state, now) = (&record.fields.state, self.done.now);
                 self.issue(state, &fresh.id, &fresh.secret);
-                if let Some(devices) = &self.shared.devices {
-                    let change = match &state.authentication {
-                        Some(_) => {
-                            let offer = devices.first_offer(&fresh.id, state, now);
-                            BindingChange::LoggedIn(offer)
-                        }
-                        None => BindingChange::LoggedOut,
-                    };
-                    self.session
-                        .note_device(|notes| notes.change = Some(change));
-                }
+                note_beginning(&self.shared, &self.session, &fresh.id, state, now);
             }
             Plan::End => {
                 self.end_all(EndCause::Logout).await?;
                 self.remove_presented();
-                if self.shared.devices.is_some() {
-                    let change = BindingChange::LoggedOut;
-                    self.session
-                        .note_device(|notes| notes.change = Some(change));
-                }
+                note_end(&self.shared, &self.session);
                 self.tell(&events, None);
             }
             Plan::EndGuest { .. } => {
