@@ -101,6 +101,13 @@ impl Server {
         }
     }
 
+    /// How far a server's writes go.
+    fn offset(&self, field: &str) -> u64 {
+        let facts = self.ask("INFO replication").unwrap();
+        let offset = facts.lines().find_map(|line| line.strip_prefix(field));
+        offset.unwrap().trim().parse().unwrap()
+    }
+
     /// It listens on a plain port beside one for TLS, and opens both before it answers.
     fn wait_until_ready(&self) {
         self.wait_for("PING", "PONG");
@@ -236,10 +243,24 @@ impl Watched {
         let arguments = vec![file.display().to_string(), "--sentinel".to_owned()];
         let sentinel = Server::run(program, arguments, port, directory);
         sentinel.wait_for("SENTINEL MASTER sessions", "num-slaves\r\n$1\r\n1");
-        Self {
+        let watched = Self {
             primary,
             replica,
             sentinel,
+        };
+        // A primary sends a replica no writes before that replica's first word after the copy, which may take a second.
+        watched.primary.wait_for("PUBLISH first write", ":");
+        watched.wait_until_replicated();
+        watched
+    }
+
+    /// Until the replica has what the primary has now: a failover loses everything else.
+    pub fn wait_until_replicated(&self) {
+        let written = self.primary.offset("master_repl_offset:");
+        let begin = Instant::now();
+        while self.replica.offset("slave_repl_offset:") < written {
+            assert!(begin.elapsed() < PATIENCE, "nothing is replicated");
+            thread::sleep(Duration::from_millis(20));
         }
     }
 

@@ -269,11 +269,7 @@ async fn sessions_go_on_after_a_failover() {
     let token = client.login("alice").await;
     let ended = client.login("alice").await;
     client.mark("logout", &[(SESSION, &ended)]).await;
-    // A failover loses what had not reached the replica.
-    let written = offset(&watched.primary, "master_repl_offset:");
-    while offset(&watched.replica, "slave_repl_offset:") < written {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    watched.wait_until_replicated();
     watched.primary.kill();
     let begin = Instant::now();
     loop {
@@ -289,11 +285,4 @@ async fn sessions_go_on_after_a_failover() {
     println!("the failover took {:?}", begin.elapsed());
     assert_eq!(client.whoami(&[(SESSION, &ended)]).await, "nobody");
     watched.replica.wait_for("INFO replication", "role:master");
-}
-
-/// How far a server's writes go.
-fn offset(server: &Server, field: &str) -> u64 {
-    let facts = server.ask("INFO replication").unwrap();
-    let offset = facts.lines().find_map(|line| line.strip_prefix(field));
-    offset.unwrap().trim().parse().unwrap()
 }

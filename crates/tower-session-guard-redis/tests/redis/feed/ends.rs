@@ -138,8 +138,7 @@ async fn a_failover_ends_the_feed_and_the_next_one_is_of_the_new_primary() {
     let (mut feed, _) = follow(&store, exact(250)).await.unwrap();
     load(&feed.reader, &id(1)).await.unwrap().unwrap();
     feed.feed.fence().await.unwrap();
-    watched.primary.wait_for("INFO replication", "offset=");
-
+    watched.wait_until_replicated();
     watched
         .sentinel
         .wait_for("SENTINEL FAILOVER sessions", "OK");
