@@ -130,14 +130,16 @@ impl Change {
     }
 
     fn put(&self, entries: &Entries, value: Value<'_>, now: Timestamp) -> Entries {
-        let entries = entries.lasting(now);
         match value {
-            Some(value) => entries.with(Entry {
-                name: &self.name,
-                value,
-                keep: self.keep,
-            }),
-            None => entries.without(&self.name),
+            Some(value) => {
+                let entry = Entry {
+                    name: &self.name,
+                    value,
+                    keep: self.keep,
+                };
+                entries.with(entry, now)
+            }
+            None => entries.without(&self.name, now),
         }
     }
 }
@@ -182,11 +184,12 @@ mod tests {
     const COUNT: DataKey<u8> = DataKey::new("count");
 
     fn holding(value: &[u8]) -> Entries {
-        Entries::default().with(Entry {
+        let entry = Entry {
             name: "count",
             value,
             keep: Keep::Subject,
-        })
+        };
+        Entries::default().with(entry, NOW)
     }
 
     /// An update that counts up, and how often it ran.
@@ -214,8 +217,8 @@ mod tests {
             value: b"1",
             keep: Keep::Subject,
         };
-        let applied = update.apply(&entries.with(other), NOW).unwrap();
-        assert_eq!(applied, holding(b"2").with(other));
+        let applied = update.apply(&entries.with(other, NOW), NOW).unwrap();
+        assert_eq!(applied, holding(b"2").with(other, NOW));
         assert_eq!(runs.load(SeqCst), 1);
         assert_eq!(update.apply(&holding(b"7"), NOW).unwrap(), holding(b"8"));
         assert_eq!(runs.load(SeqCst), 2);

@@ -1,15 +1,11 @@
 //! [`Draft`]: the session as the marks so far leave it. The handle reads it and `settle` plans from it,
 //! so a handler sees exactly what will be settled.
 
-use smol_str::SmolStr;
-
 use super::{
     authentication::{Authentication, Subject},
     change::UpdateFailed,
-    device::Thumbprint,
     entries::{Entries, Entry},
     event::EventKind,
-    extra::Limits,
     live::Live,
     mark::Mark,
     methods::Methods,
@@ -33,18 +29,8 @@ pub(crate) struct Draft {
     pub(crate) continues: bool,
     /// Whether a logout ended it: then it ends before anything else is tried.
     pub(crate) logged_out: bool,
-    pub(crate) remembered: bool,
-    pub(crate) label: Option<SmolStr>,
-    /// The limits that a login asked for.
-    pub(crate) limits: Limits,
-    /// The tags that a login named.
-    pub(crate) tags: Vec<SmolStr>,
-    /// The only key that may be bound to the session of a login.
-    pub(crate) device: Option<Thumbprint>,
     /// By which methods whoever is logged in proved it.
     pub(crate) methods: Methods,
-    /// The authentication context class that a login named.
-    pub(crate) acr: Option<SmolStr>,
     pub(crate) rotation: Option<Rotation>,
     /// Whether a login had no usable subject.
     pub(crate) unusable: bool,
@@ -62,15 +48,9 @@ impl Draft {
             entries: live.and_then(Live::entries).cloned().unwrap_or_default(),
             continues: live.is_some(),
             logged_out: false,
-            remembered: false,
-            label: None,
-            limits: Limits::NONE,
-            tags: Vec::new(),
-            device: None,
             methods: live
                 .map(|live| live.state.methods().clone())
                 .unwrap_or_default(),
-            acr: None,
             rotation: None,
             unusable: false,
             update_failed: false,
@@ -116,13 +96,7 @@ impl Draft {
                     elevation: None,
                 });
                 self.methods = Methods::of_login(&login.methods, proved_at);
-                self.acr.clone_from(&login.acr);
                 self.continues = false;
-                self.remembered = login.remembered;
-                self.label.clone_from(&login.label);
-                self.limits = login.limits;
-                self.tags.clone_from(&login.tags);
-                self.device = login.device;
                 self.rotation = None;
                 Some(event)
             }
@@ -165,15 +139,16 @@ impl Draft {
                 existed.then_some(EventKind::LoggedOut)
             }
             Mark::Insert { name, value, keep } => {
-                self.entries = self.entries.lasting(at).with(Entry {
+                let entry = Entry {
                     name,
                     value,
                     keep: *keep,
-                });
+                };
+                self.entries = self.entries.with(entry, at);
                 None
             }
             Mark::Remove { name } => {
-                self.entries = self.entries.lasting(at).without(name);
+                self.entries = self.entries.without(name, at);
                 None
             }
             Mark::Update(update) => {

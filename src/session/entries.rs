@@ -100,60 +100,84 @@ impl Entries {
         !self.iter().any(|entry| entry.keep.lasts_at(now))
     }
 
-    /// What is there at `now`.
-    pub(crate) fn lasting(&self, now: Timestamp) -> Self {
-        if self.iter().all(|entry| entry.keep.lasts_at(now)) {
-            return self.clone();
+    /// What is there at `now`, with this entry put in or replaced.
+    pub(crate) fn with(&self, new: Entry<'_>, now: Timestamp) -> Self {
+        let mut out = Vec::with_capacity(self.len() + new.max_len());
+        let mut new = Some(new);
+        for (entry, bytes) in self.pieces() {
+            if let Some(new) = new.take_if(|new| new.name <= entry.name) {
+                new.encode_into(&mut out);
+                if new.name == entry.name {
+                    continue;
+                }
+            }
+            if entry.keep.lasts_at(now) {
+                out.extend_from_slice(bytes);
+            }
         }
-        Self::collect(self.iter().filter(|entry| entry.keep.lasts_at(now)))
+        if let Some(new) = new {
+            new.encode_into(&mut out);
+        }
+        Self::of(&out)
     }
 
-    /// The same with this entry put in or replaced.
-    pub(crate) fn with(&self, new: Entry<'_>) -> Self {
-        let before = self.iter().filter(|entry| entry.name < new.name);
-        let after = self.iter().filter(|entry| entry.name > new.name);
-        Self::collect(before.chain([new]).chain(after))
-    }
-
-    /// The same without the entry of this name.
-    pub(crate) fn without(&self, name: &str) -> Self {
-        Self::collect(self.iter().filter(|entry| entry.name != name))
+    /// What is there at `now`, without the entry of this name.
+    pub(crate) fn without(&self, name: &str, now: Timestamp) -> Self {
+        self.only(|entry| entry.name != name && entry.keep.lasts_at(now))
     }
 
     /// What survives a guest's login.
     pub(crate) fn carried(&self) -> Self {
-        let is_carried = |entry: &Entry<'_>| entry.keep == Keep::Carried;
-        if !self.iter().any(|entry| is_carried(&entry)) {
-            return Self::default();
-        }
-        Self::collect(self.iter().filter(is_carried))
+        self.only(|entry| entry.keep == Keep::Carried)
     }
 
     /// What a login of the same subject leaves.
     pub(crate) fn without_passing(&self) -> Self {
-        let passes = |entry: &Entry<'_>| matches!(entry.keep, Keep::Passing(_));
-        if !self.iter().any(|entry| passes(&entry)) {
-            return self.clone();
-        }
-        Self::collect(self.iter().filter(|entry| !passes(entry)))
+        self.only(|entry| !matches!(entry.keep, Keep::Passing(_)))
     }
 
-    fn collect<'a>(entries: impl Iterator<Item = Entry<'a>>) -> Self {
-        let mut out = Vec::with_capacity(64);
-        for entry in entries {
-            match entry.keep {
-                Keep::Subject => out.push(0),
-                Keep::Carried => out.push(CARRIED),
-                Keep::Passing(None) => out.push(PASSING),
-                Keep::Passing(Some(until)) => {
-                    out.push(PASSING | UNTIL);
-                    put_varint(&mut out, until.as_unix_millis());
-                }
-            }
-            put_bytes(&mut out, entry.name.as_bytes());
-            put_bytes(&mut out, entry.value);
+    fn only(&self, stays: impl Fn(&Entry<'_>) -> bool) -> Self {
+        let staying = || self.pieces().filter(|(entry, _)| stays(entry));
+        let len = staying().map(|(_, bytes)| bytes.len()).sum();
+        if len == self.len() {
+            return self.clone();
+        }
+        let mut out = Vec::with_capacity(len);
+        for (_, bytes) in staying() {
+            out.extend_from_slice(bytes);
         }
         Self::of(&out)
+    }
+
+    /// Each entry with its encoding.
+    fn pieces(&self) -> impl Iterator<Item = (Entry<'_>, &[u8])> {
+        let mut reader = Reader::new(self.as_bytes());
+        std::iter::from_fn(move || {
+            let from = reader.rest();
+            let entry = read(&mut reader).ok()?;
+            Some((entry, &from[..from.len() - reader.rest().len()]))
+        })
+    }
+}
+
+impl Entry<'_> {
+    fn max_len(&self) -> usize {
+        const FLAGS_TIME_AND_LENGTHS: usize = 1 + 3 * 10;
+        FLAGS_TIME_AND_LENGTHS + self.name.len() + self.value.len()
+    }
+
+    fn encode_into(&self, out: &mut Vec<u8>) {
+        match self.keep {
+            Keep::Subject => out.push(0),
+            Keep::Carried => out.push(CARRIED),
+            Keep::Passing(None) => out.push(PASSING),
+            Keep::Passing(Some(until)) => {
+                out.push(PASSING | UNTIL);
+                put_varint(out, until.as_unix_millis());
+            }
+        }
+        put_bytes(out, self.name.as_bytes());
+        put_bytes(out, self.value);
     }
 }
 
@@ -195,8 +219,8 @@ mod tests {
     #[test]
     fn the_bytes_do_not_depend_on_the_order_of_insertion() {
         let (a, b) = (entry("a", b"1", false), entry("b", b"2", true));
-        let entries = Entries::default().with(a).with(b);
-        assert_eq!(entries, Entries::default().with(b).with(a));
+        let entries = Entries::default().with(a, NOW).with(b, NOW);
+        assert_eq!(entries, Entries::default().with(b, NOW).with(a, NOW));
         assert_eq!(entries.get("a", NOW), Some(&b"1"[..]));
         assert_eq!(Entries::decode(entries.as_bytes()), Ok(entries));
     }
@@ -204,18 +228,18 @@ mod tests {
     #[test]
     fn only_carried_entries_survive_a_login() {
         let entries = Entries::default()
-            .with(entry("a", b"1", false))
-            .with(entry("b", b"2", true));
+            .with(entry("a", b"1", false), NOW)
+            .with(entry("b", b"2", true), NOW);
         assert_eq!(entries.carried().iter().count(), 1);
         assert_eq!(entries.carried().get("a", NOW), None);
-        let declared_otherwise_now = entries.with(entry("b", b"3", false));
+        let declared_otherwise_now = entries.with(entry("b", b"3", false), NOW);
         assert!(declared_otherwise_now.carried().is_empty());
     }
 
     #[test]
     fn disordered_repeated_and_cut_entries_are_malformed() {
-        let a = Entries::default().with(entry("a", b"1", false));
-        let b = Entries::default().with(entry("b", b"1", false));
+        let a = Entries::default().with(entry("a", b"1", false), NOW);
+        let b = Entries::default().with(entry("b", b"1", false), NOW);
         for bytes in [
             [b.as_bytes(), a.as_bytes()].concat(),
             [a.as_bytes(), a.as_bytes()].concat(),
@@ -235,21 +259,24 @@ mod tests {
             keep: Keep::Passing(until),
         };
         let entries = Entries::default()
-            .with(entry("a", b"1", false))
-            .with(passing("b", None))
-            .with(passing("c", Some(until)))
-            .with(passing("d", Some(NOW)));
+            .with(entry("a", b"1", false), NOW)
+            .with(passing("b", None), NOW)
+            .with(passing("c", Some(until)), NOW)
+            .with(passing("d", Some(NOW)), NOW);
         assert_eq!(Entries::decode(entries.as_bytes()), Ok(entries.clone()));
         let names =
             |entries: &Entries| -> String { entries.iter().map(|entry| entry.name).collect() };
-        assert_eq!(names(&entries.lasting(NOW)), "abc");
-        assert_eq!(names(&entries.lasting(until)), "ab");
+        assert_eq!(names(&entries.without("", NOW)), "abc");
+        assert_eq!(names(&entries.without("", until)), "ab");
         assert_eq!(names(&entries.without_passing()), "a");
+        assert_eq!(names(&entries.with(entry("bb", b"2", true), NOW)), "abbbc");
+        assert_eq!(names(&entries.with(entry("b", b"2", true), until)), "ab");
+        assert_eq!(names(&entries.without("b", until)), "a");
         assert!(entries.carried().is_empty());
         assert_eq!(entries.get("c", NOW), Some(&b"1"[..]));
         assert_eq!(entries.get("c", until), None);
         assert_eq!(entries.get("d", NOW), None);
-        let over = Entries::default().with(passing("d", Some(NOW)));
+        let over = Entries::default().with(passing("d", Some(NOW)), NOW);
         assert!(over.is_empty_at(NOW) && !over.is_empty());
     }
 

@@ -247,7 +247,7 @@ impl Session {
             value: &value,
             keep,
         };
-        let next = draft.entries.lasting(at).with(entry);
+        let next = draft.entries.with(entry, at);
         if next.len() > budget {
             return Err(named(DataError::too_large()));
         }

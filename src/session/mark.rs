@@ -183,6 +183,14 @@ impl Login {
         self.subject.is_valid() && self.tags.len() <= MAX_TAGS
     }
 
+    /// Whether it names nothing that most sessions do not have, its methods aside.
+    pub(crate) fn is_basic(&self) -> bool {
+        self.limits == Limits::NONE
+            && self.tags.is_empty()
+            && self.device.is_none()
+            && self.acr.is_none()
+    }
+
     /// Names the session in lists, so that a person recognises it; cut to 128 bytes.
     pub fn labelled(mut self, label: impl AsRef<str>) -> Self {
         let label = label.as_ref();

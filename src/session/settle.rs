@@ -8,7 +8,8 @@ use super::{
     extra::Extra,
     index::TagDigest,
     live::{Live, Signature},
-    mark::{Effect, Mark},
+    mark::{Effect, Login, Mark},
+    methods::Methods,
     plan::{Plan, Save, Settled, Verdict},
     policy::SessionPolicy,
     standing::Standing,
@@ -359,7 +360,8 @@ fn begin_or_end(input: &Settlement<'_>, draft: Draft, events: &mut Vec<EventKind
         events.push(EventKind::Created);
     }
     let now = input.now;
-    let extra = extra(input, &draft);
+    let login = draft.authentication.as_ref().and_then(|_| login(input));
+    let remembered = login.is_some_and(|login| login.remembered);
     Plan::Start {
         end_first: draft.logged_out,
         state: State {
@@ -372,40 +374,45 @@ fn begin_or_end(input: &Settlement<'_>, draft: Draft, events: &mut Vec<EventKind
             created_at: now,
             last_seen_at: now,
             rotated_at: now,
-            absolute_expiry: input.policy.absolute_expiry(now, draft.remembered),
-            persistent: draft.remembered,
-            label: draft.label,
-            extra,
+            absolute_expiry: input.policy.absolute_expiry(now, remembered),
+            persistent: remembered,
+            label: login.and_then(|login| login.label.clone()),
+            extra: extra(input.realm, login, draft.methods),
             entries: draft.entries,
         },
     }
 }
 
+/// The login that a new session is of.
+fn login<'a>(input: &Settlement<'a>) -> Option<&'a Login> {
+    let marks = input.marks.iter().rev().map(|(_, mark)| mark);
+    let mut counted = marks.filter(|mark| counts(mark, input.outcome));
+    counted.find_map(|mark| match mark {
+        Mark::Login(login) => Some(login),
+        _ => None,
+    })
+}
+
 /// What a new session has beyond the basic state.
-fn extra(input: &Settlement<'_>, draft: &Draft) -> Option<Box<Extra>> {
-    let Realm {
-        audience,
-        is_stored,
-    } = input.realm;
-    let mut tags: Vec<_> = draft
-        .tags
-        .iter()
-        .map(|tag| TagDigest::of(audience, tag))
-        .collect();
-    tags.sort_unstable();
-    tags.dedup();
-    let extra = Extra {
-        limits: draft.limits,
-        tags: tags.into(),
-        device: draft.device.map(Device::Expected),
-        methods: draft.methods.clone(),
-        acr: draft.acr.clone(),
-        audience: if is_stored {
-            audience.into()
-        } else {
-            "".into()
-        },
+fn extra(realm: Realm<'_>, login: Option<&Login>, methods: Methods) -> Option<Box<Extra>> {
+    let audience = if realm.is_stored { realm.audience } else { "" };
+    if audience.is_empty() && methods.is_empty() && login.is_none_or(Login::is_basic) {
+        return None;
+    }
+    let mut extra = Extra {
+        audience: audience.into(),
+        methods,
         ..Extra::default()
     };
-    (!extra.is_empty()).then(|| Box::new(extra))
+    if let Some(login) = login {
+        let tags = login.tags.iter();
+        let mut tags: Vec<_> = tags.map(|tag| TagDigest::of(realm.audience, tag)).collect();
+        tags.sort_unstable();
+        tags.dedup();
+        extra.tags = tags.into();
+        extra.limits = login.limits;
+        extra.device = login.device.map(Device::Expected);
+        extra.acr.clone_from(&login.acr);
+    }
+    Some(Box::new(extra))
 }

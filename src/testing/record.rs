@@ -123,11 +123,13 @@ impl RecordBuilder {
 
     /// Puts an entry into the session's data. A store is to keep any bytes, JSON or not.
     pub fn entry(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
-        self.0.fields.state.entries = self.0.fields.state.entries.with(Entry {
+        let entry = Entry {
             name,
             value: value.as_ref(),
             keep: Keep::Subject,
-        });
+        };
+        let state = &mut self.0.fields.state;
+        state.entries = state.entries.with(entry, Timestamp::default());
         self
     }
 

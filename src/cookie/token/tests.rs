@@ -455,7 +455,7 @@ fn with_entries(len: usize, state: State) -> State {
         value: &vec![b'v'; len - 5],
         keep: Keep::Subject,
     };
-    let entries = Entries::default().with(entry);
+    let entries = Entries::default().with(entry, Timestamp::default());
     assert_eq!(entries.len(), len);
     State { entries, ..state }
 }

@@ -55,6 +55,11 @@ fn extra() -> Extra {
 }
 
 pub(in crate::session) fn state() -> State {
+    let entry = Entry {
+        name: "k",
+        value: b"\"v\"",
+        keep: Keep::Carried,
+    };
     State {
         authentication: Some(Authentication {
             subject: "alice".into(),
@@ -73,11 +78,7 @@ pub(in crate::session) fn state() -> State {
         label: Some("Firefox on Linux".into()),
         binding: [7; 32].into(),
         extra: Some(Box::new(extra())),
-        entries: Entries::default().with(Entry {
-            name: "k",
-            value: b"\"v\"",
-            keep: Keep::Carried,
-        }),
+        entries: Entries::default().with(entry, at(0)),
     }
 }
 

@@ -115,11 +115,12 @@ const fn kept(carried: bool) -> Keep {
 
 fn entries(list: &[(&str, &str, bool)]) -> Entries {
     let entry = |entries: Entries, (name, value, carried): &(&str, &str, bool)| {
-        entries.with(Entry {
+        let entry = Entry {
             name,
             value: value.as_bytes(),
             keep: kept(*carried),
-        })
+        };
+        entries.with(entry, NOW)
     };
     list.iter().fold(Entries::default(), entry)
 }

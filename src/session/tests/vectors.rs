@@ -242,7 +242,9 @@ impl StateCase {
             label: self.label.as_deref().map(Into::into),
             binding: bytes(self.binding.as_deref().unwrap_or_default()).into(),
             extra: self.extra.as_ref().map(|extra| Box::new(extra.extra())),
-            entries: entries.fold(Entries::default(), |entries, entry| entries.with(entry)),
+            entries: entries.fold(Entries::default(), |entries, entry| {
+                entries.with(entry, Timestamp::default())
+            }),
         }
     }
 }

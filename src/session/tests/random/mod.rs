@@ -227,11 +227,12 @@ fn session() -> impl Strategy<Value = Live> {
     let entries = vec((name(), keep()), 0..3).prop_map(|list| {
         list.iter()
             .fold(Entries::default(), |entries, (name, keep)| {
-                entries.with(Entry {
+                let entry = Entry {
                     name,
                     value: HELD,
                     keep: *keep,
-                })
+                };
+                entries.with(entry, Timestamp::default())
             })
     });
     let ages = (0..48 * HOUR, 0..3 * HOUR, 1..72 * HOUR);
