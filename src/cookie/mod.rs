@@ -9,6 +9,7 @@ mod name;
 mod policy;
 pub(crate) mod request;
 pub(crate) mod response;
+mod same_site;
 mod scope;
 pub(crate) mod token;
 mod transaction;

@@ -97,6 +97,10 @@ impl CookiePolicy {
         self.attributes.secure
     }
 
+    pub(crate) const fn same_site(&self) -> SameSite {
+        self.attributes.same_site
+    }
+
     pub(super) const fn attributes(&self) -> &Attributes {
         &self.attributes
     }

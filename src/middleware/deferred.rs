@@ -4,15 +4,17 @@ use std::{
     future::Future,
     pin::Pin,
     sync::{
-        Arc, OnceLock,
+        Arc, OnceLock, PoisonError,
         atomic::{AtomicBool, Ordering::Relaxed},
     },
 };
 
-use http::{HeaderMap, HeaderValue, header};
+use http::{HeaderMap, HeaderValue, header, request::Parts};
 use tokio::sync::Mutex;
 
-use super::{backend::Loaded, failure::SessionError, settings::Shared};
+use super::{
+    backend::Loaded, failure::SessionError, settings::Shared, settlement::set_cookies::SetCookies,
+};
 use crate::{
     mistake,
     session::{
@@ -34,7 +36,17 @@ pub(crate) struct Deferred {
     loading: Mutex<Loading>,
     /// The session as it was loaded, or none if that failed.
     found: OnceLock<Option<Session>>,
+    login: std::sync::Mutex<LoginAtArrival>,
     told: AtomicBool,
+}
+
+/// How far a login at arrival is.
+enum LoginAtArrival {
+    /// There is none, or it is too late for one.
+    None,
+    /// The first look asks for it.
+    Waiting(Box<Parts>, Ask),
+    Begun,
 }
 
 /// What was loaded: the session, and what goes back to the backend.
@@ -43,6 +55,8 @@ pub(crate) struct Found {
     pub(crate) session: Session,
     pub(crate) loaded: Option<Loaded>,
     pub(crate) came: Came,
+    /// What a login at arrival writes.
+    pub(crate) cookies: Option<SetCookies>,
 }
 
 /// A load under way; it owns all that it needs.
@@ -50,6 +64,9 @@ pub(crate) type Load = Pin<Box<dyn Future<Output = Result<Found, SessionError>> 
 
 /// Begins a load of what was kept.
 type Begin = fn(Arc<Shared>, Kept, Timestamp) -> Load;
+
+/// Asks whether somebody logs in at arrival, once it is known what came.
+type Ask = fn(Arc<Shared>, Found, Parts) -> Load;
 
 /// What a load needs of its request.
 #[derive(Debug)]
@@ -117,8 +134,43 @@ impl Deferred {
             now,
             loading: Mutex::const_new(loading),
             found: OnceLock::new(),
+            login: std::sync::Mutex::new(LoginAtArrival::None),
             told: AtomicBool::new(false),
         })
+    }
+
+    /// Lets the first look ask whether somebody logs in at arrival.
+    pub(crate) fn ask_first(&self, request: Parts, ask: Ask) {
+        *self.login() = LoginAtArrival::Waiting(Box::new(request), ask);
+    }
+
+    /// Lets no look ask any more, since the answer's head leaves. It says whether one has asked.
+    pub(crate) fn ask_no_more(&self) -> bool {
+        let mut login = self.login();
+        match *login {
+            LoginAtArrival::Begun => true,
+            LoginAtArrival::None | LoginAtArrival::Waiting(..) => {
+                *login = LoginAtArrival::None;
+                false
+            }
+        }
+    }
+
+    /// What asks, once.
+    fn take_ask(&self) -> Option<(Parts, Ask)> {
+        let mut login = self.login();
+        match std::mem::replace(&mut *login, LoginAtArrival::Begun) {
+            LoginAtArrival::Waiting(request, ask) => Some((*request, ask)),
+            other => {
+                *login = other;
+                None
+            }
+        }
+    }
+
+    fn login(&self) -> std::sync::MutexGuard<'_, LoginAtArrival> {
+        // Nothing under the lock panics half way.
+        self.login.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What was loaded, once, if the load is done.
@@ -151,8 +203,16 @@ impl Deferred {
             }
             other => other,
         };
-        if let Loading::Begun(load) = &mut *loading {
+        while let Loading::Begun(load) = &mut *loading {
             let found = load.as_mut().await;
+            let found = match found.map(|found| (found, self.take_ask())) {
+                Ok((found, Some((request, ask)))) => {
+                    *loading = Loading::Begun(ask(Arc::clone(&self.shared), found, request));
+                    continue;
+                }
+                Ok((found, None)) => Ok(found),
+                Err(error) => Err(error),
+            };
             let session = found.as_ref().ok().map(|found| found.session.clone());
             let _: Result<(), _> = self.found.set(session);
             *loading = Loading::Done(found);

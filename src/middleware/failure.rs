@@ -148,7 +148,8 @@ impl Error for SessionError {
 /// Makes the response that takes the place of the handler's.
 ///
 /// A closure from `&SessionError` to a response is one. Whatever it returns leaves without any cookie of
-/// the session and with `Cache-Control: no-store`.
+/// the session, but for that of a [login at arrival](crate::SessionLayer::login_at_arrival), and with
+/// `Cache-Control: no-store`.
 /// Implement it for a type that keeps something of its own, such as templates, and give that to
 /// [`on_failure_with`](crate::SessionLayer::on_failure_with).
 #[diagnostic::on_unimplemented(

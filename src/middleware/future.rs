@@ -1,7 +1,7 @@
 //! [`ResponseFuture`]: admits the request, runs the handler, settles the session.
 
 use std::{
-    fmt,
+    fmt, mem,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
@@ -12,8 +12,9 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::{
-    admission::BoxLoad,
+    admission::{Admission, BoxLoad},
     failure::{FailureResponse, LayersShareCookie, reply},
+    login_at_arrival,
     request::RequestContext,
     settings::Shared,
     settlement::{Commit, PendingCommit, done::Committed, set_cookies::SetCookies},
@@ -47,6 +48,8 @@ pin_project! {
             load: BoxLoad,
             // None once it was handed on.
             request: Option<Request<B>>,
+            // Whether a login at arrival may follow.
+            asks: bool,
             service: S,
             shared: Arc<Shared>,
         },
@@ -74,6 +77,7 @@ where
     pub(crate) const fn admit(
         load: BoxLoad,
         request: Request<B>,
+        asks: bool,
         service: S,
         shared: Arc<Shared>,
         failure: F,
@@ -82,6 +86,7 @@ where
             state: State::Admit {
                 load,
                 request: Some(request),
+                asks,
                 service,
                 shared,
             },
@@ -127,13 +132,27 @@ where
             match this.state.as_mut().project() {
                 StateProj::Admit {
                     load,
-                    request,
+                    request: waiting,
+                    asks,
                     service,
                     shared,
                 } => {
                     let admitted = ready!(load.as_mut().poll(cx));
-                    let Some(mut request) = request.take() else {
+                    let Some(mut request) = waiting.take() else {
                         polled_after_completion()
+                    };
+                    let admitted = match admitted {
+                        Ok(context) if mem::take(asks) => {
+                            match login_at_arrival::ask(context, &request) {
+                                Admission::Later(asked) => {
+                                    *load = asked;
+                                    *waiting = Some(request);
+                                    continue;
+                                }
+                                Admission::Now(context) => Ok(context),
+                            }
+                        }
+                        admitted => admitted,
                     };
                     match admitted {
                         Ok(mut context) => {
@@ -178,7 +197,6 @@ where
                     });
                     match context.close(head) {
                         Commit::Now(committed) => {
-                            context.watch_cookies(&committed);
                             finish(context, this.failure, &mut answer, committed, for_caches);
                             this.state.set(State::Done);
                             return Poll::Ready(answer);
@@ -199,7 +217,6 @@ where
                     let (Some(mut answer), Some(context)) = (answer.take(), this.context) else {
                         polled_after_completion()
                     };
-                    context.watch_cookies(&committed);
                     finish(context, this.failure, &mut answer, committed, *for_caches);
                     this.state.set(State::Done);
                     return Poll::Ready(answer);
@@ -217,7 +234,7 @@ fn polled_after_completion() -> ! {
 
 /// Puts our cookies into the handler's answer, or the reply to a failure in its place.
 fn finish<F, R, E>(
-    context: &RequestContext,
+    context: &mut RequestContext,
     failure: &F,
     answer: &mut Result<Response<R>, E>,
     committed: Committed,
@@ -230,6 +247,10 @@ fn finish<F, R, E>(
         *response = reply(failure, &error);
         SetCookies::default()
     });
+    if let Some(at_arrival) = context.take_at_arrival() {
+        cookies = at_arrival.and_then(cookies);
+    }
+    context.watch_cookies(&cookies);
     if context.shared().devices.is_some() {
         context.hand_out_bound(&mut cookies);
     }

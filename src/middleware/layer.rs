@@ -288,7 +288,7 @@ impl<F, K> SessionLayer<F, K> {
     ///
     /// A route that never looks costs no call of the store, and is answered while the store is down. With a store, not even
     /// the cookie's MAC is checked for it. It makes no difference where nothing has to be asked: with self-contained
-    /// tokens and a list in this process.
+    /// tokens and a list in this process, unless the layer [logs in at arrival](Self::login_at_arrival).
     ///
     /// | to look | do |
     /// |---|---|
@@ -434,7 +434,7 @@ impl<F, K> SessionLayer<F, K> {
         }
     }
 
-    fn with(mut self, change: impl FnOnce(&mut Settings)) -> Self {
+    pub(super) fn with(mut self, change: impl FnOnce(&mut Settings)) -> Self {
         let mut settings = self.shared.settings.clone();
         change(&mut settings);
         self.shared = Arc::new(Shared::new(settings));

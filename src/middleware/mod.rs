@@ -3,6 +3,7 @@
 mod admission;
 pub(crate) mod answer;
 mod arrival;
+pub(crate) mod arrival_hook;
 pub(crate) mod backend;
 pub(crate) mod background;
 pub(crate) mod client;
@@ -19,7 +20,9 @@ pub(crate) mod failure;
 pub(crate) mod future;
 pub(crate) mod in_flight;
 pub(crate) mod layer;
+mod layer_at_arrival;
 mod listing;
+mod login_at_arrival;
 pub(crate) mod observe;
 mod random;
 mod request;

@@ -12,20 +12,18 @@ use super::{
     failure::{LayersShareCookie, SessionError, SessionErrorKind},
     in_flight::Ticket,
     settings::Shared,
-    settlement::{
-        self, Commit,
-        done::{Committed, HandlerDone},
-        set_cookies::SetCookies,
-    },
+    settlement::{self, Commit, done::HandlerDone, set_cookies::SetCookies},
     shared_cache::Route,
     transport::Dropped,
 };
 use crate::{
     cookie::{CookieKind, response::ForCaches},
     session::{
+        admit::may_log_in_at_arrival,
         authenticated::AuthenticatedSession,
         came::{Barred, Came},
         device_change::BoundToken,
+        device_notes::DeviceNotes,
         event::{EventKind, SessionEvent},
         handle::{Met, Session},
         live::Live,
@@ -63,6 +61,8 @@ struct Rare {
     ticket: Option<Box<Ticket>>,
     /// There if the layer binds sessions to devices.
     noted: Option<Noted>,
+    /// What a login at arrival writes, whatever the handler answers.
+    at_arrival: Option<SetCookies>,
 }
 
 impl RequestContext {
@@ -123,7 +123,50 @@ impl RequestContext {
             session: self.session.clone(),
             loaded: self.loaded.take(),
             came: mem::take(&mut self.came),
+            cookies: self.take_at_arrival(),
         }
+    }
+
+    /// The same the other way round.
+    pub(crate) fn of_found(shared: Arc<Shared>, found: Found) -> Self {
+        let nothing = Loaded {
+            record: None,
+            beside: None,
+        };
+        let mut context = Self::new(shared, found.session, nothing, found.came);
+        context.loaded = found.loaded;
+        context
+    }
+
+    pub(crate) const fn session(&self) -> &Session {
+        &self.session
+    }
+
+    pub(crate) const fn deferred_load(&self) -> Option<&Arc<Deferred>> {
+        self.deferred.as_ref()
+    }
+
+    /// Whether a login at arrival may begin a session.
+    pub(crate) fn may_log_in_at_arrival(&self) -> bool {
+        self.loaded.is_some() && may_log_in_at_arrival(self.session.live(), &self.came)
+    }
+
+    /// Takes note of what a login at arrival writes, and of what the answer is to say of its session's device.
+    pub(crate) fn begin_at_arrival(
+        &mut self,
+        cookies: SetCookies,
+        notes: Option<Box<DeviceNotes>>,
+    ) {
+        self.rare_mut().at_arrival = Some(cookies);
+        if let Some(notes) = notes {
+            self.session.note_device(|own| own.add(*notes));
+        }
+    }
+
+    /// What a login at arrival writes, once.
+    #[inline]
+    pub(crate) fn take_at_arrival(&mut self) -> Option<SetCookies> {
+        self.rare.as_mut()?.at_arrival.take()
     }
 
     /// Takes note of what a request says of its route and its transport, and whether a self-contained token is due to
@@ -142,16 +185,32 @@ impl RequestContext {
             self.route = Route::of(request.uri());
             return;
         }
-        let Some(live) = self.session.live() else {
+        if self.session.live().is_none() {
             return;
-        };
+        }
         self.route = Route::of(request.uri());
-        if let (Some(_), Backend::SelfContained(_)) = (&self.loaded, &self.shared.settings.backend)
-            && is_due(&self.shared, &self.session, live)
-        {
-            let ticket = self.shared.settings.in_flight.enter(live.family());
+        self.hold_if_due();
+    }
+
+    /// Takes note that a self-contained token is due to leave, if it is, once.
+    #[inline(always)]
+    pub(crate) fn hold_if_due(&mut self) {
+        if self.rare.as_ref().is_none_or(|rare| rare.ticket.is_none()) {
+            let ticket = self.ticket_if_due();
             self.hold(ticket);
         }
+    }
+
+    /// There if a self-contained token is due to leave.
+    #[inline(always)]
+    pub(crate) fn ticket_if_due(&self) -> Option<Ticket> {
+        let (Some(_), Backend::SelfContained(_)) = (&self.loaded, &self.shared.settings.backend)
+        else {
+            return None;
+        };
+        let live = self.session.live()?;
+        is_due(&self.shared, &self.session, live)
+            .then(|| self.shared.settings.in_flight.enter(live.family()))?
     }
 
     /// Takes note of what the answer has to know to tell the browser of its session's binding.
@@ -334,15 +393,14 @@ impl RequestContext {
 
     /// Tells of cookies that the browser will drop, which shows nowhere else.
     #[inline]
-    pub(crate) fn watch_cookies(&self, committed: &Committed) {
+    pub(crate) fn watch_cookies(&self, cookies: &SetCookies) {
         if let Some(dropped) = self.dropped {
-            self.tell_dropped(dropped, committed);
+            self.tell_dropped(dropped, cookies);
         }
     }
 
     #[cold]
-    fn tell_dropped(&self, dropped: Dropped, committed: &Committed) {
-        let Ok(cookies) = committed else { return };
+    fn tell_dropped(&self, dropped: Dropped, cookies: &SetCookies) {
         // What hands out a token is sensitive; what removes a cookie is not.
         let mut cookies = cookies.as_slice().iter();
         let now = self.shared.settings.clock.now();
@@ -384,6 +442,7 @@ impl RequestContext {
         marks: Vec<(Timestamp, Mark)>,
         head: Option<(StatusCode, &HeaderMap)>,
     ) -> Commit {
+        let asked = deferred.ask_no_more();
         match deferred.take() {
             Some(Ok(found)) => {
                 self.take_in(found);
@@ -391,7 +450,7 @@ impl RequestContext {
             }
             // Somebody looked, so the answer may be one for nobody.
             Some(Err(error)) => Commit::Now(Err(error)),
-            None if marks.is_empty() => Commit::Now(Ok(SetCookies::default())),
+            None if marks.is_empty() && !asked => Commit::Now(Ok(SetCookies::default())),
             None => self.load_and_close(deferred, marks, head),
         }
     }
@@ -399,9 +458,13 @@ impl RequestContext {
     #[inline(always)]
     fn close_loaded(
         &mut self,
-        marks: Vec<(Timestamp, Mark)>,
+        mut marks: Vec<(Timestamp, Mark)>,
         head: Option<(StatusCode, &HeaderMap)>,
     ) -> Commit {
+        let rare = self.rare.as_ref();
+        if head.is_none() && rare.is_some_and(|rare| rare.at_arrival.is_some()) {
+            marks.push((self.session.admitted_at(), Mark::Logout));
+        }
         let has_live = self.session.live().is_some();
         let upkeep = if has_live {
             self.upkeep(head)
@@ -425,6 +488,9 @@ impl RequestContext {
         }
         self.loaded = found.loaded;
         self.came = found.came;
+        if let Some(cookies) = found.cookies {
+            self.rare_mut().at_arrival = Some(cookies);
+        }
         self.note_missing_device();
     }
 
@@ -447,19 +513,25 @@ impl RequestContext {
                 session,
                 loaded,
                 came,
+                cookies,
             } = found?;
             let Some(loaded) = loaded else {
                 return Err(SessionError::new(SessionErrorKind::Contention));
             };
             done.ticket = ticket_of(&session, done.ticket);
             done.came = came;
+            if cookies.is_some() && done.outcome == Outcome::Dropped {
+                done.marks.push((done.now, Mark::Logout));
+            }
             if session.live().is_none() {
                 done.upkeep = Upkeep::Nothing;
             }
-            match settlement::commit(&shared, &session, loaded, done) {
+            let committed = match settlement::commit(&shared, &session, loaded, done) {
                 Commit::Now(committed) => committed,
                 Commit::Later(commit) => commit.await,
-            }
+            };
+            let cookies = cookies.unwrap_or_default();
+            Ok(cookies.and_then(committed?))
         };
         Commit::later(&self.shared, load)
     }

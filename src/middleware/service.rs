@@ -13,6 +13,7 @@ use super::{
     admission::{self, Admission},
     failure::{EmptyFailure, FailureResponse},
     future::ResponseFuture,
+    login_at_arrival,
     settings::Shared,
 };
 
@@ -74,6 +75,9 @@ where
         if (self.shared.settings.lazily || self.shared.answers_devices(&request))
             && let Some(mut context) = admission::lazy::defer(&self.shared, &request)
         {
+            if self.shared.settings.arrival_hook.is_some() {
+                context = login_at_arrival::put_off(context, &request);
+            }
             context.note_arrival(&request);
             return match context.enter(request.extensions_mut()) {
                 Ok(()) => ResponseFuture::run(self.inner.call(request), context, failure),
@@ -82,6 +86,21 @@ where
         }
         match admission::admit(&self.shared, &request) {
             Admission::Now(mut context) => {
+                if self.shared.settings.arrival_hook.is_some() {
+                    if self.shared.settings.lazily {
+                        context = login_at_arrival::put_off(context, &request);
+                    } else {
+                        match login_at_arrival::ask(context, &request) {
+                            Admission::Later(asked) => {
+                                let (shared, ready) = (Arc::clone(&self.shared), self.take_ready());
+                                return ResponseFuture::admit(
+                                    asked, request, false, ready, shared, failure,
+                                );
+                            }
+                            Admission::Now(unasked) => context = unasked,
+                        }
+                    }
+                }
                 context.note_arrival(&request);
                 match context.enter(request.extensions_mut()) {
                     Ok(()) => ResponseFuture::run(self.inner.call(request), context, failure),
@@ -90,7 +109,8 @@ where
             }
             Admission::Later(load) => {
                 let shared = Arc::clone(&self.shared);
-                ResponseFuture::admit(load, request, self.take_ready(), shared, failure)
+                let asks = shared.settings.arrival_hook.is_some();
+                ResponseFuture::admit(load, request, asks, self.take_ready(), shared, failure)
             }
         }
     }

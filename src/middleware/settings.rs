@@ -14,6 +14,7 @@ use http::Request;
 
 use super::{
     answer::FailureRule,
+    arrival_hook::ArrivalHook,
     backend::Backend,
     background::Background,
     client::{ClientBinding, ClientReader},
@@ -63,6 +64,8 @@ pub(crate) struct Settings {
     pub(crate) failure: FailureRule,
     /// Whether sessions are loaded when somebody first looks at them.
     pub(crate) lazily: bool,
+    /// Logs in at arrival.
+    pub(crate) arrival_hook: Option<ArrivalHook>,
     pub(crate) binding: Option<ClientBinding>,
     /// There if sessions are bound to devices.
     pub(crate) devices: Option<Arc<dyn DevicesOf>>,
@@ -111,6 +114,7 @@ impl Settings {
             devices: None,
             failure: FailureRule::default(),
             lazily: false,
+            arrival_hook: None,
             endings: Arc::new(Endings::new()),
             waiting: Arc::default(),
             background: Arc::default(),

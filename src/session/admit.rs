@@ -2,7 +2,8 @@
 
 use super::{
     authentication::AssuranceLevel,
-    live::Dead,
+    came::Came,
+    live::{Dead, Live},
     methods::Methods,
     policy::SessionPolicy,
     standing::Standing,
@@ -39,6 +40,13 @@ pub(crate) fn admit(
         return Err(Dead::ExpiredIdle);
     }
     replaced.map_or(Ok(()), Err)
+}
+
+/// Decides whether a login at arrival may begin a session: no user's session came, and no token of a session that goes on
+/// without it. So such a login ends a guest's session at most.
+pub(crate) fn may_log_in_at_arrival(live: Option<&Live>, came: &Came) -> bool {
+    let is_users = live.is_some_and(|live| live.subject().is_some());
+    !is_users && came.barred.is_none()
 }
 
 /// Lowers a remembered session that went unused for the idle timeout, or whose last proof is older than

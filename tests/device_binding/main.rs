@@ -3,6 +3,7 @@
 
 #![cfg(all(feature = "axum", feature = "dbsc", feature = "testing"))]
 
+mod at_arrival;
 mod browser;
 mod capabilities;
 #[path = "../common/mod.rs"]

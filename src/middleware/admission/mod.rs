@@ -55,7 +55,7 @@ pub(crate) fn admit<B>(shared: &Arc<Shared>, request: &Request<B>) -> Admission 
 
 /// The same by what counts of a request.
 #[inline(always)]
-fn admit_cookies(
+pub(super) fn admit_cookies(
     shared: &Arc<Shared>,
     headers: &HeaderMap,
     client: impl FnOnce() -> Client,

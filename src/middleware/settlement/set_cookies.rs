@@ -1,6 +1,6 @@
 //! [`SetCookies`]: the cookies that a response is to write.
 
-use http::HeaderValue;
+use http::{HeaderMap, HeaderValue, header};
 
 use crate::{
     cookie::{CookieKind, response::CookieWriter, token::Token},
@@ -45,6 +45,32 @@ impl SetCookies {
                 self.remove(writer, kind);
             }
         }
+    }
+
+    /// Adds what is written later, which counts.
+    pub(in crate::middleware) fn and_then(mut self, later: Self) -> Self {
+        for (kind, value) in later.0 {
+            self.put(kind, value);
+        }
+        self
+    }
+
+    /// The session's cookie as a browser sends it back.
+    pub(in crate::middleware) fn sent_back(&self) -> HeaderMap {
+        let mut sessions = self
+            .0
+            .iter()
+            .filter(|(kind, _)| *kind == CookieKind::Session);
+        let pair = sessions.find_map(|(_, value)| {
+            let pair = value.as_bytes().split(|byte| *byte == b';').next()?;
+            HeaderValue::from_bytes(pair).ok()
+        });
+        pair.map(|mut pair| {
+            pair.set_sensitive(true);
+            (header::COOKIE, pair)
+        })
+        .into_iter()
+        .collect()
     }
 
     fn put(&mut self, kind: CookieKind, value: HeaderValue) {

@@ -2,8 +2,8 @@
 
 use super::notation::{NOW, live};
 use crate::session::{
-    admit::admit,
-    came::Barred,
+    admit::{admit, may_log_in_at_arrival},
+    came::{Barred, Came},
     device::{BoundDevice, Device, DeviceKey, Presence, Thumbprint},
     live::Dead,
     policy::SessionPolicy,
@@ -42,6 +42,40 @@ fn a_session_opens_only_under_its_own_kind_of_cookie() {
     for standing in [Standing::Current, Standing::Grace, Standing::Superseded] {
         check("guest", standing, true, Err(Dead::Mismatch));
         check("alice@2", standing, false, Err(Dead::Mismatch));
+    }
+}
+
+/// R19: where a guest's session or none came, and nothing of a session that goes on without it.
+#[test]
+fn a_login_at_arrival_ends_a_guests_session_at_most() {
+    let barred = [
+        None,
+        Some(Barred::RetiredToken),
+        Some(Barred::MissingDevice),
+        Some(Barred::SeveralSessions),
+    ];
+    for (who, suspended, may) in [
+        (None, false, true),
+        (Some("guest"), false, true),
+        (Some("alice@1"), false, false),
+        (Some("alice@2"), false, false),
+        (Some("alice@1"), true, false),
+    ] {
+        let mut session = who.and_then(live);
+        if let Some(live) = &mut session {
+            live.suspended = suspended;
+        }
+        for barred in barred {
+            let came = Came {
+                barred,
+                ..Came::default()
+            };
+            assert_eq!(
+                may_log_in_at_arrival(session.as_ref(), &came),
+                may && barred.is_none(),
+                "{who:?} {suspended} {barred:?}"
+            );
+        }
     }
 }
 
