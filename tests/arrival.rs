@@ -930,3 +930,18 @@ async fn the_login_says_what_any_login_says() {
         );
     }
 }
+
+/// R19: what is left of a guest's session bars nobody: its token was retired by a login whose answer was lost.
+#[tokio::test]
+async fn a_retired_guests_token_does_not_matter() {
+    for site in Site::all() {
+        let name = site.name();
+        let guest = site.client.guest().await;
+        let cookies = [(GUEST, &*guest)];
+        for _ in 0..2 {
+            let answer = site.send_as("alice", "GET", "/whoami", &cookies).await;
+            assert_eq!(answer.body, "alice@1", "{name}");
+            assert_eq!(answer.cookie(GUEST).as_deref(), Some(""), "{name}");
+        }
+    }
+}

@@ -16,7 +16,7 @@ type Hook = dyn Fn(Parts) -> Asked + Send + Sync;
 type Asked = Pin<Box<dyn Future<Output = Option<Login>> + Send>>;
 
 impl ArrivalHook {
-    pub(super) fn new<C, R>(hook: C) -> Self
+    pub(crate) fn new<C, R>(hook: C) -> Self
     where
         C: Fn(Parts) -> R + Send + Sync + 'static,
         R: Future<Output = Option<Login>> + Send + 'static,

@@ -32,7 +32,7 @@ impl<F, K> SessionLayer<F, K> {
     /// | has no token, or tokens whose sessions are over | is asked |
     /// | has a guest's session | is asked; a login ends it, and its data follows the [rule of every login](crate::DataKey::carried) |
     /// | has a user's session, a suspended one too | is not asked |
-    /// | has a token of a session that goes on without it: a retired one, one without its device's cookie, or those of several sessions | is not asked: a login would end that session. A handler can log in |
+    /// | has a token of a user's session that goes on without it: a retired one, one without its device's cookie, or those of several sessions | is not asked: a login would end that session. A handler can [log in](crate::Session::login), and where there is no login page, one should |
     /// | comes from another site, so that the browser may have withheld the cookie by its [`SameSite`](crate::SameSite) | is not asked |
     /// | is for an endpoint of [device binding](Self::with_device_binding) | is not asked |
     /// | cannot be admitted, since the store fails | is not asked, and the handler does not run |

@@ -148,7 +148,12 @@ impl RequestContext {
 
     /// Whether a login at arrival may begin a session.
     pub(crate) fn may_log_in_at_arrival(&self) -> bool {
-        self.loaded.is_some() && may_log_in_at_arrival(self.session.live(), &self.came)
+        let beside = self.loaded.as_ref().map(|loaded| loaded.beside.iter());
+        beside.is_some_and(|beside| {
+            let found = beside.flat_map(|beside| &beside.found);
+            let found = found.filter_map(Session::live);
+            may_log_in_at_arrival(self.session.live(), &self.came, found)
+        })
     }
 
     /// Takes note of what a login at arrival writes, and of what the answer is to say of its session's device.

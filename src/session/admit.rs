@@ -42,11 +42,16 @@ pub(crate) fn admit(
     replaced.map_or(Ok(()), Err)
 }
 
-/// Decides whether a login at arrival may begin a session: no user's session came, and no token of a session that goes on
-/// without it. So such a login ends a guest's session at most.
-pub(crate) fn may_log_in_at_arrival(live: Option<&Live>, came: &Came) -> bool {
-    let is_users = live.is_some_and(|live| live.subject().is_some());
-    !is_users && came.barred.is_none()
+/// Decides whether a login at arrival may begin a session: no user's session came, and no token of one that goes on
+/// without it. So such a login ends a guest's session at most. `beside` are the sessions that do not open, though a token of
+/// theirs came.
+pub(crate) fn may_log_in_at_arrival<'a>(
+    live: Option<&Live>,
+    came: &Came,
+    mut beside: impl Iterator<Item = &'a Live>,
+) -> bool {
+    let is_users = |live: &Live| live.subject().is_some();
+    !live.is_some_and(is_users) && (came.barred.is_none() || !beside.any(is_users))
 }
 
 /// Lowers a remembered session that went unused for the idle timeout, or whose last proof is older than

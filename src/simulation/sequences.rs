@@ -90,12 +90,15 @@ const SCRIPTED: Op = op(
     false,
 );
 
+/// Whom a proxy vouches for, if it does.
+type Vouched = Option<&'static str>;
+
 #[derive(Clone, Debug)]
 enum Step {
     /// The browser sends its cookies.
-    Browse(Vec<Say>, End),
+    Browse(Vec<Say>, End, Vouched),
     /// A thief sends a session token and a guest token that he once saw.
-    Steal(Index, Index, Vec<Say>, End),
+    Steal(Index, Index, Vec<Say>, End, Vouched),
     Wait(Duration),
     Revoke(&'static str),
 }
@@ -113,10 +116,11 @@ fn step() -> impl Strategy<Value = Step> {
         let ends = [200, 200, 200, 302, 404, 500].map(End::Answers);
         select([&ends[..], &[End::Errs]].concat())
     };
+    let vouched = || select(vec![None, None, Some("alice"), Some("bob")]);
     prop_oneof![
-        8 => (says(), end()).prop_map(|(says, end)| Step::Browse(says, end)),
-        4 => (any::<Index>(), any::<Index>(), says(), end())
-            .prop_map(|(session, guest, says, end)| Step::Steal(session, guest, says, end)),
+        8 => (says(), end(), vouched()).prop_map(|(says, end, by)| Step::Browse(says, end, by)),
+        4 => (any::<Index>(), any::<Index>(), says(), end(), vouched())
+            .prop_map(|(session, guest, says, end, by)| Step::Steal(session, guest, says, end, by)),
         3 => select(vec![1, 9, 11, 61, 2400, 3601]).prop_map(|s| Step::Wait(Duration::from_secs(s))),
         1 => select(vec!["alice", "bob"]).prop_map(Step::Revoke),
     ]
@@ -143,23 +147,32 @@ struct Life {
     jar: Cookies,
     known: Vec<Known>,
     stored: bool,
+    behind_a_proxy: bool,
 }
 
 impl Life {
-    fn new(stored: bool) -> Self {
+    fn new(stored: bool, behind_a_proxy: bool) -> Self {
         Self {
-            world: World::new(stored.then(|| Arc::new(MemoryStore::new()) as _)),
+            world: World::with(
+                stored.then(|| Arc::new(MemoryStore::new()) as _),
+                |settings| {
+                    if behind_a_proxy {
+                        World::behind_a_proxy(settings);
+                    }
+                },
+            ),
             jar: Cookies::default(),
             known: Vec::new(),
             stored,
+            behind_a_proxy,
         }
     }
 
     fn take(&mut self, step: &Step) {
         match step {
-            Step::Browse(says, end) => {
+            Step::Browse(says, end, by) => {
                 let sent = self.jar.clone();
-                let answer = self.ask(&sent, says, *end);
+                let answer = self.ask(&sent, says, *end, *by);
                 self.jar.take(&answer);
                 let lives = sent.session.is_none() || level(answer.came()).1 > 0;
                 if answer.status < 500 && lives {
@@ -171,7 +184,7 @@ impl Life {
                     );
                 }
             }
-            Step::Steal(session, guest, says, end) => {
+            Step::Steal(session, guest, says, end, by) => {
                 let of = |guest: bool, index: &Index| {
                     let all = self.known.iter().map(|known| &known.cookies);
                     let all: Vec<_> = all
@@ -191,7 +204,7 @@ impl Life {
                     guest: of(true, guest),
                     ..Cookies::default()
                 };
-                self.ask(&sent, says, *end);
+                self.ask(&sent, says, *end, *by);
             }
             Step::Wait(time) => self.world.advance(*time),
             Step::Revoke(who) => {
@@ -204,7 +217,7 @@ impl Life {
     }
 
     /// One request, and all that must hold of it.
-    fn ask(&mut self, sent: &Cookies, says: &[Say], end: End) -> Answer {
+    fn ask(&mut self, sent: &Cookies, says: &[Say], end: End, by: Vouched) -> Answer {
         let presented: Vec<_> = (0..self.known.len())
             .filter(|at| {
                 let Cookies { session, guest, .. } = &self.known[*at].cookies;
@@ -212,23 +225,63 @@ impl Life {
                     || guest.is_some() && *guest == sent.guest
             })
             .collect();
+        let held = self.held_beside(sent, says, by);
         let came = self.world.probe(sent);
         self.check_came(&came, sent, &presented);
         let forgotten: Vec<_> = presented.iter().map(|at| self.is_forgotten(*at)).collect();
         SCRIPT.replace(says.to_vec());
-        let answer = self.world.ask(SCRIPTED.ending(end), sent);
+        let op = SCRIPTED.ending(end).vouched(by);
+        let by = by.filter(|_| self.behind_a_proxy);
+        let answer = self.world.ask(op, sent);
         // A handler's own error leaves no word of what it saw.
-        if end != End::Errs {
-            assert_eq!(answer.came(), came);
+        let (is_told, user_came) = (end != End::Errs, level(&came).1 > 0);
+        let arrived = match by {
+            Some(_) if user_came => false,
+            // Nothing came that could be of a session that goes on.
+            Some(_) if sent.session.is_none() => true,
+            // What opens nothing may be of one.
+            Some(_) => is_told && answer.came() != came,
+            None => false,
+        };
+        match by.filter(|_| arrived) {
+            Some(who) if is_told => {
+                assert_eq!(level(answer.came()), (who, 1), "over {came}");
+                check_data(answer.came());
+            }
+            _ if is_told => assert_eq!(answer.came(), came),
+            _ => {}
+        }
+        if is_told {
             check_data(answer.left());
+        }
+        if let Some(held) = held {
+            assert_eq!(level(&self.world.probe(&self.jar)), level(&held));
         }
         for (at, is_forgotten) in presented.into_iter().zip(forgotten) {
             if !is_forgotten {
-                self.check_presented(at, says, end, level(&came).1 > 0);
+                self.check_presented(at, says, end, user_came);
+                if arrived && self.known[at].cookies.guest.is_some() {
+                    let opens = self.world.probe(&self.known[at].cookies);
+                    assert_eq!(opens, "nobody", "a guest's id after a login at arrival");
+                    self.known[at].dead = Some("retired");
+                }
             }
         }
-        self.learn(&answer, end, &came);
+        let came = if is_told { answer.came() } else { &came };
+        self.learn(&answer, end, came);
         answer
+    }
+
+    /// Whom the browser's cookies open, where another's request marks nothing: a login at arrival ends no user's session,
+    /// whatever token comes.
+    fn held_beside(&self, sent: &Cookies, says: &[Say], by: Vouched) -> Option<String> {
+        if by.is_none() || !says.is_empty() || *sent == self.jar {
+            return None;
+        }
+        // What a token brings about that is used again comes first.
+        self.world.probe(sent);
+        let held = self.world.probe(&self.jar);
+        (level(&held).1 > 0).then_some(held)
     }
 
     /// Whether a guest's token without a store opens nothing, but may again once the list has forgotten it (S04): a
@@ -358,11 +411,11 @@ fn lives() -> Config {
 proptest! {
     #![proptest_config(lives())]
 
-    /// R01–R05, R07, R08, R10, R12, R67, A01, A18–A22, A26, A28, A36.
+    /// R01–R05, R07, R08, R10, R12, R19, R67, A01, A18–A22, A26, A28, A36.
     #[test]
     fn no_life_of_a_browser_and_a_thief_breaks_a_rule(steps in vec(step(), 1..25)) {
-        for stored in [true, false] {
-            let mut life = Life::new(stored);
+        for (stored, behind_a_proxy) in [(true, false), (false, false), (true, true), (false, true)] {
+            let mut life = Life::new(stored, behind_a_proxy);
             for step in &steps {
                 life.take(step);
             }

@@ -25,6 +25,7 @@ use crate::middleware::device::DeviceEndpoints;
 use crate::{
     key::KeyRing,
     middleware::{
+        arrival_hook::ArrivalHook,
         backend::AnyBackend,
         backend::{Backend, EndedTokens},
         control::Sessions,
@@ -55,6 +56,8 @@ pub(super) struct Op {
     pub(super) needs_login: bool,
     /// How the handler ends.
     pub(super) end: End,
+    /// Whom a proxy vouches for, where a world [has one](World::behind_a_proxy).
+    pub(super) vouched: Option<&'static str>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,6 +74,7 @@ pub(super) const fn op(name: &'static str, marks: fn(&Session), needs_login: boo
         marks,
         needs_login,
         end,
+        vouched: None,
     }
 }
 
@@ -104,6 +108,8 @@ pub(super) const PLANT: Op = op(
     false,
 );
 pub(super) const LOGIN: Op = op("login", |s| s.login("alice"), false);
+/// Alice's proxy sends her.
+pub(super) const ARRIVE: Op = op("arrive", |_| {}, false).vouched(Some("alice"));
 pub(super) const LOGIN_BOB: Op = op("login-bob", |s| s.login("bob"), false);
 pub(super) const ELEVATE: Op = op("elevate", |s| s.elevate(AssuranceLevel::AAL2), true);
 pub(super) const STEP_DOWN: Op = op("step-down", Session::step_down, true);
@@ -127,6 +133,11 @@ pub(super) const FORGET: Op = op(
 );
 
 impl Op {
+    pub(super) const fn vouched(mut self, who: Option<&'static str>) -> Self {
+        self.vouched = who;
+        self
+    }
+
     pub(super) const fn ending(mut self, end: End) -> Self {
         self.end = end;
         self
@@ -261,6 +272,7 @@ fn read_answer(response: &Response<String>) -> Answer {
 
 pub(super) const SESSION: &str = "__Host-Http-session";
 pub(super) const GUEST: &str = "__Host-Http-session-guest";
+const VOUCHED: &str = "x-user";
 pub(super) const BOUND: &str = "__Host-session-bound";
 
 /// One server, one moment.
@@ -318,6 +330,14 @@ impl World {
         }
     }
 
+    /// Logs in at arrival whom a proxy vouches for.
+    pub(super) fn behind_a_proxy(settings: &mut Settings) {
+        settings.arrival_hook = Some(ArrivalHook::new(|request: request::Parts| async move {
+            let user = request.headers.get(VOUCHED)?.to_str().ok()?;
+            Some(user.into())
+        }));
+    }
+
     /// The same, but handlers too let others go before they do anything.
     pub(super) fn with_waiting_handlers(mut self) -> Self {
         let handler = Obedient {
@@ -330,7 +350,10 @@ impl World {
     }
 
     pub(super) fn send(&self, op: Op, cookies: &Cookies) -> Flight {
-        let request = Request::builder().uri("/");
+        let mut request = Request::builder().uri("/");
+        if let Some(user) = op.vouched {
+            request = request.header(VOUCHED, user);
+        }
         let request = with_cookies(request, cookies).body(op).unwrap();
         self.marked.store(false, SeqCst);
         let mut service = self.service.clone();

@@ -70,11 +70,18 @@ fn a_login_at_arrival_ends_a_guests_session_at_most() {
                 barred,
                 ..Came::default()
             };
-            assert_eq!(
-                may_log_in_at_arrival(session.as_ref(), &came),
-                may && barred.is_none(),
-                "{who:?} {suspended} {barred:?}"
-            );
+            for (beside, is_users) in [
+                (&[][..], false),
+                (&["guest"], false),
+                (&["guest", "alice@1"], true),
+            ] {
+                let found: Vec<_> = beside.iter().filter_map(|who| live(who)).collect();
+                assert_eq!(
+                    may_log_in_at_arrival(session.as_ref(), &came, found.iter()),
+                    may && !(barred.is_some() && is_users),
+                    "{who:?} {suspended} {barred:?} {beside:?}"
+                );
+            }
         }
     }
 }

@@ -45,6 +45,16 @@ pub(super) enum Action {
     Revoke,
 }
 
+impl Action {
+    /// Whether it is a request that a proxy vouches for.
+    pub(super) const fn is_vouched(self) -> bool {
+        match self {
+            Self::Victim(Act(op)) | Self::Attacker(Act(op), _) => op.vouched.is_some(),
+            _ => false,
+        }
+    }
+}
+
 /// How much may still happen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Budget {

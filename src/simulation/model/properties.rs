@@ -82,10 +82,9 @@ pub(super) fn all() -> Vec<Property<Scenario>> {
                     .requests
                     .iter()
                     .all(|request| !request.under_way && request.waits_for_delivery.is_none());
-                let logged_in = view
-                    .requests
-                    .iter()
-                    .any(|request| request.who == Who::Victim && request.name == "login");
+                let logged_in = view.requests.iter().any(|request| {
+                    request.who == Who::Victim && ["login", "arrive"].contains(&request.name)
+                });
                 !(view.undisturbed && quiet && logged_in) || view.victim_is.starts_with("alice")
             },
         ),

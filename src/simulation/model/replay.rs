@@ -88,6 +88,9 @@ impl Replay {
             if kept == Kept::RenewedTokens {
                 settings.policy = settings.policy.clone().renew_every(AGE).unwrap();
             }
+            if path.iter().any(|action| action.is_vouched()) {
+                World::behind_a_proxy(settings);
+            }
             if mutant == Some(Mutant::ReissueOverwrites) {
                 settings.in_flight = Arc::new(InFlight::deaf());
             }
@@ -179,7 +182,12 @@ impl Replay {
         };
         sent.flight = None;
         let (who, name, came) = (sent.who, sent.name, sent.came.clone());
-        let revoked = answer.revocations < self.world.revocations();
+        // A login at arrival comes before the handler, which tells how many revocations there were.
+        let revoked = if name == "arrive" && came == Cookies::default() {
+            sent.revoked
+        } else {
+            answer.revocations < self.world.revocations()
+        };
         for (written, is_guest) in [(&answer.session, false), (&answer.guest, true)] {
             if let Some(value) = written.as_ref().filter(|value| !value.is_empty()) {
                 self.tokens.push(Issued {
@@ -202,6 +210,10 @@ impl Replay {
             for value in [came.session.as_ref(), guest].into_iter().flatten() {
                 self.ended.extend(self.number(value));
             }
+        }
+        if answer.is_ok() && name == "arrive" && answer.session.is_some() {
+            self.ended
+                .extend(came.guest.and_then(|guest| self.number(&guest)));
         }
         if who == Who::Victim {
             self.sent[at].answer = Some(answer);

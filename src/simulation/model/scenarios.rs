@@ -5,7 +5,9 @@ use super::{
     kept::Kept,
     scenario::Scenario,
 };
-use crate::simulation::world::{ELEVATE, LOGIN, LOGIN_BOB, LOGOUT, PLANT, READ, RENEW, WRITE};
+use crate::simulation::world::{
+    ARRIVE, ELEVATE, LOGIN, LOGIN_BOB, LOGOUT, PLANT, READ, RENEW, WRITE,
+};
 
 const NOTHING: Budget = Budget {
     victim: 0,
@@ -46,6 +48,25 @@ pub(super) const FIXATION: Scenario = Scenario {
     held: false,
     kept: Kept::Store,
     mutant: None,
+};
+
+/// The same where a proxy vouches for the victim, so that the login comes before the handler.
+pub(super) const FIXATION_AT_ARRIVAL: Scenario = Scenario {
+    victim: &[ARRIVE, ELEVATE, WRITE],
+    ..FIXATION
+};
+
+/// A browser without a session behind such a proxy, a store that fails, and an administrator.
+pub(super) const ARRIVALS: Scenario = Scenario {
+    victim: &[ARRIVE, ELEVATE, LOGOUT],
+    budget: Budget {
+        victim: 2,
+        faults: 1,
+        revocations: 1,
+        ..NOTHING
+    },
+    prefix: &[],
+    ..OVERLAP
 };
 
 /// One browser, two requests at a time, everything that it can do.

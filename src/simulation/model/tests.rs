@@ -3,7 +3,10 @@ use stateright::{Checker, HasDiscoveries, Model};
 use super::{
     plain::Mutant,
     scenario::Scenario,
-    scenarios::{FIXATION, OVERLAP, RE_SIGNING, RENEWAL, THEFT, TOUCH, TROUBLE},
+    scenarios::{
+        ARRIVALS, FIXATION, FIXATION_AT_ARRIVAL, OVERLAP, RE_SIGNING, RENEWAL, THEFT, TOUCH,
+        TROUBLE,
+    },
 };
 
 #[track_caller]
@@ -41,6 +44,13 @@ const ELEVATES: &[&str] = &["somebody is elevated", "a token is retired"];
 #[test]
 fn no_planted_token_gains_by_anothers_login() {
     holds("fixation", FIXATION, ELEVATES);
+}
+
+/// R19, R01, R07.
+#[test]
+fn a_login_at_arrival_keeps_every_rule() {
+    holds("fixation at arrival", FIXATION_AT_ARRIVAL, ELEVATES);
+    holds("arrivals", ARRIVALS, ELEVATES);
 }
 
 #[test]
@@ -133,6 +143,18 @@ fn the_checker_finds_every_broken_rule() {
     for mutant in Mutant::IN_STORE {
         println!("{}", caught(mutant, &[OVERLAP, FIXATION, THEFT]));
     }
+}
+
+/// R19.
+#[test]
+fn the_checker_finds_every_rule_that_a_login_at_arrival_breaks() {
+    for mutant in [
+        Mutant::LoginKeepsTheOldRecord,
+        Mutant::LoginCarriesEverything,
+    ] {
+        println!("{}", caught(mutant, &[FIXATION_AT_ARRIVAL]));
+    }
+    println!("{}", caught(Mutant::CutoffIsForgotten, &[ARRIVALS]));
 }
 
 /// Where the policy renews, a write renews too, and the list of ended tokens lets one of two renewals win.
