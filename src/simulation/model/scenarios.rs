@@ -52,7 +52,8 @@ pub(super) const FIXATION: Scenario = Scenario {
 
 /// The same where a proxy vouches for the victim, so that the login comes before the handler.
 pub(super) const FIXATION_AT_ARRIVAL: Scenario = Scenario {
-    victim: &[ARRIVE, ELEVATE, WRITE],
+    victim: &[ARRIVE, ELEVATE],
+    attacker: &[LOGIN_BOB, READ],
     ..FIXATION
 };
 
@@ -62,6 +63,7 @@ pub(super) const ARRIVALS: Scenario = Scenario {
     budget: Budget {
         victim: 2,
         faults: 1,
+        losses: 1,
         revocations: 1,
         ..NOTHING
     },
