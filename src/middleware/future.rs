@@ -247,8 +247,8 @@ fn finish<F, R, E>(
         *response = reply(failure, &error);
         SetCookies::default()
     });
-    if let Some(at_arrival) = context.take_at_arrival() {
-        cookies = at_arrival.and_then(cookies);
+    if context.began_at_arrival() {
+        context.add_at_arrival(&mut cookies);
     }
     context.watch_cookies(&cookies);
     if context.shared().devices.is_some() {

@@ -168,9 +168,32 @@ impl RequestContext {
         }
     }
 
-    /// What a login at arrival writes, once.
+    /// Whether a login at arrival has something to write.
     #[inline]
-    pub(crate) fn take_at_arrival(&mut self) -> Option<SetCookies> {
+    pub(crate) fn began_at_arrival(&self) -> bool {
+        let rare = self.rare.as_ref();
+        rare.is_some_and(|rare| rare.at_arrival.is_some())
+    }
+
+    /// Adds what a login at arrival writes, beneath what was marked since.
+    #[cold]
+    pub(crate) fn add_at_arrival(&mut self, cookies: &mut SetCookies) {
+        if let Some(at_arrival) = self.take_at_arrival() {
+            *cookies = at_arrival.and_then(mem::take(cookies));
+        }
+    }
+
+    /// Ends a session that began at arrival and whose cookie never leaves.
+    #[cold]
+    fn and_end_unsent(&self, mut marks: Vec<(Timestamp, Mark)>) -> Vec<(Timestamp, Mark)> {
+        if self.began_at_arrival() {
+            marks.push((self.session.admitted_at(), Mark::Logout));
+        }
+        marks
+    }
+
+    /// What a login at arrival writes, once.
+    fn take_at_arrival(&mut self) -> Option<SetCookies> {
         self.rare.as_mut()?.at_arrival.take()
     }
 
@@ -463,13 +486,13 @@ impl RequestContext {
     #[inline(always)]
     fn close_loaded(
         &mut self,
-        mut marks: Vec<(Timestamp, Mark)>,
+        marks: Vec<(Timestamp, Mark)>,
         head: Option<(StatusCode, &HeaderMap)>,
     ) -> Commit {
-        let rare = self.rare.as_ref();
-        if head.is_none() && rare.is_some_and(|rare| rare.at_arrival.is_some()) {
-            marks.push((self.session.admitted_at(), Mark::Logout));
-        }
+        let marks = match head {
+            Some(_) => marks,
+            None => self.and_end_unsent(marks),
+        };
         let has_live = self.session.live().is_some();
         let upkeep = if has_live {
             self.upkeep(head)

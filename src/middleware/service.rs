@@ -14,6 +14,7 @@ use super::{
     failure::{EmptyFailure, FailureResponse},
     future::ResponseFuture,
     login_at_arrival,
+    request::RequestContext,
     settings::Shared,
 };
 
@@ -43,6 +44,40 @@ where
     fn take_ready(&mut self) -> S {
         let clone = self.inner.clone();
         mem::replace(&mut self.inner, clone)
+    }
+}
+
+impl<S, F> SessionService<S, F> {
+    /// The rest of `call` where the layer has a hook for logins at arrival: apart from it, so that a request of another layer
+    /// does not pay for what may become of the context here.
+    #[cold]
+    #[inline(never)]
+    fn call_with_hook<ReqBody, ResBody>(
+        &mut self,
+        context: RequestContext,
+        mut request: Request<ReqBody>,
+        failure: F,
+    ) -> ResponseFuture<S, ReqBody, F>
+    where
+        S: Service<Request<ReqBody>, Response = Response<ResBody>> + Clone,
+        F: FailureResponse<ResBody>,
+    {
+        let mut context = if self.shared.settings.lazily {
+            login_at_arrival::put_off(context, &request)
+        } else {
+            match login_at_arrival::ask(context, &request) {
+                Admission::Now(context) => context,
+                Admission::Later(asked) => {
+                    let (shared, ready) = (Arc::clone(&self.shared), self.take_ready());
+                    return ResponseFuture::admit(asked, request, false, ready, shared, failure);
+                }
+            }
+        };
+        context.note_arrival(&request);
+        match context.enter(request.extensions_mut()) {
+            Ok(()) => ResponseFuture::run(self.inner.call(request), context, failure),
+            Err(error) => ResponseFuture::failed(error, context, failure),
+        }
     }
 }
 
@@ -76,7 +111,7 @@ where
             && let Some(mut context) = admission::lazy::defer(&self.shared, &request)
         {
             if self.shared.settings.arrival_hook.is_some() {
-                context = login_at_arrival::put_off(context, &request);
+                return self.call_with_hook(context, request, failure);
             }
             context.note_arrival(&request);
             return match context.enter(request.extensions_mut()) {
@@ -87,19 +122,7 @@ where
         match admission::admit(&self.shared, &request) {
             Admission::Now(mut context) => {
                 if self.shared.settings.arrival_hook.is_some() {
-                    if self.shared.settings.lazily {
-                        context = login_at_arrival::put_off(context, &request);
-                    } else {
-                        match login_at_arrival::ask(context, &request) {
-                            Admission::Later(asked) => {
-                                let (shared, ready) = (Arc::clone(&self.shared), self.take_ready());
-                                return ResponseFuture::admit(
-                                    asked, request, false, ready, shared, failure,
-                                );
-                            }
-                            Admission::Now(unasked) => context = unasked,
-                        }
-                    }
+                    return self.call_with_hook(context, request, failure);
                 }
                 context.note_arrival(&request);
                 match context.enter(request.extensions_mut()) {

@@ -330,7 +330,8 @@ impl Session {
         self.look(|who, _| who.is_some())
     }
 
-    /// The id of the session that the request came with, a guest session or a user's.
+    /// The id of the session that the request came with, a guest session or a user's, or of the one that began by a
+    /// [login at arrival](crate::SessionLayer::login_at_arrival).
     #[must_use]
     pub fn id(&self) -> Option<SessionId> {
         self.note_look();
