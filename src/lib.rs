@@ -181,6 +181,7 @@ pub use session::{
     event::{EventKind, Observer, SessionEvent, Severity},
     handle::Session,
     id::{Claim, InvalidSessionId, SessionId, VerifiedId},
+    impersonation::Impersonation,
     mark::Login,
     policy::{AtLimit, SessionPolicy, TokenReuse},
     record::{Record, RecordError},

@@ -93,6 +93,10 @@ pub struct SessionDetails {
     pub label: Option<String>,
     /// When its device last proved that it has its key, if the session is bound to one.
     pub device_proved_at: Option<Timestamp>,
+    /// Whose session it is.
+    pub subject: Option<Subject>,
+    /// Who acts as that subject, if somebody does: a list of either has the session.
+    pub actor: Option<Subject>,
 }
 
 impl Sessions<InStore> {
@@ -458,6 +462,8 @@ impl SessionInfo {
             level: head.level(now),
             label: head.label().map(str::to_owned),
             device_proved_at: head.device_proved_at(),
+            subject: head.subject().cloned(),
+            actor: head.actor().cloned(),
         };
         Self {
             id: listed.id,

@@ -22,6 +22,10 @@ macro_rules! emit {
             kind = $event.kind.as_str(),
             cause = $event.kind.end_cause().map(EndCause::as_str),
             reason = $event.reason,
+            actor = $event
+                .actor
+                .as_ref()
+                .map(|actor| tracing::field::display(actor.as_str().escape_debug())),
             session = $event.session.as_ref().map(tracing::field::display),
             successor = $event.successor.as_ref().map(tracing::field::display),
             except = $event.except.as_ref().map(tracing::field::display),

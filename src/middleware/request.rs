@@ -277,7 +277,7 @@ impl RequestContext {
             let device = live.state.bound_device()?;
             if let Some(reason) = noted.skipped.take() {
                 let event = SessionEvent::new(EventKind::DeviceSkipped, at).of(live.id);
-                let event = event.because(reason).by(live.subject().cloned());
+                let event = event.because(reason).whose(&live.state);
                 self.shared.tell(&event);
             }
             let family = live.family();
@@ -415,7 +415,7 @@ impl RequestContext {
             && watch.tells(self.route, now)
         {
             let event = SessionEvent::new(EventKind::SharedCacheAllowed, now).of(live.id);
-            self.shared.tell(&event.by(live.subject().cloned()));
+            self.shared.tell(&event.whose(&live.state));
         }
     }
 

@@ -39,6 +39,12 @@ impl AuthenticatedSession {
         &self.authentication().subject
     }
 
+    /// Who acts as the [subject](Self::subject), if somebody [does](crate::Session::impersonate).
+    #[must_use]
+    pub fn actor(&self) -> Option<&Subject> {
+        self.live().actor()
+    }
+
     /// The assurance level that held when the request came.
     #[must_use]
     pub fn level(&self) -> AssuranceLevel {

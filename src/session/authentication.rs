@@ -82,6 +82,8 @@ impl AssuranceLevel {
     /// A hardware-bound, phishing-resistant factor.
     pub const AAL3: Self = Self(NonZeroU8::MIN.saturating_add(2));
 
+    pub(crate) const HIGHEST: Self = Self(NonZeroU8::MAX);
+
     /// The level with this number, or `None` for 0.
     #[must_use]
     pub const fn new(level: u8) -> Option<Self> {

@@ -78,7 +78,7 @@ pub(crate) enum RegistrationRefused {
     Challenge,
     /// The offer is over.
     Late,
-    /// Its session ended, or has nobody logged in.
+    /// Its session ended, has nobody logged in, or is one in which somebody acts as another.
     NoSession,
     /// The token of another session came.
     OtherSession,
@@ -111,7 +111,7 @@ fn outcome(input: &Registration<'_>) -> Result<Registered, RegistrationRefused> 
         (Repetition::Repeated, TokenCame::None) => return Err(RegistrationRefused::NoToken),
         (Repetition::First, TokenCame::None) | (_, TokenCame::Own) => {}
     }
-    let session = input.session.filter(|state| state.authentication.is_some());
+    let session = input.session.filter(|state| may_be_bound(state));
     let session = session.ok_or(RegistrationRefused::NoSession)?;
     let device = session
         .extra
@@ -153,7 +153,7 @@ pub(crate) struct Offering<'a> {
 /// Whether an answer offers a registration, and as which offer (D01).
 pub(crate) fn offers(input: &Offering<'_>) -> Option<Repetition> {
     let state = input.state;
-    if state.authentication.is_none() || state.bound_device().is_some() || !input.has_token {
+    if !may_be_bound(state) || state.bound_device().is_some() || !input.has_token {
         return None;
     }
     if input.logs_in {
@@ -162,6 +162,11 @@ pub(crate) fn offers(input: &Offering<'_>) -> Option<Repetition> {
     let is_young = input.now.since(state.created_at) < OFFERS_LAST
         && state.created_at <= input.now.after(CLOCK_ALLOWANCE);
     (is_young && input.is_same_origin).then_some(Repetition::Repeated)
+}
+
+/// Whether a device may be bound to a session. Where somebody acts as another, the return would be to a session without it.
+fn may_be_bound(state: &State) -> bool {
+    state.authentication.is_some() && state.actor().is_none()
 }
 
 impl Offer {

@@ -1,14 +1,20 @@
 //! [`Draft`]: the session as the marks so far leave it. The handle reads it and `settle` plans from it,
 //! so a handler sees exactly what will be settled.
 
+use std::mem;
+
+use smol_str::SmolStr;
+
 use super::{
-    authentication::{Authentication, Subject},
+    authentication::{AssuranceLevel, Authentication, Elevation, Subject},
     change::UpdateFailed,
     entries::{Entries, Entry},
     event::EventKind,
+    impersonation::Impersonation,
     live::Live,
     mark::Mark,
     methods::Methods,
+    own_session::{Acting, OwnSession},
     time::Timestamp,
 };
 
@@ -18,6 +24,15 @@ pub(crate) enum Rotation {
     Elevated,
     SteppedDown,
     Renewed,
+}
+
+/// Which session takes the place of the request's own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Switch {
+    /// One in which the actor acts as another, until this time at most.
+    Impersonation(Timestamp),
+    /// The actor's own.
+    Return,
 }
 
 /// The session as the marks so far leave it.
@@ -31,6 +46,19 @@ pub(crate) struct Draft {
     pub(crate) logged_out: bool,
     /// By which methods whoever is logged in proved it.
     pub(crate) methods: Methods,
+    /// Who acts as whoever is logged in, and what the actor's session was.
+    pub(crate) acting: Option<Acting>,
+    /// Whether the request's session is bound to a device. Nobody acts then: the session that takes its place would not be.
+    device_bound: bool,
+    /// Whether somebody began to act as another or returned, so that a new session takes the place of the request's own.
+    pub(crate) switch: Option<Switch>,
+    /// The absolute limit of the request's own session, or of the one that takes its place.
+    pub(crate) absolute_expiry: Timestamp,
+    /// Whether the browser keeps the cookie of that when it closes.
+    pub(crate) persistent: bool,
+    /// The authentication context class that an identity provider named for the request's own session, or for the one that takes
+    /// its place.
+    pub(crate) acr: Option<SmolStr>,
     pub(crate) rotation: Option<Rotation>,
     /// Whether a login had no usable subject.
     pub(crate) unusable: bool,
@@ -51,6 +79,16 @@ impl Draft {
             methods: live
                 .map(|live| live.state.methods().clone())
                 .unwrap_or_default(),
+            acting: live
+                .filter(|live| !live.suspended)
+                .and_then(|live| live.state.acting()),
+            device_bound: live.is_some_and(|live| live.state.bound_device().is_some()),
+            switch: None,
+            absolute_expiry: live
+                .map(|live| live.state.absolute_expiry)
+                .unwrap_or_default(),
+            persistent: live.is_some_and(|live| live.state.persistent),
+            acr: live.and_then(|live| live.state.extra.as_ref()?.acr.clone()),
             rotation: None,
             unusable: false,
             update_failed: false,
@@ -67,6 +105,7 @@ impl Draft {
                     self.unusable = true;
                     return Some(EventKind::LoginRefused);
                 }
+                let was_acting = self.acting.take().is_some();
                 let before = match self.set_aside.take() {
                     Some((subject, entries)) => {
                         self.entries = entries;
@@ -79,7 +118,8 @@ impl Draft {
                         self.entries = self.entries.carried();
                         EventKind::LoggedIn
                     }
-                    Some(same) if *same == login.subject => {
+                    // Nothing that an actor wrote becomes the user's own.
+                    Some(same) if *same == login.subject && !was_acting => {
                         self.entries = self.entries.without_passing();
                         EventKind::Reauthenticated
                     }
@@ -96,6 +136,7 @@ impl Draft {
                     elevation: None,
                 });
                 self.methods = Methods::of_login(&login.methods, proved_at);
+                self.switch = None;
                 self.continues = false;
                 self.rotation = None;
                 Some(event)
@@ -105,13 +146,21 @@ impl Draft {
                     return Some(EventKind::ElevationWithoutLogin);
                 };
                 let until = step_up.lasting.map(|time| at.after(time));
-                who.elevate(step_up.level, until, at);
-                if let Some(method) = &step_up.method {
+                let (level, until) = match &self.acting {
+                    Some(Acting { own: Some(own), .. }) => own.cap(step_up.level, until, at),
+                    Some(Acting { own: None, .. }) => (step_up.level.min(who.level), until),
+                    None => (step_up.level, until),
+                };
+                who.elevate(level, until, at);
+                // The subject as whom somebody acts has proved nothing.
+                if let (Some(method), None) = (&step_up.method, &self.acting) {
                     self.methods.elevate(method, at);
                 }
                 self.rotation = Some(Rotation::Elevated);
                 Some(EventKind::Elevated)
             }
+            Mark::Impersonate(impersonation) => self.impersonate(impersonation, at),
+            Mark::EndImpersonation => self.end_impersonation(),
             Mark::StepDown => {
                 let Some(who) = &mut self.authentication else {
                     return Some(EventKind::StepDownWithoutLogin);
@@ -159,6 +208,79 @@ impl Draft {
                 None
             }
         }
+    }
+
+    /// Lets whoever is logged in act as another, in a session without their data. Nobody acts twice over, or as themselves.
+    fn impersonate(&mut self, impersonation: &Impersonation, at: Timestamp) -> Option<EventKind> {
+        let subject = &impersonation.subject;
+        if !subject.is_valid() {
+            self.unusable = true;
+            return Some(EventKind::LoginRefused);
+        }
+        let may = self.continues && self.acting.is_none() && !self.device_bound;
+        let other = |who: &mut Authentication| may && who.subject != *subject;
+        let Some(who) = self.authentication.take_if(other) else {
+            return Some(EventKind::ImpersonationRefused);
+        };
+        let most = impersonation.level.unwrap_or(AssuranceLevel::HIGHEST);
+        // What of the actor's level has a time keeps it.
+        let elevation = who.elevation.map(|up| Elevation {
+            level: up.level.min(most),
+            ..up
+        });
+        self.authentication = Some(Authentication {
+            subject: subject.clone(),
+            level: who.level.min(most),
+            authenticated_at: who.authenticated_at,
+            elevation: elevation.filter(|up| up.level > who.level),
+        });
+        self.acting = Some(Acting {
+            actor: who.subject,
+            own: Some(Box::new(OwnSession {
+                level: who.level,
+                authenticated_at: who.authenticated_at,
+                elevation: who.elevation,
+                absolute_expiry: self.absolute_expiry,
+                persistent: self.persistent,
+                methods: mem::take(&mut self.methods),
+                acr: self.acr.take(),
+                entries: mem::take(&mut self.entries),
+            })),
+        });
+        self.begin(Switch::Impersonation(at.after(impersonation.lasting)));
+        Some(EventKind::ImpersonationBegan)
+    }
+
+    /// Lets the actor return to what their session was; what was written while acting is gone.
+    fn end_impersonation(&mut self) -> Option<EventKind> {
+        let may = self.continues && self.authentication.is_some();
+        let Some(Acting {
+            actor,
+            own: Some(own),
+        }) = self.acting.take_if(|acting| may && acting.own.is_some())
+        else {
+            return Some(EventKind::ImpersonationRefused);
+        };
+        self.authentication = Some(own.authentication(actor));
+        self.absolute_expiry = own.absolute_expiry;
+        self.persistent = own.persistent;
+        self.methods = own.methods;
+        self.acr = own.acr;
+        self.entries = own.entries;
+        self.begin(Switch::Return);
+        Some(EventKind::ImpersonationEnded)
+    }
+
+    fn begin(&mut self, switch: Switch) {
+        self.continues = false;
+        self.rotation = None;
+        self.switch = Some(switch);
+    }
+
+    /// How many bytes of a session's room are taken before its data: by an actor's own session.
+    pub(crate) fn reserved_len(&self) -> usize {
+        let own = self.acting.as_ref().and_then(|acting| acting.own.as_ref());
+        own.map_or(0, |own| own.encoded_len())
     }
 
     /// Whether the session goes on with what its CSRF tokens are bound to.

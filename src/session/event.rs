@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use super::{authentication::Subject, ended::EndCause, id::SessionId, time::Timestamp};
+use super::{
+    authentication::Subject, ended::EndCause, id::SessionId, state::State, time::Timestamp,
+};
 
 macro_rules! kinds {
     (@ends) => { None };
@@ -61,6 +63,14 @@ kinds! {
     Elevated = "elevated" at Info,
     /// An elevation was given up and the token was replaced.
     SteppedDown = "stepped_down" at Info,
+    /// A user began to act as another subject: a new session with another token took the place of theirs. The event names
+    /// the subject and the [actor](SessionEvent::actor).
+    ImpersonationBegan = "impersonation_began" at Warning ends Replaced,
+    /// An actor returned to a session of their own, with another token.
+    ImpersonationEnded = "impersonation_ended" at Info ends Replaced,
+    /// An impersonation, or the return from one, was refused: no user was logged in, a user acted already or did not act, the
+    /// session is bound to a device, or it ended or its token was replaced meanwhile.
+    ImpersonationRefused = "impersonation_refused" at Warning,
     /// The application asked for a fresh token.
     Renewed = "renewed" at Info,
     /// The policy asked for a fresh token.
@@ -108,13 +118,15 @@ kinds! {
     ElevationDropped = "elevation_dropped" at Info,
     /// A renewal was dropped because the handler did not finish.
     RenewalDropped = "renewal_dropped" at Info,
+    /// An impersonation, or the return from one, was dropped because the handler answered 5xx or did not finish.
+    ImpersonationDropped = "impersonation_dropped" at Info,
     /// Data was dropped because the handler answered 5xx or did not finish.
     DataDropped = "data_dropped" at Info,
     /// An update failed on the value that another request had written meanwhile; the response was withheld.
     UpdateFailed = "update_failed" at Warning,
     /// With what another request had written meanwhile, the session's data would be too large; the response was withheld.
     DataTooLarge = "data_too_large" at Warning,
-    /// A login was refused because its subject is empty or too long.
+    /// A login, or an impersonation, was refused because its subject is empty or too long.
     LoginRefused = "login_refused" at Warning,
     /// An elevation was refused because the session ended or its token was replaced meanwhile.
     ElevationRefused = "elevation_refused" at Warning,
@@ -258,6 +270,8 @@ pub struct SessionEvent {
     pub except: Option<SessionId>,
     /// Who was, or is now, logged in there.
     pub subject: Option<Subject>,
+    /// Who acts, or acted, as that subject.
+    pub actor: Option<Subject>,
     /// Why, as a name in snake case, where the kind does not say it: of
     /// [`DeviceRefused`](EventKind::DeviceRefused) and [`DeviceSkipped`](EventKind::DeviceSkipped).
     pub reason: Option<&'static str>,
@@ -274,6 +288,7 @@ impl SessionEvent {
             successor: None,
             except: None,
             subject: None,
+            actor: None,
             reason: None,
         }
     }
@@ -303,6 +318,15 @@ impl SessionEvent {
     #[must_use]
     pub const fn because(mut self, reason: &'static str) -> Self {
         self.reason = Some(reason);
+        self
+    }
+
+    /// The same about whoever is logged in in this state, and who acts as that subject.
+    #[must_use]
+    pub(crate) fn whose(mut self, state: &State) -> Self {
+        let who = state.authentication.as_ref();
+        self.subject = who.map(|who| who.subject.clone());
+        self.actor = state.actor().cloned();
         self
     }
 

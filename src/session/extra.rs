@@ -11,6 +11,7 @@ use super::{
     id::SessionId,
     index::TagDigest,
     methods::Methods,
+    own_session::OwnSession,
 };
 
 /// Set in a block's tag: a release that does not know the block must not read the session without it.
@@ -27,6 +28,8 @@ const DEVICE: u8 = 6 | MUST_UNDERSTAND;
 const EXPECTED_DEVICE: u8 = 7;
 const METHODS: u8 = 8;
 const ACR: u8 = 9;
+/// Without it nobody would return, and the actor's level would not hold down the one that acts.
+const OWN_SESSION: u8 = 10 | MUST_UNDERSTAND;
 
 /// How many tags a session may have.
 pub(crate) const MAX_TAGS: usize = 8;
@@ -54,6 +57,8 @@ pub(crate) struct Extra {
     pub(crate) methods: Methods,
     /// The authentication context class that an identity provider named.
     pub(crate) acr: Option<SmolStr>,
+    /// What the actor's own session was, if somebody acts as the subject.
+    pub(crate) own_session: Option<Box<OwnSession>>,
     /// Blocks of a later release that need not be understood, as they came: tags and contents, sorted.
     pub(super) unknown: Vec<(u8, Box<[u8]>)>,
 }
@@ -97,6 +102,7 @@ impl Extra {
             EXPECTED_DEVICE,
             METHODS,
             ACR,
+            OWN_SESSION,
         ];
         let known = known
             .into_iter()
@@ -144,6 +150,7 @@ impl Extra {
             },
             METHODS if !self.methods.is_empty() => self.methods.encode_into(&mut out),
             ACR => out.extend_from_slice(self.acr.as_ref()?.as_bytes()),
+            OWN_SESSION => self.own_session.as_ref()?.encode_into(&mut out),
             _ => return None,
         }
         Some(out)
@@ -193,8 +200,15 @@ impl Extra {
             ACR if !content.is_empty() && content.len() <= MAX_ACR_LEN => {
                 self.acr = Some(SmolStr::new(text()?));
             }
+            OWN_SESSION if self.actor.is_some() => {
+                let own = OwnSession::read(content)?;
+                if own.acr.as_ref().is_some_and(|acr| acr.len() > MAX_ACR_LEN) {
+                    return Err(Malformed);
+                }
+                self.own_session = Some(Box::new(own));
+            }
             // A bound session expects no device any more.
-            AUDIENCE | EXPECTED_DEVICE | ACR => return Err(Malformed),
+            AUDIENCE | EXPECTED_DEVICE | ACR | OWN_SESSION => return Err(Malformed),
             _ if tag & MUST_UNDERSTAND != 0 => return Err(Malformed),
             _ => self.unknown.push((tag, content.into())),
         }
@@ -244,10 +258,13 @@ mod tests {
 
     use super::{Extra, Limits, MUST_UNDERSTAND, Methods};
     use crate::session::{
+        authentication::{AssuranceLevel, Elevation},
         codec::{Malformed, Reader},
         device::{BoundDevice, Device, DeviceKey, Thumbprint},
+        entries::Entries,
         id::SessionId,
         index::TagDigest,
+        own_session::OwnSession,
         tests::full::at,
     };
 
@@ -264,7 +281,24 @@ mod tests {
             device: Some(Device::Bound(BoundDevice::new(DeviceKey([4; 64]), at(7)))),
             methods: Methods::of_login(&["password".into()], at(7)),
             acr: Some("phr".into()),
+            own_session: Some(Box::new(own_session())),
             unknown: Vec::new(),
+        }
+    }
+
+    fn own_session() -> OwnSession {
+        OwnSession {
+            level: AssuranceLevel::AAL1,
+            authenticated_at: at(7),
+            elevation: Some(Elevation {
+                level: AssuranceLevel::AAL2,
+                until: Some(at(300)),
+            }),
+            absolute_expiry: at(900),
+            persistent: true,
+            methods: Methods::of_login(&["passkey".into()], at(7)),
+            acr: Some("phr".into()),
+            entries: Entries::default(),
         }
     }
 
@@ -324,6 +358,34 @@ mod tests {
         both[0] += 1;
         both.extend_from_slice(&bytes[1..]);
         assert_eq!(read(&both), Err(Malformed));
+    }
+
+    #[test]
+    fn what_an_actors_session_was_has_one_spelling_and_an_actor() {
+        let plain = [&[1, 0x8A, 6, 0, 1, 0, 0, 0, 0][..]].concat();
+        let actor = [0x85, 1, b'a'];
+        let with = |content: &[u8]| {
+            let head = [2, actor[0], actor[1], actor[2], 0x8A, content.len() as u8];
+            read(&[&head[..], content].concat())
+        };
+        assert!(with(&plain[3..]).is_ok());
+        assert_eq!(read(&plain), Err(Malformed), "nobody acts");
+        for content in [
+            // Too short, too long.
+            &[][..],
+            &[0, 1, 0, 0, 0],
+            &[0, 1, 0, 0, 0, 0, 0],
+            // A flag that is none, and a time of no elevation.
+            &[8, 1, 0, 0, 0, 0],
+            &[2, 1, 0, 0, 9, 0, 0],
+            // No level, and no level of an elevation.
+            &[0, 0, 0, 0, 0, 0],
+            &[1, 1, 0, 0, 0, 0, 0],
+            // A class that is too long.
+            &[&[0, 1, 0, 0, 0, 65][..], &[b'x'; 65]].concat(),
+        ] {
+            assert_eq!(with(content), Err(Malformed), "{content:?}");
+        }
     }
 
     #[test]

@@ -21,6 +21,7 @@ use super::{
     entries::{Entries, Entry},
     event::{EventKind, SessionEvent},
     id::SessionId,
+    impersonation::Impersonation,
     later::{Later, LoadFailed},
     live::Live,
     mark::{Login, Mark},
@@ -161,6 +162,72 @@ impl Session {
         self.elevate(StepUp::to(level).lasting(time));
     }
 
+    /// Says that the logged-in user acts as another subject: to see what they see, or to help them.
+    ///
+    /// A new session under a new token takes the place of the user's, with the same limits, label and tags, and ends after the
+    /// impersonation's [time](crate::Impersonation::lasting) unless the actor [returns](Self::end_impersonation) before. It has the
+    /// other's subject, the [actor](Self::actor), no data and no methods. Its level is never above the actor's, at any time and
+    /// whatever is [marked](Self::elevate) meanwhile. The time of authentication is the actor's. It does not count towards
+    /// the other's limit of sessions. What ends everything of the actor, or everything of the other, ends it. A login ends it
+    /// too, and drops what was written.
+    ///
+    /// If nobody is logged in, if a user acts already, if the subject is the user's own, if this request has marked a login, or if the session
+    /// is bound to a device, nothing changes and an event ([`ImpersonationRefused`](crate::EventKind::ImpersonationRefused)) is emitted:
+    /// [`actor`](Self::actor) tells. A subject that is empty or too long turns the response into 500, as a login's does. If the session ended
+    /// or its token was replaced while the handler ran, the response becomes 401. What the user's session holds takes room of the new one's
+    /// data; if it does not fit, the response becomes 503.
+    ///
+    /// Whether the user may do so is the application's to check first.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_session_guard::{AuthenticatedSession, Impersonation};
+    ///
+    /// fn act_as(user: &AuthenticatedSession, may: bool, customer: u64) -> bool {
+    ///     if may {
+    ///         user.session().impersonate(Impersonation::of(customer));
+    ///     }
+    ///     user.session().actor().is_some()
+    /// }
+    /// ```
+    pub fn impersonate(&self, impersonation: impl Into<Impersonation>) {
+        self.mark(Mark::Impersonate(impersonation.into()));
+    }
+
+    /// Lets the actor return: a session of their own, under a new token, takes the place of the one in which they acted.
+    ///
+    /// Subject, level, methods, limits, data and the time of authentication are those from before the impersonation, and never more.
+    /// What was written while acting is gone. The session counts towards the actor's limit again, which is enforced as at a login.
+    /// If nobody acts, nothing changes and an event is emitted. If the session ended or its token was replaced while the handler
+    /// ran, the response becomes 401.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_session_guard::Session;
+    ///
+    /// fn back(session: &Session) {
+    ///     session.end_impersonation();
+    ///     assert_eq!(session.actor(), None);
+    /// }
+    /// ```
+    pub fn end_impersonation(&self) {
+        self.mark(Mark::EndImpersonation);
+    }
+
+    /// Who acts as the [subject](Self::subject), if somebody does.
+    #[must_use]
+    pub fn actor(&self) -> Option<Subject> {
+        self.note_look();
+        if let Some(draft) = &self.pending().draft {
+            let acting = draft.acting.as_ref();
+            return acting.map(|acting| acting.actor.clone());
+        }
+        let live = self.live().filter(|live| !live.suspended)?;
+        live.actor().cloned()
+    }
+
     /// Gives up every elevation: the level falls back to the login's, and the token is replaced.
     ///
     /// If nobody is logged in, nothing changes and an event is emitted.
@@ -248,7 +315,7 @@ impl Session {
             keep,
         };
         let next = draft.entries.with(entry, at);
-        if next.len() > budget {
+        if draft.reserved_len() + next.len() > budget {
             return Err(named(DataError::too_large()));
         }
         let mark = Mark::Insert {

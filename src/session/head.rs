@@ -69,6 +69,12 @@ macro_rules! facts {
                 self.fields.subject()
             }
 
+            /// Who acts as the subject, if somebody does.
+            #[must_use]
+            pub fn actor(&self) -> Option<&Subject> {
+                self.fields.actor()
+            }
+
             /// The first key that the session is listed under: its subject in its audience.
             ///
             /// `None` for a guest's session, which is listed under no key.
@@ -157,10 +163,12 @@ impl Fields {
         Some(&who.subject)
     }
 
+    fn actor(&self) -> Option<&Subject> {
+        self.state.actor()
+    }
+
     fn owners(&self) -> impl Iterator<Item = IndexKey> {
-        let subject = self.subject();
-        let extra = self.state.extra.as_ref();
-        let actor = extra.and_then(|extra| extra.actor.as_ref());
+        let (subject, actor) = (self.subject(), self.actor());
         let owners = subject
             .into_iter()
             .chain(actor.filter(|actor| Some(*actor) != subject));
@@ -176,6 +184,14 @@ impl Fields {
     fn without_data(&self) -> Self {
         let mut fields = self.clone();
         fields.state.entries = Default::default();
+        if let Some(own) = fields
+            .state
+            .extra
+            .as_mut()
+            .and_then(|extra| extra.own_session.as_mut())
+        {
+            own.entries = Default::default();
+        }
         fields
     }
 }
@@ -195,7 +211,10 @@ mod tests {
     fn a_head_is_read_from_the_beginning_of_a_record() {
         let record = full();
         let bytes = record.encode();
-        let data = record.fields.state.entries.len();
+        let state = &record.fields.state;
+        let own = state.acting().and_then(|acting| acting.own).unwrap();
+        // The data of both sessions, and the length before that of the actor's.
+        let data = state.entries.len() + own.entries.len() + 1;
         let head_len = bytes.len() - data;
         for len in 0..bytes.len() {
             let head = RecordHead::decode(&bytes[..len]);

@@ -49,6 +49,11 @@ pub(crate) struct Live {
 }
 
 impl Live {
+    /// Who acts as the session's subject, if somebody does.
+    pub(crate) fn actor(&self) -> Option<&Subject> {
+        self.state.actor()
+    }
+
     /// The id of the session's first token, which its rotations keep.
     pub(crate) fn family(&self) -> &SessionId {
         let extra = self.state.extra.as_deref();

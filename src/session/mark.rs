@@ -11,6 +11,7 @@ use super::{
     entries::Keep,
     event::EventKind,
     extra::{Limits, MAX_ACR_LEN, MAX_TAGS},
+    impersonation::Impersonation,
     methods::{MAX_METHOD_LEN, MAX_METHODS},
     step_up::StepUp,
     time::Timestamp,
@@ -217,6 +218,8 @@ where
 pub(crate) enum Mark {
     Login(Login),
     Elevate(StepUp),
+    Impersonate(Impersonation),
+    EndImpersonation,
     StepDown,
     Renew,
     Logout,
@@ -247,6 +250,8 @@ impl Mark {
         match self {
             Self::Login(_)
             | Self::Elevate(_)
+            | Self::Impersonate(_)
+            | Self::EndImpersonation
             | Self::Insert { .. }
             | Self::Remove { .. }
             | Self::Update(_) => Effect::Raises,
@@ -260,6 +265,7 @@ impl Mark {
         match self {
             Self::Login(_) => Some(EventKind::LoginDropped),
             Self::Elevate(_) => Some(EventKind::ElevationDropped),
+            Self::Impersonate(_) | Self::EndImpersonation => Some(EventKind::ImpersonationDropped),
             Self::Renew => Some(EventKind::RenewalDropped),
             Self::Insert { .. } | Self::Remove { .. } | Self::Update(_) => {
                 Some(EventKind::DataDropped)
@@ -274,6 +280,8 @@ impl Mark {
         match self {
             Self::Elevate(_) => true,
             Self::Login(_)
+            | Self::Impersonate(_)
+            | Self::EndImpersonation
             | Self::StepDown
             | Self::Renew
             | Self::Logout

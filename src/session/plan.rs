@@ -22,6 +22,8 @@ pub(crate) enum Plan {
         state: State,
         /// Whether the old one ends first, since a logout asked for that whatever follows.
         end_first: bool,
+        /// Whether it takes the place of the request's own session, which must still be as it was. If not, it does not begin.
+        instead: bool,
     },
     /// What the request came with ends.
     End,
@@ -41,6 +43,13 @@ pub(crate) enum Save {
     Lower,
     /// Without a mark: the idle timer is due, or the token is under an older key.
     Touch,
+}
+
+impl Plan {
+    /// Whether somebody begins to act as another, or returns.
+    pub(crate) const fn is_switch(&self) -> bool {
+        matches!(self, Self::Start { instead: true, .. })
+    }
 }
 
 /// A plan, what to tell once it is carried out, and whether the handler's answer must be withheld.

@@ -3,13 +3,14 @@
 use super::{
     came::{Barred, Came},
     device::Device,
-    draft::{Draft, Rotation},
+    draft::{Draft, Rotation, Switch},
     event::EventKind,
     extra::Extra,
     index::TagDigest,
     live::{Live, Signature},
     mark::{Effect, Login, Mark},
     methods::Methods,
+    own_session::Acting,
     plan::{Plan, Save, Settled, Verdict},
     policy::SessionPolicy,
     standing::Standing,
@@ -105,12 +106,19 @@ pub(crate) fn settle(input: &Settlement<'_>) -> Settled {
     if draft.update_failed {
         return only_lowering(input, EventKind::UpdateFailed, Verdict::DataConflict);
     }
-    if draft.entries.len() > input.data_budget && grows(input, &draft) {
+    let taken = draft.reserved_len() + draft.entries.len();
+    if taken > input.data_budget && grows(input, taken) {
         return only_lowering(input, EventKind::DataTooLarge, Verdict::DataConflict);
     }
     let elevated = draft.continues && draft.authentication.is_some() && elevates(input.marks);
     if lost && elevated && input.outcome == Outcome::Answered {
         return only_lowering(input, EventKind::ElevationRefused, Verdict::Refused);
+    }
+    let goes_on = draft.continues && draft.authentication.is_some();
+    let switched = draft.switch.is_some() || goes_on && switches(input.marks);
+    let may_not = lost || input.came.barred.is_some();
+    if may_not && switched && input.outcome == Outcome::Answered {
+        return without_switch(input);
     }
     if let Some(live) = input.live
         && draft.continues
@@ -131,6 +139,11 @@ pub(crate) fn settle(input: &Settlement<'_>) -> Settled {
     }
 }
 
+/// What becomes of the session where nobody can act as another, or return, though the handler saw that somebody does.
+pub(crate) fn without_switch(input: &Settlement<'_>) -> Settled {
+    only_lowering(input, EventKind::ImpersonationRefused, Verdict::Refused)
+}
+
 /// Whether the session's token must never be signed again, and nothing of it be written with it (S03): the key that it
 /// was signed under is expiring, and may be a thief's. In a store the key alone opens no session.
 fn is_final(input: &Settlement<'_>, live: &Live) -> bool {
@@ -147,9 +160,10 @@ fn is_last(input: &Settlement<'_>, live: &Live) -> bool {
     is_final(input, live) || is_crossing(live)
 }
 
-fn grows(input: &Settlement<'_>, draft: &Draft) -> bool {
-    let before = input.live.map_or(0, |live| live.state.entries.len());
-    draft.entries.len() > before
+fn grows(input: &Settlement<'_>, taken: usize) -> bool {
+    let before = Draft::of(input.live);
+    let entries = input.live.map_or(0, |live| live.state.entries.len());
+    taken > before.reserved_len() + entries
 }
 
 /// Whether the session ended by one of its limits while the handler ran.
@@ -170,6 +184,13 @@ fn elevates(marks: &[(Timestamp, Mark)]) -> bool {
     marks.iter().any(|(_, mark)| mark.elevates())
 }
 
+/// Whether somebody begins to act as another, or returns.
+fn switches(marks: &[(Timestamp, Mark)]) -> bool {
+    let switches =
+        |(_, mark): &(_, Mark)| matches!(mark, Mark::Impersonate(_) | Mark::EndImpersonation);
+    marks.iter().any(switches)
+}
+
 /// Decides what becomes of the answer, and what to tell, where the session has ended or its token was
 /// replaced by the time the plan is carried out: nothing brings the session back.
 pub(crate) fn without_session(
@@ -178,6 +199,9 @@ pub(crate) fn without_session(
 ) -> (Verdict, Option<EventKind>) {
     if outcome == Outcome::Answered && elevates(marks) {
         return (Verdict::Refused, Some(EventKind::ElevationRefused));
+    }
+    if outcome == Outcome::Answered && switches(marks) {
+        return (Verdict::Refused, Some(EventKind::ImpersonationRefused));
     }
     let blocked = marks
         .iter()
@@ -359,11 +383,17 @@ fn begin_or_end(input: &Settlement<'_>, draft: Draft, events: &mut Vec<EventKind
         }
         events.push(EventKind::Created);
     }
+    if let Some(switch) = draft.switch
+        && let Some(live) = input.live
+    {
+        return in_place_of(live, draft, switch, input);
+    }
     let now = input.now;
     let login = draft.authentication.as_ref().and_then(|_| login(input));
     let remembered = login.is_some_and(|login| login.remembered);
     Plan::Start {
         end_first: draft.logged_out,
+        instead: false,
         state: State {
             // A guest session has nothing that a thief would want.
             binding: match draft.authentication {
@@ -391,6 +421,35 @@ fn login<'a>(input: &Settlement<'a>) -> Option<&'a Login> {
         Mark::Login(login) => Some(login),
         _ => None,
     })
+}
+
+/// The plan where somebody begins to act as another, or returns: the new session has the limits, the tags and the name of the
+/// request's own, whose place it takes.
+fn in_place_of(live: &Live, draft: Draft, switch: Switch, input: &Settlement<'_>) -> Plan {
+    let now = input.now;
+    let mut state = live.state.clone();
+    (state.last_seen_at, state.rotated_at) = (now.max(state.last_seen_at), now);
+    (state.absolute_expiry, state.persistent) = match switch {
+        Switch::Impersonation(until) => (state.absolute_expiry.min(until), false),
+        Switch::Return => (draft.absolute_expiry, draft.persistent),
+    };
+    state.binding = input.came.client.taken_over(&state.binding);
+    state.authentication = draft.authentication;
+    state.entries = draft.entries;
+    let (actor, own) = match draft.acting {
+        Some(Acting { actor, own }) => (Some(actor), own),
+        None => (None, None),
+    };
+    state.with_extra(|extra| {
+        (extra.actor, extra.own_session) = (actor, own);
+        (extra.methods, extra.acr) = (draft.methods, draft.acr);
+        extra.family = None;
+    });
+    Plan::Start {
+        end_first: false,
+        instead: true,
+        state,
+    }
 }
 
 /// What a new session has beyond the basic state.

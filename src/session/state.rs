@@ -9,6 +9,7 @@ use super::{
     entries::Entries,
     extra::{Extra, Limits},
     methods::Methods,
+    own_session::Acting,
     time::Timestamp,
 };
 
@@ -67,6 +68,20 @@ impl State {
         self.extra
             .as_ref()
             .map_or(Limits::NONE, |extra| extra.limits)
+    }
+
+    /// Who acts as the subject, if somebody does.
+    pub(crate) fn actor(&self) -> Option<&Subject> {
+        self.extra.as_ref()?.actor.as_ref()
+    }
+
+    /// Who acts as the subject, if somebody does, and what the actor's session was.
+    pub(crate) fn acting(&self) -> Option<Acting> {
+        let extra = self.extra.as_ref()?;
+        Some(Acting {
+            actor: extra.actor.clone()?,
+            own: extra.own_session.clone(),
+        })
     }
 
     /// By which methods whoever is logged in proved it.
@@ -145,6 +160,9 @@ impl State {
         }
         if let Some(extra) = &self.extra {
             extra.encode_into(out);
+            if let Some(own) = &extra.own_session {
+                put_bytes(out, own.entries.as_bytes());
+            }
         }
         out.extend_from_slice(self.entries.as_bytes());
     }
@@ -171,6 +189,10 @@ impl State {
     ) -> Result<(), Malformed> {
         let reader = &mut Reader::new(bytes);
         self.read_head(reader, schema, last_seen_at)?;
+        let extra = self.extra.as_mut();
+        if let Some(own) = extra.and_then(|extra| extra.own_session.as_mut()) {
+            own.entries = Entries::decode(reader.bytes()?)?;
+        }
         self.entries = Entries::decode(reader.rest())?;
         Ok(())
     }

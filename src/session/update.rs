@@ -136,7 +136,8 @@ impl Session {
         }
         let next = update.apply(&draft.entries, at);
         let len = next.map_or(0, |entries| entries.len());
-        if len > self.0.environment.data_budget() && len > draft.entries.len() {
+        let room = self.0.environment.data_budget();
+        if draft.reserved_len() + len > room && len > draft.entries.len() {
             return Err(DataError::too_large());
         }
         let mark = Mark::Update(update.clone());

@@ -10,6 +10,8 @@ use crate::session::{
     entries::{Entries, Entry, Keep},
     id::{Claim, Secret, SessionId},
     index::TagDigest,
+    methods::Methods,
+    own_session::OwnSession,
     record::{Fields, Record},
     secrets::Secrets,
     state::State,
@@ -140,10 +142,28 @@ impl RecordBuilder {
         self
     }
 
-    /// Lets somebody act as the session's subject, as its second owner.
+    /// Lets somebody act as the session's subject, as its second owner, with a session to return to that holds data.
     pub fn actor(mut self, actor: impl Into<Subject>) -> Self {
         let state = &mut self.0.fields.state;
-        state.with_extra(|extra| extra.actor = Some(actor.into()));
+        let entry = Entry {
+            name: "own",
+            // Bytes that are no text.
+            value: &[0xFF, 0, 0xC3],
+            keep: Keep::Subject,
+        };
+        let own = OwnSession {
+            level: AssuranceLevel::AAL1,
+            authenticated_at: state.created_at,
+            elevation: None,
+            absolute_expiry: state.absolute_expiry,
+            persistent: false,
+            methods: Methods::NONE,
+            acr: None,
+            entries: Entries::default().with(entry, Timestamp::default()),
+        };
+        state.with_extra(|extra| {
+            (extra.actor, extra.own_session) = (Some(actor.into()), Some(Box::new(own)));
+        });
         self
     }
 

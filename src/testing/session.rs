@@ -16,6 +16,7 @@ use crate::session::{
     event::SessionEvent,
     handle::Session,
     id::{Lineage, SessionId},
+    impersonation::Impersonation,
     live::{Live, Signature},
     mark::{Login, Mark},
     plan::Plan,
@@ -36,6 +37,10 @@ pub enum Marked {
     Login(Login),
     /// [`Session::elevate`], with these facts.
     Elevate(StepUp),
+    /// [`Session::impersonate`], with these facts.
+    Impersonate(Impersonation),
+    /// [`Session::end_impersonation`].
+    EndImpersonation,
     /// [`Session::step_down`].
     StepDown,
     /// [`Session::renew`].
@@ -192,6 +197,8 @@ impl From<Mark> for Marked {
         match mark {
             Mark::Login(login) => Self::Login(login),
             Mark::Elevate(step_up) => Self::Elevate(step_up),
+            Mark::Impersonate(impersonation) => Self::Impersonate(impersonation),
+            Mark::EndImpersonation => Self::EndImpersonation,
             Mark::StepDown => Self::StepDown,
             Mark::Renew => Self::Renew,
             Mark::Logout => Self::Logout,

@@ -155,6 +155,8 @@ pub fn apply(session: &Session, marks: &str) {
                 let time = std::time::Duration::from_secs(seconds.parse().unwrap());
                 session.elevate_for(AssuranceLevel::AAL2, time);
             }
+            ["act", user] => session.impersonate(user),
+            ["return"] => session.end_impersonation(),
             ["step-down"] => session.step_down(),
             ["renew"] => session.renew(),
             ["logout"] => session.logout(),

@@ -70,14 +70,15 @@ async fn the_token_before_the_binding_opens_for_a_minute() {
 #[tokio::test]
 async fn a_request_that_crosses_raises_and_writes_nothing() {
     use EventKind::{
-        ElevationRefused, LoggedOut, Reauthenticated, RenewalSkipped, SteppedDown,
-        UnboundUseDataDropped,
+        ElevationRefused, ImpersonationRefused, LoggedOut, Reauthenticated, RenewalSkipped,
+        SteppedDown, UnboundUseDataDropped,
     };
     for (marks, status, told, goes_on) in [
         ("put:k:w", 409, &[UnboundUseDataDropped][..], true),
         ("renew,put:k:w", 409, &[UnboundUseDataDropped], true),
         ("elevate", 401, &[ElevationRefused], true),
         ("put:k:w,elevate", 401, &[ElevationRefused], true),
+        ("act:bob", 401, &[ImpersonationRefused], true),
         ("renew", 200, &[RenewalSkipped], true),
         ("put:k:v", 200, &[], true),
         ("step-down", 200, &[SteppedDown], false),
@@ -115,13 +116,14 @@ async fn a_request_that_crosses_raises_and_writes_nothing() {
 #[tokio::test]
 async fn a_page_under_way_writes_no_session_without_its_device() {
     use EventKind::{
-        ElevationRefused, LoggedOut, Reauthenticated, ResurrectionBlocked, SteppedDown,
-        UnboundUseDataDropped,
+        ElevationRefused, ImpersonationRefused, LoggedOut, Reauthenticated, ResurrectionBlocked,
+        SteppedDown, UnboundUseDataDropped,
     };
     for (marks, status, told, goes_on) in [
         ("put:k:w", 409, &[UnboundUseDataDropped][..], true),
         ("elevate", 401, &[ElevationRefused], true),
         ("put:k:w,elevate", 401, &[ElevationRefused], true),
+        ("act:bob", 401, &[ImpersonationRefused], true),
         ("renew", 200, &[ResurrectionBlocked], true),
         ("renew,put:k:w", 409, &[UnboundUseDataDropped], true),
         ("step-down", 200, &[SteppedDown], false),

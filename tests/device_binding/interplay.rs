@@ -7,7 +7,7 @@ use tower_session_guard::{AtLimit, EventKind, SessionPolicy, Subject};
 use super::{
     BOUND, From, Node, REFRESH, REGISTER, SESSION,
     browser::{Browser, key, proof},
-    common::{Answer, GUEST},
+    common::{Answer, Client, GUEST},
     replayed,
 };
 
@@ -136,6 +136,57 @@ async fn a_switch_of_the_user_in_one_request_begins_unbound() {
     }
 }
 
+/// D13: nobody acts as another in a bound session, and none in which somebody acts is bound: the session that takes its place
+/// would have no device.
+#[tokio::test]
+async fn a_bound_session_does_not_act_and_one_that_acts_is_not_bound() {
+    for node in Node::both() {
+        let mut browser = node.bound().await;
+        let before = browser.whoami().await;
+        node.events.take();
+        let answer = browser.mark("act:bob").await;
+        assert!(answer.sets_nothing());
+        assert_eq!(node.events.take(), [EventKind::ImpersonationRefused]);
+        assert_eq!(browser.whoami().await, before);
+
+        let mut browser = node.browser();
+        browser.mark("login:alice").await;
+        let offered = browser.offered.len();
+        let acting = browser.mark("act:bob").await;
+        assert_eq!(acting.status, 200);
+        assert_eq!(browser.offered.len(), offered, "no offer");
+        assert_eq!(browser.register().await, vec![400; offered]);
+        assert_eq!(browser.whoami().await, "bob@1");
+        browser.mark("return").await;
+        assert_eq!(browser.register().await, [200]);
+        assert_eq!(browser.whoami().await, "alice@1 bound");
+    }
+}
+
+/// A binding that comes while the handler runs refuses what would leave the device behind.
+#[tokio::test]
+async fn an_impersonation_that_crosses_with_a_binding_is_refused() {
+    for node in Node::both() {
+        let mut browser = node.browser();
+        browser.mark("login:alice").await;
+        let token = browser.jar[SESSION].0.clone();
+        let app = node.app.clone();
+        let page = tokio::spawn(async move {
+            let path = "/do?marks=act:bob&stop=before";
+            Client::around(app).post(path, &[(SESSION, &token)]).await
+        });
+        node.stop.reached.notified().await;
+        assert_eq!(browser.register().await, [200]);
+        node.events.take();
+        node.stop.go_on.notify_one();
+        let answer = page.await.unwrap();
+        assert_eq!(answer.status, 401);
+        assert!(answer.sets_nothing());
+        assert_eq!(node.events.take(), [EventKind::ImpersonationRefused]);
+        assert_eq!(browser.whoami().await, "alice@1 bound");
+    }
+}
+
 /// D07, D13: what a browser was told before its token was replaced holds afterwards: no second trip, no other identifier, and
 /// each time another cookie.
 #[tokio::test]
@@ -251,7 +302,7 @@ async fn of_several_tokens_one_without_its_device_counts_for_nothing() {
             assert_eq!(node.events.take(), told, "{seen}");
         }
         // The other session is written as ever; a guest's session beside the bound one is not.
-        let client = super::common::Client::around(node.app.clone());
+        let client = Client::around(node.app.clone());
         client.mark("put:k:bobs", &[alices, bobs]).await;
         assert_eq!(client.get("/get?k=k", &[bobs]).await.body, "bobs");
         client.mark("put:k:planted", &[alices, guests]).await;

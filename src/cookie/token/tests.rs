@@ -23,6 +23,7 @@ use crate::{
         live::Signature,
         mark::Login,
         methods::Methods,
+        own_session::OwnSession,
         policy::SessionPolicy,
         state::{EVERY, State},
         time::Timestamp,
@@ -489,6 +490,63 @@ fn data_within_the_budget_always_fits() {
     let default = keys().data_budget();
     // About 2 KiB, as the documentation says: a device takes 92 bytes of what there would be without it.
     assert!((1970..2100).contains(&default), "{default}");
+}
+
+// R28: what an actor's session was takes room of the data, whatever its parts are.
+#[test]
+fn a_session_in_which_somebody_acts_fits_within_the_budget() {
+    for name in ["s", "__Host-Http-session"] {
+        let policy = whole_name(name);
+        let keys = TokenKeys::new(ring(0), &policy, "");
+        let far = Timestamp::from_unix_millis(u64::MAX);
+        let user = largest_extra_of_a_user();
+        let mut own = OwnSession {
+            level: AssuranceLevel::AAL3,
+            authenticated_at: far,
+            elevation: Some(Elevation {
+                level: AssuranceLevel::AAL3,
+                until: Some(far),
+            }),
+            absolute_expiry: far,
+            persistent: true,
+            methods: user.methods,
+            acr: user.acr,
+            entries: Entries::default(),
+        };
+        let bare = own.encoded_len();
+        // 4 methods with names and times of every length, and a class of 64 bytes.
+        assert_eq!(bare, 6 + 1 + 1 + 10 + 10 + 1 + 10 + (2 + 184) + (1 + 64));
+        for left in [0, 200] {
+            let room = keys.data_budget() - bare - left;
+            own.entries = with_entries(room, State::default()).entries;
+            assert_eq!(own.encoded_len() + left, keys.data_budget());
+            let mut extra = largest_extra();
+            extra.own_session = Some(Box::new(own.clone()));
+            let mut acting = State {
+                extra: Some(Box::new(extra)),
+                ..largest()
+            };
+            if left > 0 {
+                acting = with_entries(left, acting);
+            }
+            let token = keys.seal_self_contained(Session, &ID, &acting).unwrap();
+            let value = token.as_str().as_bytes();
+            let opened = keys.open_self_contained(Session, value, acting.last_seen_at);
+            assert_eq!(opened.unwrap().value.state, acting);
+        }
+    }
+    // A user with a password alone takes about 40 bytes.
+    let plain = OwnSession {
+        level: AssuranceLevel::AAL1,
+        authenticated_at: NOW,
+        elevation: None,
+        absolute_expiry: NOW,
+        persistent: false,
+        methods: Methods::of_login(&["password".into()], NOW),
+        acr: None,
+        entries: Entries::default(),
+    };
+    assert_eq!(plain.encoded_len(), 38);
 }
 
 // R28

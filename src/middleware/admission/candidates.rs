@@ -69,7 +69,9 @@ pub(super) struct DeadToken {
     pub(super) id: SessionId,
     pub(super) family: SessionId,
     pub(super) until: Timestamp,
+    /// Who was logged in there, and who acted as that subject.
     pub(super) subject: Option<Subject>,
+    pub(super) actor: Option<Subject>,
     pub(super) consequence: Consequence,
     /// The session, where there is one that its bearer may end.
     pub(super) session: Option<Session>,
@@ -216,8 +218,9 @@ impl<T> Candidates<T> {
             Consequence::EndFamily => EventKind::SessionEndedByReuse,
             Consequence::Nothing | Consequence::EndSession => token.why.event(),
         };
+        let actor = token.actor;
         let event = SessionEvent::new(kind, self.now).of(token.id);
-        shared.tell(&event.by(token.subject));
+        shared.tell(&SessionEvent { actor, ..event }.by(token.subject));
         if let Some(session) = token.session {
             self.beside_mut().found.push(session);
         }
@@ -276,6 +279,7 @@ impl<T> Candidates<T> {
                 family: *live.family(),
                 until: live.remembered_until(self.now),
                 subject: live.subject().cloned(),
+                actor: live.actor().cloned(),
                 consequence: consequence(why, shared.policy()),
                 session: why.was_of_a_session().then(|| Session::admitted(session)),
             }),
@@ -308,7 +312,7 @@ impl<T> Candidates<T> {
         let difference = self.came.client.differs_from(&live.state.binding);
         let tell = |kind, live: &Live| {
             let event = SessionEvent::new(kind, self.now).of(live.id);
-            shared.tell(&event.by(live.subject().cloned()));
+            shared.tell(&event.whose(&live.state));
         };
         for part in difference.changed {
             tell(part.event(), live);

@@ -164,6 +164,7 @@ const fn unknown(claim: &Claim, now: Timestamp) -> DeadToken {
         family: *claim.id(),
         until: now,
         subject: None,
+        actor: None,
         consequence: Consequence::Nothing,
         session: None,
     }

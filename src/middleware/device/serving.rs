@@ -287,10 +287,7 @@ impl Serving {
 }
 
 fn about(event: SessionEvent, session: &FoundSession) -> SessionEvent {
-    let who = session.state().authentication.as_ref();
-    event
-        .of(*session.id())
-        .by(who.map(|who| who.subject.clone()))
+    event.of(*session.id()).whose(session.state())
 }
 
 /// Every token that came under one name.

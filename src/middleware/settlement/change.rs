@@ -24,9 +24,19 @@ pub(super) struct Change<'a> {
     /// Whether they end whatever becomes of the token that is to leave; else they end only if it may.
     pub(super) ends_first: bool,
     pub(super) issue: Issue<'a>,
+    /// A token that must still open its session when the new one begins in its place.
+    pub(super) instead_of: Option<InsteadOf<'a>>,
     /// A session whose level falls: it ends if a binding to a device has replaced its token, since nobody would receive one that
     /// says the lower level.
     pub(super) lowered: Option<&'a Live>,
+}
+
+/// A token that another session's takes the place of.
+pub(super) struct InsteadOf<'a> {
+    pub(super) token: IssuedToken<'a>,
+    /// An id that no token has: of requests at the same time, one replaces the token.
+    pub(super) by: SessionId,
+    pub(super) until: Timestamp,
 }
 
 /// Which token is to leave then.
@@ -105,14 +115,24 @@ impl Change<'_> {
         }
         let issue = self.issue(list, now)?;
         let ended = match issue {
-            Some(_) => self.end(list, now)?,
-            None => Vec::new(),
+            Some(_) if self.takes_place(list, now)? => self.end(list, now)?,
+            _ => Vec::new(),
         };
         Ok(Changed {
             ended,
             issue,
             is_crossing: false,
         })
+    }
+
+    /// Whether the token that the new one takes the place of has opened its session up to now.
+    fn takes_place(&self, list: &Revocations, now: Timestamp) -> Result<bool, Full> {
+        let Some(instead) = &self.instead_of else {
+            return Ok(true);
+        };
+        let InsteadOf { token, by, until } = *instead;
+        let replaced = list.replace(token, by, Replacement::Elevated, until, now)?;
+        Ok(replaced.is_some())
     }
 
     fn end(&self, list: &Revocations, now: Timestamp) -> Result<Vec<bool>, Full> {
@@ -195,14 +215,30 @@ impl Change<'_> {
         }
         let issue = self.issue_distributed(list, now).await?;
         let ended = match issue {
-            Some(_) => self.end_distributed(list, now).await?,
-            None => Vec::new(),
+            Some(_) if self.takes_place_distributed(list, now).await? => {
+                self.end_distributed(list, now).await?
+            }
+            _ => Vec::new(),
         };
         Ok(Changed {
             ended,
             issue,
             is_crossing: false,
         })
+    }
+
+    async fn takes_place_distributed(
+        &self,
+        list: &dyn RevocationList,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let Some(instead) = &self.instead_of else {
+            return Ok(true);
+        };
+        let InsteadOf { token, by, until } = *instead;
+        let how = Replacement::Elevated;
+        let replaced = list.replace(token, by, how, until, now).await?;
+        Ok(replaced.is_some())
     }
 
     async fn end_distributed(

@@ -1,5 +1,7 @@
 //! [`HandlerDone`]: what is left of a request once its handler is done, and how it ends.
 
+use std::mem;
+
 use super::set_cookies::SetCookies;
 use crate::{
     middleware::{
@@ -91,6 +93,7 @@ pub(super) fn tell_all(
         let mut event = SessionEvent::new(*kind, now);
         event.session = live.map(|live| live.id);
         event.subject = live.and_then(Live::subject).cloned();
+        event.actor = live.and_then(Live::actor).cloned();
         if let Some((id, subject)) = successor
             && *kind != EventKind::LoggedOut
         {
@@ -99,7 +102,17 @@ pub(super) fn tell_all(
                 Some(_) => event.successor = Some(id),
                 None => event.session = Some(id),
             }
-            event.subject = subject.cloned();
+            // Who acts as whom is one fact, whichever session goes and comes. A login ends it.
+            match kind {
+                EventKind::ImpersonationEnded => {}
+                EventKind::ImpersonationBegan => {
+                    event.actor = mem::replace(&mut event.subject, subject.cloned());
+                }
+                EventKind::LoggedIn | EventKind::Reauthenticated | EventKind::SubjectSwitched => {
+                    (event.subject, event.actor) = (subject.cloned(), None);
+                }
+                _ => event.subject = subject.cloned(),
+            }
         }
         shared.tell(&event);
     }
@@ -134,11 +147,14 @@ pub(super) fn note_end(shared: &Shared, session: &Session) {
 pub(super) fn tell_ended_beside(
     shared: &Shared,
     id: SessionId,
-    subject: Option<Subject>,
+    state: Option<&State>,
     now: Timestamp,
 ) {
     let event = SessionEvent::new(EventKind::PresentedSessionEnded, now).of(id);
-    shared.tell(&event.by(subject));
+    shared.tell(&match state {
+        Some(state) => event.whose(state),
+        None => event,
+    });
 }
 
 /// Tells that a commit failed, if that is because of the store or the distributed list.

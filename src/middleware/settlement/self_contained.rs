@@ -4,7 +4,7 @@
 //! plan means is written once.
 
 use super::{
-    change::{Change, Changed, Issue},
+    change::{Change, Changed, InsteadOf, Issue},
     done::{
         Committed, HandlerDone, note_beginning, note_end, tell_all, tell_ended_beside,
         tell_if_failed,
@@ -137,6 +137,7 @@ impl<'a> CommitToToken<'a> {
             ended: Vec::new(),
             ends_first: true,
             issue: Issue::Nothing,
+            instead_of: None,
             lowered: None,
         };
         Ok(match (plan, self.live) {
@@ -174,7 +175,14 @@ impl<'a> CommitToToken<'a> {
                 lowered: self.steps_down().then_some(live),
                 ..nothing
             },
-            (Plan::Start { state, end_first }, _) => Change {
+            (
+                Plan::Start {
+                    state,
+                    end_first,
+                    instead,
+                },
+                own,
+            ) => Change {
                 end: if *end_first {
                     Ending::Ended
                 } else {
@@ -190,6 +198,10 @@ impl<'a> CommitToToken<'a> {
                 // As in a store: a login that is refused changes nothing else.
                 ends_first: *end_first,
                 issue: self.first(state)?,
+                instead_of: match own.filter(|_| *instead) {
+                    Some(live) => Some(self.instead_of(live)?),
+                    None => None,
+                },
                 lowered: None,
             },
         })
@@ -224,6 +236,14 @@ impl<'a> CommitToToken<'a> {
             id,
             of: self.issued(live),
             how,
+            until: live.remembered_until(self.done.now),
+        })
+    }
+
+    fn instead_of(&self, live: &'a Live) -> Result<InsteadOf<'a>, SessionError> {
+        Ok(InsteadOf {
+            token: self.issued(live),
+            by: random::fresh()?.id,
             until: live.remembered_until(self.done.now),
         })
     }
@@ -319,7 +339,15 @@ impl<'a> CommitToToken<'a> {
             Plan::Start {
                 mut state,
                 end_first,
+                instead,
             } => {
+                // What ended or was replaced meanwhile brings nobody back.
+                if instead && changed.ended.first() != Some(&true) {
+                    let (verdict, event) =
+                        settle::without_session(&self.done.marks, self.done.outcome);
+                    self.tell(event.as_slice(), None);
+                    return verdict.into_result(cookies);
+                }
                 let Some((id, at)) = changed.issue else {
                     self.tell(&[EventKind::LoginEndedUnderWay], None);
                     return Err(SessionError::new(SessionErrorKind::Refused));
@@ -382,8 +410,8 @@ impl<'a> CommitToToken<'a> {
         let presented = self.presented().into_iter().zip(&changed.ended);
         for (live, ended) in presented.skip(own) {
             if *ended {
-                let subject = live.subject().cloned();
-                tell_ended_beside(self.shared, live.id, subject, self.done.now);
+                let state = Some(&live.state);
+                tell_ended_beside(self.shared, live.id, state, self.done.now);
             }
         }
     }

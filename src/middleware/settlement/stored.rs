@@ -102,7 +102,14 @@ impl CommitToStore {
             if !self.reload().await? {
                 return Ok(self.gone());
             }
-            self.settled = settle::settle(&self.done.settlement(self.live(), &self.shared));
+            let was_switch = self.settled.plan.is_switch();
+            let settlement = self.done.settlement(self.live(), &self.shared);
+            let mut settled = settle::settle(&settlement);
+            if was_switch && !settled.plan.is_switch() && settled.verdict == Verdict::Stands {
+                // The session was bound to a device meanwhile, and the handler does not know.
+                settled = settle::without_switch(&settlement);
+            }
+            self.settled = settled;
         }
         Err(SessionError::new(SessionErrorKind::Contention))
     }
@@ -162,17 +169,28 @@ impl CommitToStore {
                     Replaced::Gone => return Ok(Attempt::Done(self.gone())),
                 }
             }
-            Plan::Start { end_first, .. } => {
+            Plan::Start {
+                end_first, instead, ..
+            } => {
                 if end_first {
                     self.end_all(EndCause::Logout).await?;
                 }
                 let (mut fresh, mut record) = self.begin()?;
                 let sessions = self.create(&mut fresh, &mut record).await?;
-                let established = self.establish(&fresh.id, &record, sessions, end_first);
-                if let Err(error) = established.await {
+                let established = if instead {
+                    self.establish_instead(&fresh.id, &record, sessions).await
+                } else {
+                    let established = self.establish(&fresh.id, &record, sessions, end_first);
+                    established.await.map(|()| Place::Taken)
+                };
+                if !matches!(established, Ok(Place::Taken)) {
                     // No client will ever hold the new session; whether it can be taken back is not vital.
                     let _ = self.store.remove(&fresh.id, None).await;
-                    return Err(error);
+                }
+                match established? {
+                    Place::Taken => {}
+                    Place::Changed => return Ok(Attempt::Conflict),
+                    Place::Gone => return Ok(Attempt::Done(self.gone())),
                 }
                 self.tell(&events, Some((fresh.id, record.subject())));
                 if end_first {
@@ -225,21 +243,75 @@ impl CommitToStore {
         sessions: usize,
         ended_before: bool,
     ) -> Result<(), SessionError> {
-        for key in record.index_keys() {
-            let cutoff = self.store.cutoff(&key, self.done.now).await?;
-            if cutoff.is_some_and(|cutoff| cutoff.ends(&self.done.admitted)) {
-                self.tell(&[EventKind::LoginEndedUnderWay], None);
-                return Err(SessionError::new(SessionErrorKind::Refused));
-            }
+        if self.is_cut_off(record).await? {
+            self.tell(&[EventKind::LoginEndedUnderWay], None);
+            return Err(SessionError::new(SessionErrorKind::Refused));
         }
-        if let Some(limit) = self.limit_over(record, sessions) {
-            // Boxed, so that a login within the limit does not carry what it takes to look for others.
-            self.ended |= Box::pin(limit.enforce(fresh)).await?;
-        }
+        self.enforce_limit(fresh, record, sessions).await?;
         if !ended_before {
             self.end_all(EndCause::Replaced).await?;
         }
         Ok(())
+    }
+
+    /// Whether everything under a key of a new session ended while its request was under way.
+    async fn is_cut_off(&self, record: &Record) -> Result<bool, StoreError> {
+        for key in record.index_keys() {
+            let cutoff = self.store.cutoff(&key, self.done.now).await?;
+            if cutoff.is_some_and(|cutoff| cutoff.ends(&self.done.admitted)) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    async fn enforce_limit(
+        &mut self,
+        fresh: &SessionId,
+        record: &Record,
+        sessions: usize,
+    ) -> Result<(), SessionError> {
+        if let Some(limit) = self.limit_over(record, sessions) {
+            // Boxed, so that a login within the limit does not carry what it takes to look for others.
+            self.ended |= Box::pin(limit.enforce(fresh)).await?;
+        }
+        Ok(())
+    }
+
+    /// Lets a new session take the place of the request's own, if that is still as it was: what it holds goes over, and what
+    /// ended meanwhile brings nobody back. Then ends what else the request came with.
+    async fn establish_instead(
+        &mut self,
+        fresh: &SessionId,
+        record: &Record,
+        sessions: usize,
+    ) -> Result<Place, SessionError> {
+        if self.is_cut_off(record).await? {
+            return Ok(Place::Gone);
+        }
+        // While acting, the actor's session did not count.
+        if record.actor().is_none() {
+            self.enforce_limit(fresh, record, sessions).await?;
+        }
+        let Some((live, loaded)) = self.live().zip(self.record.as_ref()) else {
+            return Ok(Place::Gone);
+        };
+        let (id, (mut secrets, lineage)) = (live.id, secrets_of(loaded));
+        // Of requests at the same time one replaces the token, by a secret that nobody has.
+        let by = random::fresh()?.secret;
+        secrets.supersede(by.digest(), self.done.now);
+        let record = Record::of(live.state.clone(), secrets, lineage, self.shared.policy());
+        match self.replace(&id, loaded.revision, &record).await? {
+            Replaced::Replaced(_) => self.ended = true,
+            Replaced::Conflict => return Ok(Place::Changed),
+            Replaced::Gone => return Ok(Place::Gone),
+        }
+        // Who ended it in between ended what was to begin in its place.
+        if self.remove(&id, EndCause::Replaced).await? != Removed::Removed {
+            return Ok(Place::Gone);
+        }
+        self.end_all_beside(EndCause::Replaced).await?;
+        Ok(Place::Taken)
     }
 
     /// A new session, and what finds and proves it.
@@ -253,7 +325,12 @@ impl CommitToStore {
     /// Creates the record under an id that nobody has, and says how many sessions of its owner count.
     async fn create(&self, fresh: &mut Fresh, record: &mut Record) -> Result<usize, SessionError> {
         for _ in 0..DRAWS {
-            let (counting, now) = (Counting::Counted, self.done.now);
+            // Who acts as an owner takes no room of theirs.
+            let counting = match record.actor() {
+                Some(_) => Counting::LeftOut,
+                None => Counting::Counted,
+            };
+            let now = self.done.now;
             match self.store.create(&fresh.id, record, counting, now).await? {
                 Created::Created { sessions, .. } => return Ok(sessions),
                 Created::Occupied => {
@@ -316,13 +393,19 @@ impl CommitToStore {
             self.ended |= held_privilege;
             let _: Removed = self.remove(&id, cause).await?;
         }
+        self.end_all_beside(cause).await
+    }
+
+    /// Ends every session that a token of the request is of, but for the request's own.
+    async fn end_all_beside(&mut self, cause: EndCause) -> Result<(), SessionError> {
         let Some(beside) = self.beside.take() else {
             return Ok(());
         };
         for session in &beside.found {
             if let Some(live) = session.live() {
                 self.ended |= live.subject().is_some();
-                self.end_beside(&live.id, live.subject(), cause).await?;
+                let state = Some(&live.state);
+                self.end_beside(&live.id, state, cause).await?;
             }
         }
         let claims = beside.unread.iter();
@@ -340,11 +423,11 @@ impl CommitToStore {
     async fn end_beside(
         &self,
         id: &SessionId,
-        subject: Option<&Subject>,
+        state: Option<&State>,
         cause: EndCause,
     ) -> Result<(), StoreError> {
         if self.remove(id, cause).await? == Removed::Removed {
-            tell_ended_beside(&self.shared, *id, subject.cloned(), self.done.now);
+            tell_ended_beside(&self.shared, *id, state, self.done.now);
         }
         Ok(())
     }
@@ -423,6 +506,16 @@ impl CommitToStore {
     fn tell(&self, events: &[EventKind], successor: Option<(SessionId, Option<&Subject>)>) {
         tell_all(&self.shared, events, self.live(), successor, self.done.now);
     }
+}
+
+/// What became of the place that a new session was to take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    Taken,
+    /// Another request has changed the session whose place it is.
+    Changed,
+    /// That session ended.
+    Gone,
 }
 
 fn identity_of(fresh: &Fresh) -> (Secrets, Lineage) {

@@ -7,6 +7,7 @@ use crate::session::{
     authentication::AssuranceLevel,
     draft::{Draft, Rotation},
     mark::{Login, Mark},
+    own_session::Acting,
 };
 
 fn draft(who: &str, text: &str) -> Draft {
@@ -140,4 +141,55 @@ fn a_login_without_a_usable_subject_makes_the_draft_unusable() {
     let mut longest = Draft::of(None);
     longest.apply(&Mark::Login(Login::new("x".repeat(255))), NOW);
     assert!(!longest.unusable);
+}
+
+/// R01, R04: nobody sees the actor's data while acting, nobody is raised, and the return restores what was.
+#[test]
+fn an_actor_acts_without_their_data_and_returns_to_it() {
+    check("alice@2", "act:bob", "bob@2", false, None);
+    check("alice@2", "act:bob put:x:3", "bob@2 x=3", false, None);
+    check("alice@2", "act:bob elevate:3", "bob@2", false, UP);
+    // Nobody acts as themselves.
+    check("alice@1", "act:alice", "alice@1 c*=2 k=1", true, None);
+    // One request neither acts twice nor returns from what it began.
+    check("alice@2", "act:bob act:carol", "bob@2", false, None);
+    check("alice@2", "act:bob return", "bob@2", false, None);
+    check("alice@1", "login:carol act:bob", "carol@1", false, None);
+    check("alice@1", "act:bob login:carol", "carol@1", false, None);
+    check("alice@1", "act:bob logout", "guest", false, None);
+    for nobody in ["anonymous", "guest"] {
+        let seen = draft(nobody, "act:bob").authentication;
+        assert_eq!(seen, None);
+    }
+    check("alice@1", "return", "alice@1 c*=2 k=1", true, None);
+    assert!(draft("alice@1", "act:bob").acting.is_some());
+    assert!(draft("alice@1", "act:bob logout").acting.is_none());
+}
+
+#[test]
+fn a_return_restores_level_age_methods_and_data_and_never_more() {
+    let mut live = live("alice@2").unwrap();
+    live.state.with_extra(|extra| extra.acr = Some("phr".into()));
+    let before = live.state.clone();
+    let mut acting = Draft::of(Some(&live));
+    for (at, mark) in marks("act:bob:60 put:x:3") {
+        acting.apply(&mark, at);
+    }
+    let Acting { actor, own } = acting.acting.clone().unwrap();
+    assert_eq!(actor.as_str(), "alice");
+    let mut state = live.state.clone();
+    state.authentication = acting.authentication;
+    state.entries = acting.entries;
+    state.with_extra(|extra| (extra.actor, extra.own_session) = (Some(actor), own));
+    live.state = state;
+    // Whatever happens while acting raises nothing of the actor's.
+    let mut back = Draft::of(Some(&live));
+    for (at, mark) in marks("elevate:3 remove:x return") {
+        back.apply(&mark, at);
+    }
+    assert_eq!(back.authentication, before.authentication);
+    assert_eq!(back.entries, before.entries);
+    assert_eq!(back.acr.as_deref(), Some("phr"));
+    assert_eq!(back.absolute_expiry, before.absolute_expiry);
+    assert!(back.acting.is_none() && !back.continues);
 }

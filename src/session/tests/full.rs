@@ -9,6 +9,8 @@ use crate::session::{
     extra::{Extra, Limits},
     id::{Lineage, Secret},
     index::TagDigest,
+    methods::Methods,
+    own_session::OwnSession,
     policy::SessionPolicy,
     record::Record,
     secrets::Secrets,
@@ -34,6 +36,27 @@ pub(in crate::session) fn secrets() -> Secrets {
     secrets
 }
 
+fn own_session() -> OwnSession {
+    let entry = Entry {
+        name: "own",
+        value: b"\"mine\"",
+        keep: Keep::Subject,
+    };
+    OwnSession {
+        level: AssuranceLevel::AAL1,
+        authenticated_at: at(1),
+        elevation: Some(Elevation {
+            level: AssuranceLevel::AAL3,
+            until: Some(at(400)),
+        }),
+        absolute_expiry: at(90_000),
+        persistent: true,
+        methods: Methods::of_login(&["password".into()], at(1)),
+        acr: Some("phr".into()),
+        entries: Entries::default().with(entry, at(0)),
+    }
+}
+
 fn extra() -> Extra {
     let mut tags = ["sid-1", "sid-2"].map(|tag| TagDigest::of("shop", tag));
     tags.sort();
@@ -45,6 +68,7 @@ fn extra() -> Extra {
         tags: tags.into(),
         audience: "shop".into(),
         actor: Some("support".into()),
+        own_session: Some(Box::new(own_session())),
         device: Some(Device::Bound(BoundDevice {
             sequence: 1,
             last_proof_at: at(8),

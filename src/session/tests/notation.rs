@@ -13,6 +13,7 @@ use crate::session::{
     device::Presence,
     entries::{Entries, Entry, Keep},
     id::SessionId,
+    impersonation::Impersonation,
     live::{Live, Signature},
     mark::{Login, Mark},
     plan::{Plan, Settled, Verdict},
@@ -125,7 +126,7 @@ fn entries(list: &[(&str, &str, bool)]) -> Entries {
     list.iter().fold(Entries::default(), entry)
 }
 
-/// `login:bob`, `elevate:3`, `elevate:3:60`, `step-down`, `renew`, `logout`, `put:k:v`, `carried:k:v`, `once:k:v`,
+/// `login:bob`, `elevate:3`, `elevate:3:60`, `act:bob`, `act:bob:60`, `return`, `step-down`, `renew`, `logout`, `put:k:v`, `carried:k:v`, `once:k:v`,
 /// `expiring:k:v:60`, `take:k:v`, `remove:k`, `append:k:v` and `clear:k` (updates, the former of numbers only), separated by spaces; all made now.
 pub(super) fn marks(text: &str) -> Vec<(Timestamp, Mark)> {
     text.split_whitespace()
@@ -147,6 +148,12 @@ fn mark(text: &str) -> Mark {
             let time = Duration::from_secs(seconds.parse().unwrap());
             Mark::Elevate(StepUp::to(level(to)).lasting(time))
         }
+        ["act", who] => Mark::Impersonate(Impersonation::of(who)),
+        ["act", who, seconds] => {
+            let time = Duration::from_secs(seconds.parse().unwrap());
+            Mark::Impersonate(Impersonation::of(who).lasting(time))
+        }
+        ["return"] => Mark::EndImpersonation,
         ["step-down"] => Mark::StepDown,
         ["renew"] => Mark::Renew,
         ["logout"] => Mark::Logout,
@@ -197,9 +204,14 @@ pub(super) fn show(settled: &Settled) -> String {
             format!("save {why:?}{re_sign} {}", state_text(state))
         }
         Plan::Rotate { state, how } => format!("rotate {how:?} {}", state_text(state)),
-        Plan::Start { state, end_first } => {
+        Plan::Start {
+            state,
+            end_first,
+            instead,
+        } => {
             let first = if *end_first { " afterwards" } else { "" };
-            format!("start{first} {}", state_text(state))
+            let instead = if *instead { " instead" } else { "" };
+            format!("start{first}{instead} {}", state_text(state))
         }
     };
     let events: Vec<_> = settled.events.iter().map(|kind| kind.as_str()).collect();

@@ -62,7 +62,8 @@ pub(super) async fn a_record_is_listed_and_ended_under_each_of_its_owners(
     for ender in [&alice, &support] {
         let (acting, own) = (c.id(), c.id());
         let record = c.member(&alice).actor(support.clone()).build();
-        let _ = c.create(&acting, &record).await?;
+        let revision = c.create(&acting, &record).await?;
+        c.expect_stored(&acting, &record, revision).await?;
         let _ = c.create(&own, &c.member(&support).build()).await?;
         expect("alice's sessions", c.listed(&alice).await?, vec![acting])?;
         let mut both = vec![acting, own];
@@ -147,6 +148,8 @@ pub(super) async fn create_counts_the_owners_sessions(c: Context) -> Result<(), 
     let left_out = sessions(&c, &c.member(&alice), LeftOut).await?;
     expect("with one that does not count", left_out, 3)?;
     let acting = c.member(&bob).actor(alice.clone());
+    let left_out = sessions(&c, &acting, LeftOut).await?;
+    expect("bob's, where alice acts as bob", left_out, 0)?;
     expect("bob's sessions", sessions(&c, &acting, Counted).await?, 1)?;
     let other_audience = c.member(&alice).audience("shop");
     expect(
@@ -156,14 +159,15 @@ pub(super) async fn create_counts_the_owners_sessions(c: Context) -> Result<(), 
     )?;
     expect("a guest's", sessions(&c, &c.guest(), Counted).await?, 0)?;
     let counted = list(c.store(), &owner(&bob), c.now()).await?;
+    let counts = counted.iter().filter(|one| one.counted).count();
     expect(
-        "bob's entry counts",
-        counted.iter().all(|one| one.counted),
-        true,
+        "bob's entries, and those that count",
+        (counted.len(), counts),
+        (2, 1),
     )?;
     let alices = list(c.store(), &owner(&alice), c.now()).await?;
     let left_out = alices.iter().filter(|one| !one.counted).count();
-    expect("alice's entries that do not count", left_out, 1)?;
+    expect("alice's entries that do not count", left_out, 2)?;
     for removed in alices.iter().filter(|one| one.counted) {
         let _ = c.remove(&removed.id).await?;
     }

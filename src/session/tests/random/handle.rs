@@ -84,6 +84,8 @@ fn perform(case: &Case) -> Session {
         match mark {
             Mark::Login(login) => session.login(login.clone()),
             Mark::Elevate(step_up) => session.elevate(step_up.clone()),
+            Mark::Impersonate(acting) => session.impersonate(acting.clone()),
+            Mark::EndImpersonation => session.end_impersonation(),
             Mark::StepDown => session.step_down(),
             Mark::Renew => session.renew(),
             Mark::Logout => session.logout(),

@@ -1,6 +1,7 @@
 //! Random sessions, random marks in any order, any end of the request: what `settle` does with them holds
 //! to the rules as they are told, in `plain.rs` and `rules.rs`, without a look at how it does it.
 
+mod acting;
 mod due;
 mod handle;
 mod plain;

@@ -11,11 +11,13 @@ use proptest::{
 
 use super::{cases, session};
 use crate::session::{
+    authentication::AssuranceLevel,
     device::{BoundDevice, Device, DeviceKey, Thumbprint},
     extra::{Extra, Limits, MAX_TAGS},
     id::{Lineage, SecretDigest, SessionId},
     index::TagDigest,
     methods::Methods,
+    own_session::OwnSession,
     record::{Fields, Record},
     secrets::Secrets,
     time::Timestamp,
@@ -57,10 +59,30 @@ fn device() -> impl Strategy<Value = Device> {
     prop_oneof![expected, bound]
 }
 
+/// What a session was, of which another is the actor's now.
+fn own_session() -> impl Strategy<Value = Box<OwnSession>> {
+    let rest = ("[a-z]{0,20}", any::<u32>());
+    (session(), rest).prop_map(|(live, (acr, seconds))| {
+        let state = live.state;
+        let who = state.authentication;
+        let at = Timestamp::from_unix_seconds(seconds.into());
+        Box::new(OwnSession {
+            level: who.as_ref().map_or(AssuranceLevel::AAL1, |who| who.level),
+            authenticated_at: at,
+            elevation: who.and_then(|who| who.elevation),
+            absolute_expiry: state.absolute_expiry,
+            persistent: state.persistent,
+            methods: Methods::of_login(&["password".into()], at),
+            acr: (!acr.is_empty()).then(|| acr.into()),
+            entries: state.entries,
+        })
+    })
+}
+
 fn extra() -> impl Strategy<Value = Extra> {
     let limit = || option::of((1..100_000_000_u64).prop_map(Duration::from_secs));
     let tags = proptest::collection::btree_set(any::<[u8; 16]>(), 0..=MAX_TAGS);
-    let unknown = option::of((10..128_u8, vec(any::<u8>(), 0..20)));
+    let unknown = option::of((11..128_u8, vec(any::<u8>(), 0..20)));
     let known = (
         limit(),
         limit(),
@@ -72,11 +94,12 @@ fn extra() -> impl Strategy<Value = Extra> {
         (
             vec((super::method(), any::<u32>()), 0..4),
             option::of("[a-z]{1,20}"),
+            option::of(own_session()),
         ),
     );
     (known, unknown).prop_map(
         |((idle, absolute, family, tags, audience, actor, device, proofs), unknown)| {
-            let (methods, acr) = proofs;
+            let (methods, acr, own_session) = proofs;
             let mut all = Methods::default();
             for (name, seconds) in methods {
                 all.elevate(&name, Timestamp::from_unix_seconds(seconds.into()));
@@ -92,6 +115,7 @@ fn extra() -> impl Strategy<Value = Extra> {
                 acr: acr.map(Into::into),
                 ..Extra::default()
             };
+            extra.own_session = own_session.filter(|_| extra.actor.is_some());
             if let Some((tag, content)) = unknown {
                 extra.add_unknown(tag, &content);
             }
