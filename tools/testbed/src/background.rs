@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::{Json, Router, response::Response, routing::get};
 use serde_json::{Value, json};
 use tower_session_guard::{
-    AssuranceLevel, AuthenticatedSession, BackgroundLayer, Session, Timestamp,
+    AssuranceLevel, AuthenticatedSession, BackgroundLayer, Session, Subject, Timestamp,
 };
 
 use crate::{config::Testbed, routes::whoami};
@@ -33,7 +33,7 @@ async fn session(user: Option<AuthenticatedSession>) -> Json<Value> {
         "idle_expires_at": user.and_then(AuthenticatedSession::idle_expires_at).map(unix_seconds),
         "expires_at": second(AuthenticatedSession::expires_at),
         "bound": user.is_some_and(|user| user.session().is_bound()),
-        "actor": null,
+        "actor": user.and_then(AuthenticatedSession::actor).map(Subject::as_str),
         "methods": user.map_or_else(Vec::new, methods),
     }))
 }

@@ -39,6 +39,7 @@ impl EventLog {
                     "successor": event.successor.map(|id| id.to_string()),
                     "except": event.except.map(|id| id.to_string()),
                     "subject": event.subject.as_ref().map(ToString::to_string),
+                    "actor": event.actor.as_ref().map(ToString::to_string),
                 })
             })
             .collect()

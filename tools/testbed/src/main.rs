@@ -8,6 +8,7 @@ mod config;
 mod control;
 mod events;
 mod gates;
+mod impersonation;
 mod kept;
 mod routes;
 mod stream;

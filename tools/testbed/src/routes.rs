@@ -15,7 +15,7 @@ use tower_session_guard::{
     StepUp, Timestamp,
 };
 
-use crate::{background, config::Testbed, control, stream, unbuilt};
+use crate::{background, config::Testbed, control, impersonation, stream, unbuilt};
 
 pub(crate) type Parameters = HashMap<String, String>;
 type Answer = Result<Response, StatusCode>;
@@ -49,6 +49,7 @@ pub(crate) fn router(testbed: Arc<Testbed>) -> Router {
         .route("/echo-cookie", get(echo_cookie))
         .merge(background::router())
         .merge(control::router())
+        .merge(impersonation::router())
         .merge(stream::router(testbed.origin.clone()))
         .merge(unbuilt::router())
         .with_state(testbed)
@@ -232,10 +233,14 @@ async fn echo_cookie(headers: HeaderMap) -> Json<Value> {
 
 /// What `/whoami` tells, marks of this request included.
 pub(crate) fn whoami(session: &Session) -> Response {
+    Json(seen(session)).into_response()
+}
+
+pub(crate) fn seen(session: &Session) -> Value {
     let level = session.level().map_or(0, AssuranceLevel::get);
     let at = session.authenticated_at().map(Timestamp::as_unix_seconds);
     let subject = session.subject().map(|subject| subject.to_string());
-    Json(json!({ "subject": subject, "level": level, "authenticated_at": at })).into_response()
+    json!({ "subject": subject, "level": level, "authenticated_at": at })
 }
 
 fn then_login(session: &Session, parameters: &Parameters) -> Answer {

@@ -6,11 +6,7 @@ use axum::{Router, http::StatusCode, routing::any};
 
 use crate::config::Testbed;
 
-const ROUTES: [&str; 3] = ["/impersonate", "/impersonate-end", "/backchannel-logout"];
-
 pub(crate) fn router() -> Router<Arc<Testbed>> {
-    let not_built = || any(async || StatusCode::NOT_IMPLEMENTED);
-    ROUTES.into_iter().fold(Router::new(), |router, path| {
-        router.route(path, not_built())
-    })
+    let not_built = any(async || StatusCode::NOT_IMPLEMENTED);
+    Router::new().route("/backchannel-logout", not_built)
 }
