@@ -82,7 +82,14 @@ def encode_state(state):
         out += prefixed(bytes.fromhex(state["binding"]))
     if state.get("extra"):
         out += encode_extra(state["extra"])
-    for entry in sorted(state["entries"], key=lambda entry: entry["name"].encode()):
+        if "own" in state["extra"]:
+            out += prefixed(encode_entries(state["extra"]["own"]["entries"]))
+    return out + encode_entries(state["entries"])
+
+
+def encode_entries(entries):
+    out = b""
+    for entry in sorted(entries, key=lambda entry: entry["name"].encode()):
         until = entry.get("until")
         out += bytes([entry["carried"] | bool(entry.get("once") or until) << 1 | bool(until) << 2])
         out += varint(until) if until else b""
@@ -92,6 +99,15 @@ def encode_state(state):
 
 def tag_digest(audience, tag):
     return hashlib.sha256(prefixed(audience.encode()) + tag.encode()).digest()[:16]
+
+
+def encode_methods(methods):
+    content = b""
+    for method in methods:
+        times = [method.get("at_login"), method.get("since")]
+        content += bytes([sum(1 << bit for bit, time in enumerate(times) if time)]) + prefixed(method["name"].encode())
+        content += b"".join(varint(time) for time in times if time)
+    return content
 
 
 def encode_extra(extra):
@@ -117,14 +133,18 @@ def encode_extra(extra):
     if "expected_device" in extra:
         blocks.append((7, bytes.fromhex(extra["expected_device"])))
     if "methods" in extra:
-        content = b""
-        for method in extra["methods"]:
-            times = [method.get("at_login"), method.get("since")]
-            content += bytes([sum(1 << bit for bit, time in enumerate(times) if time)]) + prefixed(method["name"].encode())
-            content += b"".join(varint(time) for time in times if time)
-        blocks.append((8, content))
+        blocks.append((8, encode_methods(extra["methods"])))
     if "acr" in extra:
         blocks.append((9, extra["acr"].encode()))
+    if "own" in extra:
+        own, up = extra["own"], extra["own"].get("elevation")
+        flags = [up, up and up.get("until"), own["persistent"]]
+        content = bytes([sum(1 << bit for bit, flag in enumerate(flags) if flag), own["level"]])
+        content += varint(own["authenticated_at"]) + varint(own["absolute_expiry"])
+        if up:
+            content += bytes([up["level"]]) + (varint(up["until"]) if up.get("until") else b"")
+        content += prefixed(encode_methods(own["methods"])) + prefixed(own.get("acr", "").encode())
+        blocks.append((10 | 0x80, content))
     for block in extra.get("unknown", []):
         blocks.append((block["tag"], bytes.fromhex(block["content"])))
     blocks.sort(key=lambda block: block[0] & 0x7F)

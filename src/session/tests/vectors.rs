@@ -14,6 +14,7 @@ use crate::session::{
     id::{Lineage, Secret, SecretDigest, SessionId},
     index::TagDigest,
     methods::Methods,
+    own_session::OwnSession,
     record::{Fields, Record},
     secrets::Secrets,
     state::State,
@@ -90,7 +91,36 @@ struct ExtraCase {
     expected_device: Option<String>,
     methods: Vec<MethodCase>,
     acr: Option<String>,
+    own: Option<OwnCase>,
     unknown: Vec<UnknownCase>,
+}
+
+/// What an actor's session was.
+#[derive(Deserialize)]
+struct OwnCase {
+    level: u8,
+    authenticated_at: u64,
+    elevation: Option<ElevationCase>,
+    absolute_expiry: u64,
+    persistent: bool,
+    methods: Vec<MethodCase>,
+    acr: Option<String>,
+    entries: Vec<EntryCase>,
+}
+
+impl OwnCase {
+    fn own(&self) -> OwnSession {
+        OwnSession {
+            level: AssuranceLevel::new(self.level).unwrap(),
+            authenticated_at: Timestamp::from_unix_millis(self.authenticated_at),
+            elevation: self.elevation.as_ref().map(ElevationCase::elevation),
+            absolute_expiry: Timestamp::from_unix_millis(self.absolute_expiry),
+            persistent: self.persistent,
+            methods: methods(&self.methods),
+            acr: self.acr.as_ref().map(Into::into),
+            entries: entries(&self.entries),
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -166,6 +196,7 @@ impl ExtraCase {
             device: bound.or(expected),
             methods: methods(&self.methods),
             acr: self.acr.as_ref().map(Into::into),
+            own_session: self.own.as_ref().map(|own| Box::new(own.own())),
             ..Extra::default()
         };
         for block in &self.unknown {
@@ -188,6 +219,15 @@ struct ElevationCase {
     until: Option<u64>,
 }
 
+impl ElevationCase {
+    fn elevation(&self) -> Elevation {
+        Elevation {
+            level: AssuranceLevel::new(self.level).unwrap(),
+            until: self.until.map(Timestamp::from_unix_millis),
+        }
+    }
+}
+
 #[derive(Deserialize)]
 struct EntryCase {
     name: String,
@@ -196,6 +236,23 @@ struct EntryCase {
     #[serde(default)]
     once: bool,
     until: Option<u64>,
+}
+
+fn entries(cases: &[EntryCase]) -> Entries {
+    let entries = cases.iter().map(|entry| Entry {
+        name: &entry.name,
+        value: entry.value.as_bytes(),
+        keep: if entry.carried {
+            Keep::Carried
+        } else if entry.once || entry.until.is_some() {
+            Keep::Passing(entry.until.map(Timestamp::from_unix_millis))
+        } else {
+            Keep::Subject
+        },
+    });
+    entries.fold(Entries::default(), |entries, entry| {
+        entries.with(entry, Timestamp::default())
+    })
 }
 
 pub(crate) fn bytes(digits: &str) -> Vec<u8> {
@@ -212,21 +269,7 @@ impl StateCase {
     pub(crate) fn state(&self) -> State {
         let time = Timestamp::from_unix_millis;
         let level = |level| AssuranceLevel::new(level).unwrap();
-        let elevation = self.elevation.as_ref().map(|up| Elevation {
-            level: level(up.level),
-            until: up.until.map(time),
-        });
-        let entries = self.entries.iter().map(|entry| Entry {
-            name: &entry.name,
-            value: entry.value.as_bytes(),
-            keep: if entry.carried {
-                Keep::Carried
-            } else if entry.once || entry.until.is_some() {
-                Keep::Passing(entry.until.map(Timestamp::from_unix_millis))
-            } else {
-                Keep::Subject
-            },
-        });
+        let elevation = self.elevation.as_ref().map(ElevationCase::elevation);
         State {
             authentication: self.authentication.as_ref().map(|who| Authentication {
                 subject: Subject::from(&who.subject),
@@ -242,9 +285,7 @@ impl StateCase {
             label: self.label.as_deref().map(Into::into),
             binding: bytes(self.binding.as_deref().unwrap_or_default()).into(),
             extra: self.extra.as_ref().map(|extra| Box::new(extra.extra())),
-            entries: entries.fold(Entries::default(), |entries, entry| {
-                entries.with(entry, Timestamp::default())
-            }),
+            entries: entries(&self.entries),
         }
     }
 }
@@ -301,7 +342,7 @@ fn frozen_records_are_read_and_written_again() {
 #[test]
 fn frozen_records_of_schema_2_are_read_and_written_again() {
     let cases = vectors().records_2;
-    assert_eq!(cases.len(), 18);
+    assert_eq!(cases.len(), 20);
     for case in cases {
         let (frozen, record) = (bytes(&case.encoded), case.record());
         assert_eq!(Record::decode(&frozen).unwrap(), record, "{}", case.name);
@@ -313,7 +354,7 @@ fn frozen_records_of_schema_2_are_read_and_written_again() {
 #[test]
 fn what_is_no_record_of_this_release_is_refused() {
     let (refused, refused_2) = (vectors().refused, vectors().refused_2);
-    assert_eq!((refused.len(), refused_2.len()), (19, 20));
+    assert_eq!((refused.len(), refused_2.len()), (19, 23));
     for case in refused.into_iter().chain(refused_2) {
         let refused = Record::decode(&bytes(&case.bytes)).expect_err(&case.name);
         let told = refused.to_string();
