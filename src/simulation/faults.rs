@@ -84,6 +84,11 @@ pub(super) fn level(text: &str) -> (&str, u8) {
     (subject, level.parse().unwrap())
 }
 
+/// Whether ending everything of `user` ends what opens this.
+pub(super) fn is_of(text: &str, user: &str) -> bool {
+    level(text).0.split('/').any(|owner| owner == user)
+}
+
 /// What must hold of every token that was there before a request, whatever became of the request.
 #[track_caller]
 pub(super) fn assert_no_gain(before: &str, after: &str, story: &str) {

@@ -13,7 +13,7 @@ use proptest::{
 };
 
 use super::{
-    faults::level,
+    faults::{is_of, level},
     world::{Answer, CARRIED, Cookies, End, K, Op, World, op},
 };
 use crate::{
@@ -28,6 +28,8 @@ enum Say {
     Elevate,
     ElevateForAMinute,
     StepDown,
+    Act(&'static str),
+    Return,
     Renew,
     Logout,
     Put,
@@ -40,7 +42,11 @@ impl Say {
         // Every value tells whose it is.
         let owner = || {
             let subject = session.subject();
-            subject.map_or("nobody".to_owned(), |who| who.to_string())
+            let who = subject.map_or("nobody".to_owned(), |who| who.to_string());
+            match session.actor() {
+                Some(actor) => format!("{who}/{actor}"),
+                None => who,
+            }
         };
         match self {
             Self::Login(who) => session.login(who),
@@ -49,6 +55,8 @@ impl Say {
                 session.elevate_for(AssuranceLevel::AAL3, Duration::from_secs(60));
             }
             Self::StepDown => session.step_down(),
+            Self::Act(who) => session.impersonate(who),
+            Self::Return => session.end_impersonation(),
             Self::Renew => session.renew(),
             Self::Logout => session.logout(),
             Self::Put => session.insert(&K, &owner()).unwrap(),
@@ -80,6 +88,29 @@ impl Say {
     }
 }
 
+/// The highest level that anything proved to the one who acts, or has returned, after a request of whoever came.
+fn proved(came: &Known, says: &[Say], end: End) -> u8 {
+    let (who, acted) = (came.who(), came.acts());
+    let acts = |say: &Say| matches!(say, Say::Act(other) if *other != who);
+    let counted = says.iter().filter(|say| say.counts(end));
+    let levels = |say: &Say| match say {
+        Say::Elevate => 2,
+        Say::ElevateForAMinute => 3,
+        _ => 0,
+    };
+    let (mut most, mut is_own) = (came.most, !acted);
+    for say in counted {
+        if !acted && acts(say) {
+            break;
+        }
+        is_own |= *say == Say::Return;
+        if is_own {
+            most = most.max(levels(say));
+        }
+    }
+    most
+}
+
 thread_local! {
     static SCRIPT: RefCell<Vec<Say>> = const { RefCell::new(Vec::new()) };
 }
@@ -107,6 +138,7 @@ fn step() -> impl Strategy<Value = Step> {
     let say = prop_oneof![
         3 => select(vec![Say::Login("alice"), Say::Login("bob")]),
         3 => select(vec![Say::Elevate, Say::ElevateForAMinute, Say::StepDown]),
+        3 => select(vec![Say::Act("alice"), Say::Act("bob"), Say::Return]),
         2 => Just(Say::Renew),
         1 => Just(Say::Logout),
         3 => select(vec![Say::Put, Say::PutCarried, Say::Remove]),
@@ -132,13 +164,29 @@ struct Known {
     cookies: Cookies,
     /// Whom it opened, as `alice@2`, when it was issued.
     opened: String,
+    /// The highest level that its user had when it was issued; of one who acts, as themselves.
+    most: u8,
     /// Why it may never open anything again.
     dead: Option<&'static str>,
 }
 
 impl Known {
+    /// What a login at arrival makes of a request.
+    fn of_arrival(came: &str) -> Self {
+        Self {
+            cookies: Cookies::default(),
+            opened: came.to_owned(),
+            most: level(came).1,
+            dead: None,
+        }
+    }
+
     fn who(&self) -> &str {
         level(&self.opened).0
+    }
+
+    fn acts(&self) -> bool {
+        self.who().contains('/')
     }
 }
 
@@ -209,7 +257,11 @@ impl Life {
             Step::Wait(time) => self.world.advance(*time),
             Step::Revoke(who) => {
                 self.world.revoke(who);
-                for known in self.known.iter_mut().filter(|known| known.who() == *who) {
+                for known in self
+                    .known
+                    .iter_mut()
+                    .filter(|known| is_of(&known.opened, who))
+                {
                     known.dead = Some("revoked");
                 }
             }
@@ -228,6 +280,11 @@ impl Life {
         let held = self.held_beside(sent, says, by);
         let came = self.world.probe(sent);
         self.check_came(&came, sent, &presented);
+        let opener = presented.iter().map(|at| &self.known[*at]);
+        let opener = opener
+            .clone()
+            .find(|known| known.cookies.session == sent.session && known.who() == level(&came).0);
+        let opener = opener.cloned();
         let forgotten: Vec<_> = presented.iter().map(|at| self.is_forgotten(*at)).collect();
         SCRIPT.replace(says.to_vec());
         let op = SCRIPTED.ending(end).vouched(by);
@@ -257,18 +314,35 @@ impl Life {
         if let Some(held) = held {
             assert_eq!(level(&self.world.probe(&self.jar)), level(&held));
         }
+        let switched = end != End::Errs
+            && answer.status < 500
+            && level(answer.left()).0.contains('/') != acts_in(&came);
         for (at, is_forgotten) in presented.into_iter().zip(forgotten) {
-            if !is_forgotten {
-                self.check_presented(at, says, end, user_came);
-                if arrived && self.known[at].cookies.guest.is_some() {
-                    let opens = self.world.probe(&self.known[at].cookies);
-                    assert_eq!(opens, "nobody", "a guest's id after a login at arrival");
-                    self.known[at].dead = Some("retired");
-                }
+            if is_forgotten {
+                continue;
+            }
+            self.check_presented(at, says, end, user_came);
+            let known = &mut self.known[at];
+            let is_guests = known.cookies.guest.is_some();
+            if arrived && is_guests || switched && !is_guests {
+                assert_eq!(self.world.probe(&known.cookies), "nobody", "after {says:?}");
+                known.dead = Some("retired");
             }
         }
         let came = if is_told { answer.came() } else { &came };
-        self.learn(&answer, end, came);
+        let opener = if arrived {
+            Some(Known::of_arrival(came))
+        } else {
+            opener
+        };
+        let proved = opener.map(|opener| (opener.acts(), proved(&opener, says, end)));
+        let logs_in = |say: &Say| matches!(say, Say::Login(_)) && say.counts(end);
+        self.learn(
+            &answer,
+            end,
+            came,
+            proved.filter(|_| !says.iter().any(logs_in)),
+        );
         answer
     }
 
@@ -338,7 +412,9 @@ impl Life {
     }
 
     /// Takes note of the tokens that were issued, which open what the handler left and no more.
-    fn learn(&mut self, answer: &Answer, end: End, came: &str) {
+    ///
+    /// `proved` says of whoever came whether they acted, and the highest level that they had as themselves.
+    fn learn(&mut self, answer: &Answer, end: End, came: &str, proved: Option<(bool, u8)>) {
         let issued = |value: &Option<String>| value.clone().filter(|value| !value.is_empty());
         let session = issued(&answer.session).map(|token| Cookies::session(&token));
         let guest = issued(&answer.guest).map(|token| Cookies::guest(&token));
@@ -359,11 +435,21 @@ impl Life {
                 at > 0,
                 "a cookie of the other kind"
             );
+            let acts = acts_in(&opens);
+            assert!(!acts || proved.is_some(), "{opens} from nobody's session");
+            let most = match proved {
+                Some((acted, most)) if acts || acted => {
+                    assert!(at <= most, "{opens}, where the actor had {most}");
+                    most
+                }
+                _ => at,
+            };
             // A token that is signed again is the same.
             self.known.retain(|known| known.cookies != cookies);
             self.known.push(Known {
                 cookies,
                 opened: opens,
+                most,
                 dead: None,
             });
         }
@@ -387,6 +473,10 @@ impl Life {
         // Each session has a live token, and perhaps one in its grace time.
         assert!(records.is_none_or(|records| alive <= 2 * records));
     }
+}
+
+fn acts_in(text: &str) -> bool {
+    level(text).0.contains('/')
 }
 
 /// No value is seen by anybody but its owner, or by who logged in where a guest had left it.

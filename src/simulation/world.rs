@@ -112,6 +112,9 @@ pub(super) const LOGIN: Op = op("login", |s| s.login("alice"), false);
 pub(super) const ARRIVE: Op = op("arrive", |_| {}, false).vouched(Some("alice"));
 pub(super) const LOGIN_BOB: Op = op("login-bob", |s| s.login("bob"), false);
 pub(super) const ELEVATE: Op = op("elevate", |s| s.elevate(AssuranceLevel::AAL2), true);
+/// The user acts as bob, who logged in nowhere.
+pub(super) const ACT: Op = op("act", |s| s.impersonate("bob"), true);
+pub(super) const RETURN: Op = op("return", Session::end_impersonation, true);
 pub(super) const STEP_DOWN: Op = op("step-down", Session::step_down, true);
 pub(super) const RENEW: Op = op("renew", Session::renew, false);
 pub(super) const LOGOUT: Op = op("logout", Session::logout, false);
@@ -539,7 +542,11 @@ impl Service<Request<Op>> for Obedient {
 fn whoami(session: &Session) -> String {
     let level = session.level().map_or(0, AssuranceLevel::get);
     let mut text = match session.subject() {
-        Some(subject) => format!("{subject}@{level}"),
+        Some(subject) => match session.actor() {
+            // Somebody else than the subject alone.
+            Some(actor) => format!("{subject}/{actor}@{level}"),
+            None => format!("{subject}@{level}"),
+        },
         None => "nobody".to_owned(),
     };
     for key in [K, CARRIED] {

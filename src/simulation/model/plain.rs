@@ -44,6 +44,8 @@ pub(in crate::simulation) enum Mutant {
     RenewalHasNoEnd,
     /// A login does not hear that everything of its subject ended while it was under way.
     CutoffIsForgotten,
+    /// What ends everything of an actor passes over the sessions in which they act.
+    ActorIsNotListed,
     /// A self-contained token leaves again unasked without a look at what was written since its request came.
     ReissueOverwrites,
     /// A bound session opens with its token alone.
@@ -250,12 +252,17 @@ impl Plain {
         }
     }
 
+    fn lists(&self, record: &Record, key: &IndexKey) -> bool {
+        let hides = self.is(Mutant::ActorIsNotListed) && record.owner().as_ref() != Some(key);
+        !hides && record.index_keys().contains(key)
+    }
+
     fn do_end_listed(&self, key: &IndexKey, except: Option<&SessionId>) -> usize {
         let mut content = self.content.lock().unwrap();
         let before = content.records.len();
         content
             .records
-            .retain(|id, (_, record)| Some(id) == except || !record.index_keys().contains(key));
+            .retain(|id, (_, record)| Some(id) == except || !self.lists(record, key));
         before - content.records.len()
     }
 }

@@ -6,8 +6,13 @@ use super::{
     kept::Kept,
     replay::Who,
     scenario::{Scenario, State},
+    view::TokenView,
 };
-use crate::simulation::faults::level;
+use crate::simulation::faults::{is_of, level};
+
+fn is_acting(token: &TokenView) -> bool {
+    level(&token.opened).0.contains('/')
+}
 
 pub(super) fn all() -> Vec<Property<Scenario>> {
     vec![
@@ -85,7 +90,7 @@ pub(super) fn all() -> Vec<Property<Scenario>> {
                 let logged_in = view.requests.iter().any(|request| {
                     request.who == Who::Victim && ["login", "arrive"].contains(&request.name)
                 });
-                !(view.undisturbed && quiet && logged_in) || view.victim_is.starts_with("alice")
+                !(view.undisturbed && quiet && logged_in) || is_of(&view.victim_is, "alice")
             },
         ),
         Property::always(
@@ -98,6 +103,26 @@ pub(super) fn all() -> Vec<Property<Scenario>> {
                 !(holds && quiet) || view.victim_is.contains("k=written")
             },
         ),
+        Property::always(
+            "nobody acts above the actor",
+            |_: &Scenario, state: &State| {
+                let opened = |token: &TokenView| (is_acting(token), level(&token.opened).1);
+                let tokens = &state.view.tokens;
+                (0..tokens.len()).all(|at| {
+                    let (acts, has) = opened(&tokens[at]);
+                    let before = tokens[..at].iter().filter(|token| !is_acting(token));
+                    !acts || before.map(|token| opened(token).1).max() >= Some(has)
+                })
+            },
+        ),
+        Property::sometimes("somebody acts as another", |_: &Scenario, state: &State| {
+            state.view.tokens.iter().any(is_acting)
+        }),
+        Property::sometimes("somebody returns", |_: &Scenario, state: &State| {
+            let tokens = state.view.tokens.iter();
+            let mut after = tokens.skip_while(|token| !is_acting(token));
+            after.any(|token| !is_acting(token) && token.opens.starts_with("alice@"))
+        }),
         Property::sometimes("somebody is elevated", |_: &Scenario, state: &State| {
             state
                 .view

@@ -12,6 +12,7 @@ use crate::{
     middleware::in_flight::InFlight,
     session::time::Timestamp,
     simulation::{
+        faults::{is_of, level},
         store::Fault,
         world::{Answer, Cookies, FIRST_KEY, Flight, GRACE, Op, World},
     },
@@ -48,7 +49,7 @@ pub(super) struct Sent {
 
 impl Issued {
     fn is_of_alice(&self) -> bool {
-        self.opened.starts_with("alice")
+        is_of(&self.opened, "alice")
     }
 }
 
@@ -203,7 +204,16 @@ impl Replay {
                 }
             }
         }
-        let replaces = ["login", "login-bob", "elevate", "logout"].contains(&name);
+        // Who acts already, or not, changes nothing by an impersonation, or the return from one.
+        let switches = ["act", "return"].contains(&name)
+            && answer.is_ok()
+            && level(answer.came()).0 != level(answer.left()).0;
+        let number = came.session.as_ref().and_then(|value| self.number(value));
+        if switches && number.is_some_and(|came| self.ended.contains(&came)) {
+            // What ended brings nobody back.
+            self.ended.push(self.tokens.len() - 1);
+        }
+        let replaces = ["login", "login-bob", "elevate", "logout"].contains(&name) || switches;
         if answer.is_ok() && replaces && answer.came() != "nobody" {
             // A guest's cookie beside a session's is ended by a login and a logout, not by an elevation.
             let guest = came.guest.as_ref().filter(|_| came.session.is_none());

@@ -6,7 +6,7 @@ use super::{
     scenario::Scenario,
 };
 use crate::simulation::world::{
-    ARRIVE, ELEVATE, LOGIN, LOGIN_BOB, LOGOUT, PLANT, READ, RENEW, WRITE,
+    ACT, ARRIVE, ELEVATE, LOGIN, LOGIN_BOB, LOGOUT, PLANT, READ, RENEW, RETURN, STEP_DOWN, WRITE,
 };
 
 const NOTHING: Budget = Budget {
@@ -121,6 +121,62 @@ pub(super) const THEFT: Scenario = Scenario {
     kept: Kept::Store,
     mutant: None,
 };
+
+/// Somebody acts as another, whatever else happens to the session, and everything of the actor may end.
+pub(super) const IMPERSONATION: Scenario = Scenario {
+    victim: &[ACT, RETURN, ELEVATE, STEP_DOWN, LOGOUT],
+    attacker: &[],
+    budget: Budget {
+        victim: 2,
+        revocations: 1,
+        ..NOTHING
+    },
+    prefix: LOGGED_IN,
+    thief: false,
+    held: false,
+    kept: Kept::Store,
+    mutant: None,
+};
+
+/// The same from a session on in which somebody acts.
+pub(super) const ACTING: Scenario = Scenario {
+    prefix: ACTS,
+    ..IMPERSONATION
+};
+
+/// A login and an impersonation: it reads the cut-offs of both, writes its record, and ends the one before.
+const ACTS: &[Action] = &[
+    Action::Victim(Act(LOGIN)),
+    Action::Step(0),
+    Action::Step(0),
+    Action::Deliver(0),
+    Action::Victim(Act(ACT)),
+    Action::Step(1),
+    Action::Step(1),
+    Action::Step(1),
+    Action::Step(1),
+    Action::Step(1),
+    Action::Step(1),
+    Action::Deliver(1),
+];
+
+/// The same in tokens, with one request more.
+pub(super) const IMPERSONATION_IN_TOKENS: Scenario = Scenario {
+    budget: Budget {
+        victim: 3,
+        ..IMPERSONATION.budget
+    },
+    prefix: LOGGED_IN_BY_TOKEN,
+    kept: Kept::Tokens,
+    ..IMPERSONATION
+};
+
+/// A login without a store that reached the victim.
+const LOGGED_IN_BY_TOKEN: &[Action] = &[
+    Action::Victim(Act(LOGIN)),
+    Action::Step(0),
+    Action::Deliver(0),
+];
 
 /// A session in a token that is due to leave again with the next look.
 const TO_BE_TOUCHED: &[Action] = &[

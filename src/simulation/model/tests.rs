@@ -4,8 +4,8 @@ use super::{
     plain::Mutant,
     scenario::Scenario,
     scenarios::{
-        ARRIVALS, FIXATION, FIXATION_AT_ARRIVAL, OVERLAP, RE_SIGNING, RENEWAL, THEFT, TOUCH,
-        TROUBLE,
+        ACTING, ARRIVALS, FIXATION, FIXATION_AT_ARRIVAL, IMPERSONATION, IMPERSONATION_IN_TOKENS,
+        OVERLAP, RE_SIGNING, RENEWAL, THEFT, TOUCH, TROUBLE,
     },
 };
 
@@ -66,6 +66,21 @@ fn a_failing_store_and_lost_and_late_answers_keep_every_rule() {
 #[test]
 fn a_thief_of_every_token_regains_nothing_that_was_retired() {
     holds("theft", THEFT, ELEVATES);
+}
+
+const ACTS: &[&str] = &[
+    "somebody acts as another",
+    "somebody returns",
+    "somebody is elevated",
+    "a token is retired",
+];
+
+/// R01, R64, R67: in either mode.
+#[test]
+fn whoever_acts_as_another_gains_nothing_by_any_interleaving() {
+    holds("impersonation", IMPERSONATION, ACTS);
+    holds("acting", ACTING, ACTS);
+    holds("impersonation in tokens", IMPERSONATION_IN_TOKENS, ACTS);
 }
 
 const ENDS: &[&str] = &["a token is retired"];
@@ -155,6 +170,13 @@ fn the_checker_finds_every_rule_that_a_login_at_arrival_breaks() {
         println!("{}", caught(mutant, &[FIXATION_AT_ARRIVAL]));
     }
     println!("{}", caught(Mutant::CutoffIsForgotten, &[ARRIVALS]));
+}
+
+#[test]
+fn the_checker_finds_who_acts_after_an_end() {
+    for mutant in [Mutant::ActorIsNotListed, Mutant::ReplaceCreates] {
+        println!("{}", caught(mutant, &[IMPERSONATION]));
+    }
 }
 
 /// Where the policy renews, a write renews too, and the list of ended tokens lets one of two renewals win.
