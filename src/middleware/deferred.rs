@@ -36,17 +36,18 @@ pub(crate) struct Deferred {
     loading: Mutex<Loading>,
     /// The session as it was loaded, or none if that failed.
     found: OnceLock<Option<Session>>,
-    login: std::sync::Mutex<LoginAtArrival>,
+    /// There if somebody may log in at arrival.
+    login: OnceLock<Box<std::sync::Mutex<LoginAtArrival>>>,
     told: AtomicBool,
 }
 
 /// How far a login at arrival is.
 enum LoginAtArrival {
-    /// There is none, or it is too late for one.
-    None,
     /// The first look asks for it.
     Waiting(Box<Parts>, Ask),
     Begun,
+    /// The answer's head has left.
+    TooLate,
 }
 
 /// What was loaded: the session, and what goes back to the backend.
@@ -134,31 +135,31 @@ impl Deferred {
             now,
             loading: Mutex::const_new(loading),
             found: OnceLock::new(),
-            login: std::sync::Mutex::new(LoginAtArrival::None),
+            login: OnceLock::new(),
             told: AtomicBool::new(false),
         })
     }
 
     /// Lets the first look ask whether somebody logs in at arrival.
     pub(crate) fn ask_first(&self, request: Parts, ask: Ask) {
-        *self.login() = LoginAtArrival::Waiting(Box::new(request), ask);
+        let waiting = LoginAtArrival::Waiting(Box::new(request), ask);
+        let _: Result<(), _> = self.login.set(Box::new(waiting.into()));
     }
 
     /// Lets no look ask any more, since the answer's head leaves. It says whether one has asked.
     pub(crate) fn ask_no_more(&self) -> bool {
-        let mut login = self.login();
-        match *login {
-            LoginAtArrival::Begun => true,
-            LoginAtArrival::None | LoginAtArrival::Waiting(..) => {
-                *login = LoginAtArrival::None;
-                false
-            }
+        let Some(mut login) = self.login() else {
+            return false;
+        };
+        if let LoginAtArrival::Waiting(..) = *login {
+            *login = LoginAtArrival::TooLate;
         }
+        matches!(*login, LoginAtArrival::Begun)
     }
 
     /// What asks, once.
     fn take_ask(&self) -> Option<(Parts, Ask)> {
-        let mut login = self.login();
+        let mut login = self.login()?;
         match std::mem::replace(&mut *login, LoginAtArrival::Begun) {
             LoginAtArrival::Waiting(request, ask) => Some((*request, ask)),
             other => {
@@ -168,9 +169,10 @@ impl Deferred {
         }
     }
 
-    fn login(&self) -> std::sync::MutexGuard<'_, LoginAtArrival> {
+    fn login(&self) -> Option<std::sync::MutexGuard<'_, LoginAtArrival>> {
+        let login = self.login.get()?;
         // Nothing under the lock panics half way.
-        self.login.lock().unwrap_or_else(PoisonError::into_inner)
+        Some(login.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// What was loaded, once, if the load is done.
