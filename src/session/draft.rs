@@ -3,8 +3,6 @@
 
 use std::mem;
 
-use smol_str::SmolStr;
-
 use super::{
     authentication::{AssuranceLevel, Authentication, Elevation, Subject},
     change::UpdateFailed,
@@ -27,12 +25,12 @@ pub(crate) enum Rotation {
 }
 
 /// Which session takes the place of the request's own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Switch {
     /// One in which the actor acts as another, until this time at most.
     Impersonation(Timestamp),
-    /// The actor's own.
-    Return,
+    /// The actor's own. The draft has its data and its methods.
+    Return(Box<OwnSession>),
 }
 
 /// The session as the marks so far leave it.
@@ -48,17 +46,8 @@ pub(crate) struct Draft {
     pub(crate) methods: Methods,
     /// Who acts as whoever is logged in, and what the actor's session was.
     pub(crate) acting: Option<Acting>,
-    /// Whether the request's session is bound to a device. Nobody acts then: the session that takes its place would not be.
-    device_bound: bool,
     /// Whether somebody began to act as another or returned, so that a new session takes the place of the request's own.
     pub(crate) switch: Option<Switch>,
-    /// The absolute limit of the request's own session, or of the one that takes its place.
-    pub(crate) absolute_expiry: Timestamp,
-    /// Whether the browser keeps the cookie of that when it closes.
-    pub(crate) persistent: bool,
-    /// The authentication context class that an identity provider named for the request's own session, or for the one that takes
-    /// its place.
-    pub(crate) acr: Option<SmolStr>,
     pub(crate) rotation: Option<Rotation>,
     /// Whether a login had no usable subject.
     pub(crate) unusable: bool,
@@ -82,13 +71,7 @@ impl Draft {
             acting: live
                 .filter(|live| !live.suspended)
                 .and_then(|live| live.state.acting()),
-            device_bound: live.is_some_and(|live| live.state.bound_device().is_some()),
             switch: None,
-            absolute_expiry: live
-                .map(|live| live.state.absolute_expiry)
-                .unwrap_or_default(),
-            persistent: live.is_some_and(|live| live.state.persistent),
-            acr: live.and_then(|live| live.state.extra.as_ref()?.acr.clone()),
             rotation: None,
             unusable: false,
             update_failed: false,
@@ -97,8 +80,13 @@ impl Draft {
         }
     }
 
-    /// Applies one mark made at `at` and says what to tell once it is settled.
-    pub(crate) fn apply(&mut self, mark: &Mark, at: Timestamp) -> Option<EventKind> {
+    /// Applies one mark made at `at` in a request of `live`, and says what to tell once it is settled.
+    pub(crate) fn apply(
+        &mut self,
+        live: Option<&Live>,
+        mark: &Mark,
+        at: Timestamp,
+    ) -> Option<EventKind> {
         match mark {
             Mark::Login(login) => {
                 if !login.is_usable() {
@@ -159,7 +147,7 @@ impl Draft {
                 self.rotation = Some(Rotation::Elevated);
                 Some(EventKind::Elevated)
             }
-            Mark::Impersonate(impersonation) => self.impersonate(impersonation, at),
+            Mark::Impersonate(impersonation) => self.impersonate(live, impersonation, at),
             Mark::EndImpersonation => self.end_impersonation(),
             Mark::StepDown => {
                 let Some(who) = &mut self.authentication else {
@@ -211,15 +199,24 @@ impl Draft {
     }
 
     /// Lets whoever is logged in act as another, in a session without their data. Nobody acts twice over, or as themselves.
-    fn impersonate(&mut self, impersonation: &Impersonation, at: Timestamp) -> Option<EventKind> {
+    fn impersonate(
+        &mut self,
+        live: Option<&Live>,
+        impersonation: &Impersonation,
+        at: Timestamp,
+    ) -> Option<EventKind> {
         let subject = &impersonation.subject;
         if !subject.is_valid() {
             self.unusable = true;
             return Some(EventKind::LoginRefused);
         }
-        let may = self.continues && self.acting.is_none() && !self.device_bound;
+        let state = live.map(|live| &live.state);
+        // The session that takes the place of a bound one would not be bound.
+        let unbound = state.filter(|state| state.bound_device().is_none());
+        let may = self.continues && self.acting.is_none();
         let other = |who: &mut Authentication| may && who.subject != *subject;
-        let Some(who) = self.authentication.take_if(other) else {
+        let who = unbound.and_then(|state| Some((state, self.authentication.take_if(other)?)));
+        let Some((state, who)) = who else {
             return Some(EventKind::ImpersonationRefused);
         };
         let most = impersonation.level.unwrap_or(AssuranceLevel::HIGHEST);
@@ -240,10 +237,10 @@ impl Draft {
                 level: who.level,
                 authenticated_at: who.authenticated_at,
                 elevation: who.elevation,
-                absolute_expiry: self.absolute_expiry,
-                persistent: self.persistent,
+                absolute_expiry: state.absolute_expiry,
+                persistent: state.persistent,
                 methods: mem::take(&mut self.methods),
-                acr: self.acr.take(),
+                acr: state.extra.as_ref().and_then(|extra| extra.acr.clone()),
                 entries: mem::take(&mut self.entries),
             })),
         });
@@ -256,18 +253,15 @@ impl Draft {
         let may = self.continues && self.authentication.is_some();
         let Some(Acting {
             actor,
-            own: Some(own),
+            own: Some(mut own),
         }) = self.acting.take_if(|acting| may && acting.own.is_some())
         else {
             return Some(EventKind::ImpersonationRefused);
         };
         self.authentication = Some(own.authentication(actor));
-        self.absolute_expiry = own.absolute_expiry;
-        self.persistent = own.persistent;
-        self.methods = own.methods;
-        self.acr = own.acr;
-        self.entries = own.entries;
-        self.begin(Switch::Return);
+        self.methods = mem::take(&mut own.methods);
+        self.entries = mem::take(&mut own.entries);
+        self.begin(Switch::Return(own));
         Some(EventKind::ImpersonationEnded)
     }
 

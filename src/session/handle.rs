@@ -531,7 +531,7 @@ impl Session {
         if self.is_late(&pending) {
             return;
         }
-        self.draft(&mut pending).apply(&mark, at);
+        self.draft(&mut pending).apply(self.live(), &mark, at);
         pending.marks.push((at, mark));
     }
 
@@ -566,7 +566,7 @@ impl Session {
         pending.unloaded = false;
         let mut draft = Draft::of(self.live());
         for (at, mark) in &pending.marks {
-            draft.apply(mark, *at);
+            draft.apply(self.live(), mark, *at);
         }
         pending.draft = Some(Box::new(draft));
     }

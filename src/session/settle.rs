@@ -92,7 +92,7 @@ pub(crate) fn settle(input: &Settlement<'_>) -> Settled {
     let mut draft = Draft::of(input.live);
     for (at, mark) in input.marks {
         if counts(mark, input.outcome) {
-            events.extend(draft.apply(mark, *at));
+            events.extend(draft.apply(input.live, mark, *at));
         } else if let Some(dropped) = mark.dropped()
             && !events.contains(&dropped)
         {
@@ -366,7 +366,7 @@ fn after_the_end(live: &Live, draft: Draft, events: &mut Vec<EventKind>) -> Plan
 }
 
 /// The plan where the session that the request came with, if any, does not go on.
-fn begin_or_end(input: &Settlement<'_>, draft: Draft, events: &mut Vec<EventKind>) -> Plan {
+fn begin_or_end(input: &Settlement<'_>, mut draft: Draft, events: &mut Vec<EventKind>) -> Plan {
     // A logout ends also what the request holds besides its session: the backend knows what came.
     let nothing_begins = if draft.logged_out {
         Plan::End
@@ -383,7 +383,7 @@ fn begin_or_end(input: &Settlement<'_>, draft: Draft, events: &mut Vec<EventKind
         }
         events.push(EventKind::Created);
     }
-    if let Some(switch) = draft.switch
+    if let Some(switch) = draft.switch.take()
         && let Some(live) = input.live
     {
         return in_place_of(live, draft, switch, input);
@@ -429,9 +429,10 @@ fn in_place_of(live: &Live, draft: Draft, switch: Switch, input: &Settlement<'_>
     let now = input.now;
     let mut state = live.state.clone();
     (state.last_seen_at, state.rotated_at) = (now.max(state.last_seen_at), now);
-    (state.absolute_expiry, state.persistent) = match switch {
-        Switch::Impersonation(until) => (state.absolute_expiry.min(until), false),
-        Switch::Return => (draft.absolute_expiry, draft.persistent),
+    let acr;
+    (state.absolute_expiry, state.persistent, acr) = match switch {
+        Switch::Impersonation(until) => (state.absolute_expiry.min(until), false, None),
+        Switch::Return(own) => (own.absolute_expiry, own.persistent, own.acr),
     };
     state.binding = input.came.client.taken_over(&state.binding);
     state.authentication = draft.authentication;
@@ -442,7 +443,7 @@ fn in_place_of(live: &Live, draft: Draft, switch: Switch, input: &Settlement<'_>
     };
     state.with_extra(|extra| {
         (extra.actor, extra.own_session) = (actor, own);
-        (extra.methods, extra.acr) = (draft.methods, draft.acr);
+        (extra.methods, extra.acr) = (draft.methods, acr);
         extra.family = None;
     });
     Plan::Start {

@@ -141,7 +141,7 @@ impl Session {
             return Err(DataError::too_large());
         }
         let mark = Mark::Update(update.clone());
-        draft.apply(&mark, at);
+        draft.apply(self.live(), &mark, at);
         pending.marks.push((at, mark));
         Ok(None)
     }

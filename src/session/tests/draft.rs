@@ -5,15 +5,16 @@ use std::time::Duration;
 use super::notation::{NOW, describe, live, marks};
 use crate::session::{
     authentication::AssuranceLevel,
-    draft::{Draft, Rotation},
+    draft::{Draft, Rotation, Switch},
     mark::{Login, Mark},
     own_session::Acting,
 };
 
 fn draft(who: &str, text: &str) -> Draft {
-    let mut draft = Draft::of(live(who).as_ref());
+    let live = live(who);
+    let mut draft = Draft::of(live.as_ref());
     for (at, mark) in marks(text) {
-        draft.apply(&mark, at);
+        draft.apply(live.as_ref(), &mark, at);
     }
     draft
 }
@@ -122,6 +123,7 @@ fn a_login_cannot_claim_a_proof_in_the_future() {
     for (claimed, kept) in [(later, NOW), (earlier, earlier)] {
         let mut draft = Draft::of(None);
         draft.apply(
+            None,
             &Mark::Login(Login::new("alice").authenticated_at(claimed)),
             NOW,
         );
@@ -132,14 +134,15 @@ fn a_login_cannot_claim_a_proof_in_the_future() {
 #[test]
 fn a_login_without_a_usable_subject_makes_the_draft_unusable() {
     for subject in [String::new(), "x".repeat(256)] {
-        let mut draft = Draft::of(live("alice@1").as_ref());
-        draft.apply(&Mark::Login(Login::new(subject)), NOW);
+        let live = live("alice@1");
+        let mut draft = Draft::of(live.as_ref());
+        draft.apply(live.as_ref(), &Mark::Login(Login::new(subject)), NOW);
         assert!(draft.unusable && draft.continues);
-        draft.apply(&Mark::Logout, NOW);
+        draft.apply(live.as_ref(), &Mark::Logout, NOW);
         assert!(draft.unusable, "a logout does not make up for it");
     }
     let mut longest = Draft::of(None);
-    longest.apply(&Mark::Login(Login::new("x".repeat(255))), NOW);
+    longest.apply(None, &Mark::Login(Login::new("x".repeat(255))), NOW);
     assert!(!longest.unusable);
 }
 
@@ -173,7 +176,7 @@ fn a_return_restores_level_age_methods_and_data_and_never_more() {
     let before = live.state.clone();
     let mut acting = Draft::of(Some(&live));
     for (at, mark) in marks("act:bob:60 put:x:3") {
-        acting.apply(&mark, at);
+        acting.apply(Some(&live), &mark, at);
     }
     let Acting { actor, own } = acting.acting.clone().unwrap();
     assert_eq!(actor.as_str(), "alice");
@@ -185,11 +188,14 @@ fn a_return_restores_level_age_methods_and_data_and_never_more() {
     // Whatever happens while acting raises nothing of the actor's.
     let mut back = Draft::of(Some(&live));
     for (at, mark) in marks("elevate:3 remove:x return") {
-        back.apply(&mark, at);
+        back.apply(Some(&live), &mark, at);
     }
     assert_eq!(back.authentication, before.authentication);
     assert_eq!(back.entries, before.entries);
-    assert_eq!(back.acr.as_deref(), Some("phr"));
-    assert_eq!(back.absolute_expiry, before.absolute_expiry);
+    let Some(Switch::Return(own)) = back.switch else {
+        panic!("a return: {:?}", back.switch);
+    };
+    assert_eq!(own.acr.as_deref(), Some("phr"));
+    assert_eq!(own.absolute_expiry, before.absolute_expiry);
     assert!(back.acting.is_none() && !back.continues);
 }
