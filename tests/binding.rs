@@ -363,3 +363,19 @@ async fn neither_address_nor_user_agent_is_in_a_token_or_an_event() {
     let printed = format!("{:?}", PeerAddress("203.0.113.9".parse().unwrap()));
     assert_eq!(printed, "PeerAddress(REDACTED)");
 }
+
+/// A session in which a user acts as another is bound to the client that the actor's session is bound to.
+#[tokio::test]
+async fn a_thief_neither_acts_nor_returns() {
+    let binding = ClientBinding::new().user_agent(OnChange::Ask);
+    let thief = (THIEF, AT_HOME.1);
+    for bound in bound(Some(&binding)) {
+        let token = bound.login().await;
+        let acting = bound.mark("act:bob", &token, AT_HOME).await;
+        let mut acting = acting.cookie(SESSION).unwrap();
+        assert_eq!(bound.whoami(&mut acting.clone(), thief).await, "nobody");
+        let returned = bound.mark("return", &acting, thief).await;
+        assert_eq!(returned.cookie(SESSION), None);
+        assert_eq!(bound.whoami(&mut acting, AT_HOME).await, "bob@1");
+    }
+}

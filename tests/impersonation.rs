@@ -4,7 +4,10 @@
 
 mod common;
 
-use std::time::Duration;
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use axum::{
     extract::Path,
@@ -12,11 +15,12 @@ use axum::{
     routing::{get, post},
 };
 use common::{
-    Answer, AnyLayer, Client, Events, GUEST, SESSION, Stop, app, both_modes, clock, keys,
+    Answer, AnyLayer, Client, Events, GUEST, SESSION, Stop, app, both_modes, both_modes_under,
+    clock, keys,
 };
 use tower_session_guard::{
-    AnyBackend, AtLimit, AuthenticatedSession, DataKey, EventKind, Impersonation, Session,
-    SessionLayer, Sessions, Subject, testing::ManualClock,
+    AnyBackend, AtLimit, AuthenticatedSession, DataKey, EndCause, Ended, EventKind, Impersonation,
+    KeyRing, Session, SessionLayer, Sessions, Subject, testing::ManualClock,
 };
 
 struct Site {
@@ -25,6 +29,8 @@ struct Site {
     clock: ManualClock,
     events: Events,
     sessions: Sessions<AnyBackend>,
+    /// What the last request to `/follow` waits for.
+    followed: Arc<Mutex<Option<Ended>>>,
 }
 
 /// `bob@1 by alice +300`: who it is, who acts, and how old the proof is.
@@ -68,7 +74,13 @@ impl Site {
             .with_clock(clock.clone())
             .with_observer(events.clone());
         let sessions = layer.sessions();
+        let followed = Arc::new(Mutex::new(None));
+        let follows = Arc::clone(&followed);
+        let follow = async move |user: AuthenticatedSession| {
+            *follows.lock().unwrap() = Some(user.ended());
+        };
         let routes = app(stop.clone())
+            .route("/follow", get(follow))
             .route("/seen", get(seen))
             .route("/act/{who}/{seconds}", post(act))
             .route("/back", post(back))
@@ -79,6 +91,7 @@ impl Site {
             clock,
             events,
             sessions,
+            followed,
         }
     }
 
@@ -88,6 +101,12 @@ impl Site {
             200 => answer.body,
             status => status.to_string(),
         }
+    }
+
+    /// Waits for the end of a token's session.
+    async fn follow(&self, token: &str) -> Ended {
+        self.client.get("/follow", &[(SESSION, token)]).await;
+        self.followed.lock().unwrap().take().unwrap()
     }
 
     /// The token after a request that changes it.
@@ -518,4 +537,62 @@ async fn the_actor_ends_it_from_another_session() {
     assert!(sessions.end(&"alice".into(), &acted).await.unwrap());
     assert_eq!(site.seen(&acting).await, "401");
     assert_eq!(site.seen(&elsewhere).await, "alice@1 by - +0");
+}
+
+/// Loaded on the first look, or before: it is the same.
+#[tokio::test]
+async fn a_layer_that_loads_lazily_lets_users_act_as_well() {
+    for layer in both_modes() {
+        let site = Site::of(layer.lazily());
+        let token = site
+            .mark("put:k:mine", &site.client.login("alice").await)
+            .await;
+        let acting = site.mark("act:bob", &token).await;
+        assert_eq!(site.seen(&acting).await, "bob@1 by alice +0");
+        assert_eq!(site.seen(&token).await, "401");
+        let back = site.mark("return", &acting).await;
+        assert_eq!(site.seen(&back).await, "alice@1 by - +0");
+        let read = site.client.get("/get?k=k", &[(SESSION, &back)]).await;
+        assert_eq!(read.body, "mine");
+    }
+}
+
+/// R12: under a new key the session in which a user acts goes on, and so does the way back.
+#[tokio::test]
+async fn a_change_of_keys_while_acting_loses_nothing() {
+    let next = KeyRing::from_bytes([
+        *b"another key, of thirty-two bytes",
+        *b"an unguessable key of 32 bytes!!",
+    ]);
+    let next = next.unwrap();
+    for at in 0..2 {
+        let keys = keys();
+        let site = Site::of(both_modes_under(&keys).into_iter().nth(at).unwrap());
+        let token = site.client.login("alice").await;
+        let acting = site.mark("act:bob", &token).await;
+        keys.replace(&next);
+        assert_eq!(site.seen(&acting).await, "bob@1 by alice +0");
+        let acting = site.mark("renew", &acting).await;
+        let back = site.mark("return", &acting).await;
+        assert_eq!(site.seen(&back).await, "alice@1 by - +0");
+    }
+}
+
+/// R56: a connection that an actor's session has open ends when they begin to act, and one that was opened while they act ends with that.
+#[tokio::test]
+async fn connections_end_with_the_session_that_opened_them() {
+    for site in Site::each() {
+        let ends = |ended| tokio::time::timeout(Duration::from_millis(900), ended);
+        let token = site.client.login("alice").await;
+        let own = site.follow(&token).await;
+        let acting = site.mark("act:bob", &token).await;
+        assert_eq!(ends(own).await, Ok(EndCause::Replaced));
+        let as_bob = site.follow(&acting).await;
+        let back = site.mark("return", &acting).await;
+        assert_eq!(ends(as_bob).await, Ok(EndCause::Replaced));
+        let acting = site.mark("act:bob", &back).await;
+        let as_bob = site.follow(&acting).await;
+        site.sessions.end_all(&"alice".into()).await.unwrap();
+        assert_eq!(ends(as_bob).await, Ok(EndCause::Revoked));
+    }
 }
