@@ -89,11 +89,13 @@ where
 /// browser.post("/login").await;
 /// assert!(browser.cookie().is_some());
 /// assert_eq!(browser.get("/").await.status(), 200);
+/// // Another browser with the same cookies, such as a thief's.
+/// let thief = browser.clone();
+/// assert_eq!(thief.cookie(), browser.cookie());
 /// # Ok::<(), tower_session_guard::ConfigError>(())
 /// # })?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone)]
 pub struct CookieClient<S, B> {
     service: S,
     cookies: BTreeMap<String, String>,
@@ -198,6 +200,20 @@ impl<S, B> CookieClient<S, B> {
                 self.cookies
                     .insert(name.trim().to_owned(), value.trim().to_owned());
             }
+        }
+    }
+}
+
+/// Another client with the same cookies.
+impl<S, B> Clone for CookieClient<S, B>
+where
+    S: Clone,
+{
+    fn clone(&self) -> Self {
+        Self {
+            service: self.service.clone(),
+            cookies: self.cookies.clone(),
+            body: PhantomData,
         }
     }
 }
