@@ -58,6 +58,12 @@ struct Site {
 }
 
 impl Site {
+    /// Whom the session's cookie of an answer opens.
+    async fn opened_by(&self, answer: &Answer) -> String {
+        let token = session_of(answer);
+        self.client.whoami(&[(SESSION, &token)]).await
+    }
+
     /// Every mode, loading before the handler and lazily.
     fn all() -> impl Iterator<Item = Self> {
         use Mode::{Memory, Store, Tokens, TokensWithSharedList};
@@ -337,9 +343,7 @@ async fn what_the_handler_marks_comes_on_top() {
             let path = format!("/do?marks={marks}");
             let answer = site.send_as("alice", "POST", &path, &[]).await;
             assert_eq!(answer.body, left, "{name}, {marks}");
-            let token = session_of(&answer);
-            let came = site.client.whoami(&[(SESSION, &token)]).await;
-            assert_eq!(came, left, "{name}, {marks}");
+            assert_eq!(site.opened_by(&answer).await, left, "{name}, {marks}");
         }
         let out = site.send_as("alice", "POST", "/do?marks=logout", &[]).await;
         assert_eq!(out.cookie(SESSION).as_deref(), Some(""), "{name}");
@@ -497,9 +501,7 @@ async fn a_csrf_layer_guards_a_login_at_arrival_too() {
     for site in Site::all() {
         let answer = site.send_as("alice", "POST", "/csrf", &[]).await;
         assert_eq!(answer.status, 403, "{}", site.name());
-        let token = session_of(&answer);
-        let who = site.client.whoami(&[(SESSION, &token)]).await;
-        assert_eq!(who, "alice@1", "{}", site.name());
+        assert_eq!(site.opened_by(&answer).await, "alice@1", "{}", site.name());
     }
 }
 
@@ -581,9 +583,7 @@ async fn its_cookie_leaves_with_the_answer_to_a_failed_write() {
             .send_as("alice", "POST", "/do?marks=elevate", &[])
             .await;
         assert_eq!(answer.status, 503, "{}", site.name());
-        let token = session_of(&answer);
-        let who = site.client.whoami(&[(SESSION, &token)]).await;
-        assert_eq!(who, "alice@1", "{}", site.name());
+        assert_eq!(site.opened_by(&answer).await, "alice@1", "{}", site.name());
     }
 }
 
@@ -685,7 +685,7 @@ async fn a_look_after_the_head_logs_nobody_in() {
     for site in Site::all().filter(|site| site.lazily) {
         let (stop, name) = (Stop::default(), site.name());
         let within = stop.clone();
-        let layer = site.layer.login_at_arrival(move |request| {
+        let layer = site.layer.clone().login_at_arrival(move |request| {
             let stop = within.clone();
             async move {
                 stop.here().await;
@@ -705,9 +705,7 @@ async fn a_look_after_the_head_logs_nobody_in() {
         });
         let request = with("GET", "/", &[], &[("x-user", "alice")]);
         let answer = common::collect(layer.layer(inner).oneshot(request).await.unwrap()).await;
-        let token = session_of(&answer);
-        let who = site.client.whoami(&[(SESSION, &token)]).await;
-        assert_eq!(who, "alice@1", "{name}");
+        assert_eq!(site.opened_by(&answer).await, "alice@1", "{name}");
     }
 }
 
