@@ -84,6 +84,8 @@
 //!
 //! Any other engine works too: implement [`SessionStore`] and hold it to `testing::store_contract`.
 //!
+//! PostgreSQL and SQLite keep what has expired until somebody deletes it: start a [`Sweeper`].
+//!
 //! # Features
 //!
 //! None changes what the others do.
@@ -131,6 +133,7 @@ mod session;
 #[cfg(test)]
 mod simulation;
 pub mod store;
+mod sweep;
 #[cfg(feature = "testing")]
 pub mod testing;
 
@@ -189,3 +192,4 @@ pub use session::{
     time::{Clock, Reached, Timestamp},
 };
 pub use store::{MemoryStore, SessionStore};
+pub use sweep::{SweepStats, SweepTask, Sweeper};

@@ -23,6 +23,9 @@ fn public_types_cross_threads() {
     is_thread_safe::<guard::AuthenticatedSession>();
     is_thread_safe::<guard::DataKey<std::rc::Rc<()>>>();
     is_thread_safe::<guard::MemoryStore>();
+    is_thread_safe::<guard::Sweeper>();
+    is_thread_safe::<guard::SweepTask>();
+    is_thread_safe::<guard::SweepStats>();
     is_thread_safe::<guard::store::revocation::MemoryRevocations>();
     is_thread_safe::<guard::Record>();
     is_thread_safe::<guard::store::RecordHead>();
@@ -43,6 +46,8 @@ fn handles_are_cheap_to_clone() {
     is_clone::<guard::Sessions<guard::AnyBackend>>();
     is_clone::<guard::Session>();
     is_clone::<guard::MemoryStore>();
+    is_clone::<guard::Sweeper>();
+    is_clone::<guard::SweepStats>();
 }
 
 #[test]

@@ -38,6 +38,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     ("guard", &["error", "mistake", "original_uri", "session"]),
     ("extract", &["mistake", "session", "guard"]),
+    ("sweep", &["error", "session", "store", "middleware"]),
     (
         "testing",
         &["error", "key", "session", "cookie", "store", "middleware"],

@@ -13,6 +13,7 @@ mod outcome;
 mod paging;
 pub mod revocation;
 mod shards;
+mod sweep;
 pub mod time_limit;
 
 use std::{fmt, pin::Pin, sync::Arc};
@@ -30,6 +31,7 @@ pub use self::{
     memory::MemoryStore,
     outcome::{Created, Removed, Replaced, Revision, Stored},
     paging::{Counting, Cursor, EndedPage, ListedHead, Page},
+    sweep::Sweep,
 };
 pub use crate::session::{head::RecordHead, index::IndexKey};
 
@@ -52,7 +54,7 @@ pub type Changed = Pin<Box<dyn Future<Output = ()> + Send>>;
 /// `expires_at` is `now` or earlier is *expired*: invisible to [`load`](Self::load) and to
 /// [`heads`](Self::heads), [`Gone`](Replaced::Gone) to [`replace`](Self::replace). An engine's
 /// own time to live only collects garbage. It may be late by any amount; it must not be early by the
-/// engine's clock.
+/// engine's clock. A store whose engine has no time to live implements [`Sweep`].
 ///
 /// *Conditional writes.* [`create`](Self::create) writes only where nothing is,
 /// [`replace`](Self::replace) only over the revision it was given. Neither ever does the other's work: no
