@@ -2,8 +2,8 @@
 //!
 //! `insert`, `end_page`, `in_turn`, in which writes run, `with_content` and `wait_for_copies` are the engines' own.
 
-/// Implements [`SessionStore`](tower_session_guard::SessionStore) for a store with a `pool`, `statements` and a
-/// `time_limit`.
+/// Implements [`SessionStore`](tower_session_guard::SessionStore) and [`Sweep`](tower_session_guard::store::Sweep) for a
+/// store with a `pool`, `statements` and a `time_limit`.
 ///
 /// A macro, since the bounds that would make it one generic function outweigh it.
 macro_rules! sql_session_store {
@@ -181,6 +181,12 @@ macro_rules! sql_session_store {
                 }
                 let forgotten = sweep(cutoffs, row::forgettable(now), left).await?;
                 Ok(swept + forgotten.rows_affected())
+            }
+        }
+
+        impl Sweep for $store {
+            fn sweep<'a>(&'a self, now: Timestamp, limit: u32) -> StoreFuture<'a, u64> {
+                Box::pin(<$store>::sweep(self, now, limit))
             }
         }
 

@@ -14,7 +14,7 @@ use tower_session_guard::{
     Record, SessionId, SessionStore, Timestamp, VerifiedId,
     store::{
         Counting, Created, Cursor, Cutoff, EndedPage, IndexKey, Page, Removed, Replaced, Revision,
-        StoreError, StoreErrorKind, StoreFuture, Stored,
+        StoreError, StoreErrorKind, StoreFuture, Stored, Sweep,
         time_limit::{self, within},
     },
 };
@@ -183,8 +183,9 @@ impl SqliteStore {
     /// Deletes up to `limit` sessions that had expired by `now`, the longest expired first, then cut-offs whose time
     /// is over, and says how many rows.
     ///
-    /// Nothing does so by itself. Call it from time to time, and again while it deletes as many as it may;
-    /// other writers wait meanwhile, so keep `limit` near a thousand.
+    /// A [`Sweeper`](tower_session_guard::Sweeper) does so from time to time, once the application has started it. If you
+    /// call it yourself, do so again while it deletes as many as it may. Other writers wait meanwhile, so keep `limit`
+    /// near a thousand.
     ///
     /// # Errors
     ///

@@ -3,9 +3,9 @@
 use std::time::{Duration, Instant, SystemTime};
 
 use tower_session_guard::{
-    Record, SessionId, SessionStore, Timestamp,
-    store::{Counting, Created, Cutoff, IndexKey, ListedHead, Revision, Stored},
-    testing::{RecordBuilder, claim_for},
+    Record, SessionId, SessionStore, SweepStats, SweepTask, Sweeper, Timestamp,
+    store::{Counting, Created, Cutoff, IndexKey, ListedHead, Revision, Stored, Sweep},
+    testing::{ManualClock, RecordBuilder, claim_for},
 };
 
 /// How many entries the layer asks for at a time.
@@ -142,4 +142,37 @@ pub(crate) async fn expect_cutoffs_swept(
     assert_eq!(held.map(|cutoff| cutoff.until), Some(until));
     assert_eq!(sweep(end).await, 3);
     assert_eq!(store.cutoff(&owner("alice"), begin).await.unwrap(), None);
+}
+
+/// Two nodes sweep: what has expired goes, in batches, and nothing else.
+pub(crate) async fn expect_swept_by_tasks(store: &(impl SessionStore + Sweep + Clone)) {
+    let begin = now();
+    let expiring = |after: Duration| RecordBuilder::new(begin).expires_at(begin.after(after));
+    let expired = expiring(Duration::from_secs(1)).subject("alice").build();
+    for number in 0..45 {
+        create(store, &numbered(number), &expired, begin).await;
+    }
+    let living = expiring(Duration::from_secs(365 * 24 * 60 * 60)).build();
+    create(store, &numbered(45), &living, begin).await;
+    assert_eq!(store.live_records(begin).await.unwrap(), Some(46));
+
+    let clock = ManualClock::starting_at(begin);
+    let sweeper = Sweeper::new(store.clone()).with_clock(clock.clone());
+    let sweeper = sweeper.with_batch(10).unwrap();
+    let tasks = [sweeper.clone().start(), sweeper.start()];
+    let stats = tasks.each_ref().map(SweepTask::stats);
+    for _ in 0..500 {
+        if stats.iter().all(|stats| stats.completed() > 0) {
+            break;
+        }
+        clock.advance(Sweeper::DEFAULT_INTERVAL);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    for task in tasks {
+        task.stop().await;
+    }
+    assert_eq!(stats.iter().map(SweepStats::deleted).sum::<u64>(), 45);
+    assert_eq!(stats.iter().map(SweepStats::failed).sum::<u64>(), 0);
+    assert_eq!(store.live_records(begin).await.unwrap(), Some(1));
+    expect_counted(store, "alice", 0).await;
 }

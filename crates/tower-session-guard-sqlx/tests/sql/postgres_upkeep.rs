@@ -11,7 +11,10 @@ use tower_session_guard::{
 use tower_session_guard_sqlx::PostgresStore;
 
 use super::{
-    common::{create, end, expect_counted, expect_cutoffs_swept, list, load, now, numbered, owner},
+    common::{
+        create, end, expect_counted, expect_cutoffs_swept, expect_swept_by_tasks, list, load, now,
+        numbered, owner,
+    },
     old_layout,
     postgres::{fresh, patient, pool},
     postgres_server::Server,
@@ -148,6 +151,15 @@ async fn a_sweep_of_postgres_takes_cutoffs_whose_time_is_over() {
     };
     let (store, _) = fresh(&server).await;
     expect_cutoffs_swept(&store, async |now| store.sweep(now, 100).await.unwrap()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tasks_sweep_postgres_together() {
+    let Some(server) = Server::start() else {
+        return;
+    };
+    let (store, _) = fresh(&server).await;
+    expect_swept_by_tasks(&store).await;
 }
 
 /// A29: a row that says another owner than its record is believed by no operation.

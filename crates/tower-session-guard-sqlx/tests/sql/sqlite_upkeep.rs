@@ -4,15 +4,19 @@ use std::{path::Path, time::Duration};
 
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
 use test_support::scratch::Scratch;
+use tokio::time::sleep;
 use tower_session_guard::{
-    SessionStore,
+    SessionStore, SweepStats, Sweeper,
     store::StoreErrorKind,
-    testing::{RecordBuilder, claim_for},
+    testing::{ManualClock, RecordBuilder, claim_for},
 };
 use tower_session_guard_sqlx::SqliteStore;
 
 use super::{
-    common::{create, end, expect_counted, expect_cutoffs_swept, list, load, now, numbered, owner},
+    common::{
+        create, end, expect_counted, expect_cutoffs_swept, expect_swept_by_tasks, list, load, now,
+        numbered, owner,
+    },
     old_layout,
 };
 
@@ -107,6 +111,41 @@ async fn a_sweep_of_sqlite_takes_cutoffs_whose_time_is_over() {
         .await
         .unwrap();
     expect_cutoffs_swept(&store, async |now| store.sweep(now, 100).await.unwrap()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tasks_sweep_sqlite_together() {
+    let scratch = Scratch::new("sqlite");
+    let file = scratch.path().join("sessions.db");
+    let store = SqliteStore::open(file).await.unwrap();
+    expect_swept_by_tasks(&store).await;
+}
+
+/// A task on tables of another release says so, and works once they are migrated.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_task_survives_tables_that_are_missing() {
+    let scratch = Scratch::new("sqlite");
+    let store = SqliteStore::new(pool(&scratch.path().join("sessions.db")));
+    let clock = ManualClock::starting_at(now());
+    let task = Sweeper::new(store.clone())
+        .with_clock(clock.clone())
+        .start();
+    let until = async |is_so: &dyn Fn(&SweepStats) -> bool| {
+        let stats = task.stats();
+        for _ in 0..500 {
+            if is_so(&stats) {
+                return true;
+            }
+            clock.advance(Sweeper::DEFAULT_INTERVAL);
+            sleep(Duration::from_millis(20)).await;
+        }
+        false
+    };
+    assert!(until(&|stats| stats.failed() > 0).await);
+    assert_eq!(task.stats().completed(), 0);
+    store.migrate().await.unwrap();
+    assert!(until(&|stats| stats.completed() > 0).await);
+    task.stop().await;
 }
 
 /// A29: a row that says another owner than its record is believed by no operation.
