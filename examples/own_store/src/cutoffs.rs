@@ -51,15 +51,20 @@ impl Cutoffs {
         write(&path, new, &raised.to_bytes())
     }
 
-    /// Deletes the cut-offs whose time is over.
-    pub(crate) fn sweep(&self, now: Timestamp) -> Result<(), StoreError> {
+    /// Deletes up to `limit` cut-offs whose time is over, and says how many.
+    pub(crate) fn sweep(&self, now: Timestamp, limit: usize) -> Result<usize, StoreError> {
+        let mut swept = 0;
         for name in names_in(&self.folder)? {
+            if swept == limit {
+                break;
+            }
             let path = self.folder.join(name);
             if read(&path)?.is_some_and(|cutoff| is_over(&cutoff, now)) {
                 delete(&path)?;
+                swept += 1;
             }
         }
-        Ok(())
+        Ok(swept)
     }
 
     fn path(&self, key: &IndexKey) -> PathBuf {

@@ -209,9 +209,10 @@ impl Files {
         self.cutoffs.of(key, now)
     }
 
-    pub(crate) fn sweep(&self, now: Timestamp) -> Result<usize, StoreError> {
+    /// Deletes up to `limit` sessions and cut-offs that are over.
+    pub(crate) fn sweep(&self, now: Timestamp, limit: u32) -> Result<u64, StoreError> {
         let ids: Vec<_> = names_in(&self.sessions)?;
-        let mut swept = 0;
+        let mut left = limit as usize;
         // Others may write between two of these.
         for some in ids.chunks(64) {
             let writing = self.writing()?;
@@ -228,11 +229,15 @@ impl Files {
                     expired.extend(held.map(|held| (id, held)));
                 }
             }
-            swept += self.delete(&writing, expired)?;
+            expired.truncate(left);
+            left -= self.delete(&writing, expired)?;
+            if left == 0 {
+                return Ok(limit.into());
+            }
         }
         let _writing = self.writing()?;
-        self.cutoffs.sweep(now)?;
-        Ok(swept)
+        left -= self.cutoffs.sweep(now, left)?;
+        Ok(u64::from(limit) - left as u64)
     }
 
     /// Waits until no other process or thread writes. The operating system unlocks what a killed one held.

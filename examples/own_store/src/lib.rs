@@ -12,7 +12,7 @@ use tower_session_guard::{
     Record, SessionId, SessionStore, Timestamp, VerifiedId,
     store::{
         Counting, Created, Cursor, Cutoff, EndedPage, IndexKey, Page, Removed, Replaced, Revision,
-        StoreError, StoreFuture, Stored,
+        StoreError, StoreFuture, Stored, Sweep,
         time_limit::{self, within},
     },
 };
@@ -62,16 +62,6 @@ impl FileStore {
         self
     }
 
-    /// Deletes the sessions that had expired by `now`, and says how many; also the cut-offs whose time is over.
-    /// Nothing does so by itself.
-    ///
-    /// # Errors
-    ///
-    /// If a file cannot be read or deleted. Those that were deleted until then stay deleted.
-    pub async fn sweep(&self, now: Timestamp) -> Result<usize, StoreError> {
-        self.run(move |files| files.sweep(now)).await
-    }
-
     /// Runs blocking work where it blocks no request. Nothing happens before the first poll, and work that
     /// has begun is finished, even if the future is dropped.
     fn run<T>(
@@ -87,6 +77,12 @@ impl FileStore {
             done.unwrap_or_else(|panicked| Err(StoreError::unavailable(panicked)))
         };
         Box::pin(within(self.time_limit, work))
+    }
+}
+
+impl Sweep for FileStore {
+    fn sweep<'a>(&'a self, now: Timestamp, limit: u32) -> StoreFuture<'a, u64> {
+        self.run(move |files| files.sweep(now, limit))
     }
 }
 

@@ -20,6 +20,7 @@ use tower_session_guard::{
     KeyRing, Record, Session, SessionId, SessionLayer, SessionStore, Subject, Timestamp,
     store::{
         Counting, Created, Cutoff, IndexKey, Removed, Revision, StoreError, StoreErrorKind, Stored,
+        Sweep,
     },
     testing::{RecordBuilder, claim_for},
 };
@@ -220,9 +221,10 @@ async fn a_sweep_deletes_what_has_expired_and_nothing_else() {
     let alice = owner("alice");
     let cutoff = Cutoff::new(begin, begin.after(Duration::from_secs(3600)), [7; 16]);
     store.raise_cutoff(&alice, &cutoff, begin).await.unwrap();
-    assert_eq!(store.sweep(begin).await.unwrap(), 0);
+    assert_eq!(store.sweep(begin, 100).await.unwrap(), 0);
     let later = begin.after(Duration::from_secs(2 * 3600));
-    assert_eq!(store.sweep(later).await.unwrap(), 2);
+    assert_eq!(store.sweep(later, 1).await.unwrap(), 1);
+    assert_eq!(store.sweep(later, 100).await.unwrap(), 2, "and the cut-off");
     assert_eq!(listed(&store, &alice).await.len(), 2);
     assert_eq!(store.cutoff(&alice, begin).await.unwrap(), None, "swept");
 }

@@ -8,8 +8,6 @@
 //! then `curl -i -X POST http://127.0.0.1:3000/login`, and with the cookie that it set
 //! `curl -b '__Host-Http-session=…' http://127.0.0.1:3000/`. `SESSION_KEYS` keeps logins over a restart.
 
-#[cfg(any(feature = "postgres", feature = "sqlite"))]
-use std::time::SystemTime;
 use std::{env, error::Error, sync::Arc, time::Duration};
 
 use axum::{
@@ -17,9 +15,9 @@ use axum::{
     routing::{get, post},
 };
 use tokio::net::TcpListener;
-use tower_session_guard::{AuthenticatedSession, KeyRing, Session, SessionLayer, SessionStore};
-#[cfg(any(feature = "postgres", feature = "sqlite"))]
-use tower_session_guard::{Timestamp, store::StoreError};
+use tower_session_guard::{
+    AuthenticatedSession, KeyRing, Session, SessionLayer, SessionStore, Sweeper,
+};
 
 async fn home(user: AuthenticatedSession) -> String {
     format!("hello {}\n", user.subject())
@@ -47,7 +45,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
         Some(_) => KeyRing::from_env("SESSION_KEYS")?,
         None => KeyRing::generate()?,
     };
-    let sessions = SessionLayer::new(keys).with_store(store(kind, place).await?);
+    let (store, sweeper) = store(kind, place).await?;
+    let sweeping = sweeper.map(Sweeper::start);
+    let sessions = SessionLayer::new(keys).with_store(store);
     let app = Router::new()
         .route("/", get(home))
         .route("/login", post(login))
@@ -64,6 +64,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     if !drained.is_complete() {
         eprintln!("{} settlements were left", drained.left);
     }
+    if let Some(sweeping) = sweeping {
+        sweeping.stop().await;
+    }
     Ok(())
 }
 
@@ -75,42 +78,25 @@ async fn stopped() {
     }
 }
 
-/// Clears expired sessions away, in portions that hold nobody up.
-#[cfg(any(feature = "postgres", feature = "sqlite"))]
-async fn each_minute<F>(sweep: impl Fn(Timestamp, u32) -> F)
-where
-    F: Future<Output = Result<u64, StoreError>>,
-{
-    let mut minutes = tokio::time::interval(Duration::from_secs(60));
-    loop {
-        minutes.tick().await;
-        while let Ok(1000) = sweep(SystemTime::now().into(), 1000).await {}
-    }
-}
-
-async fn store(kind: &str, place: &str) -> Result<Arc<dyn SessionStore>, Box<dyn Error>> {
+/// The store, and what clears it of expired sessions if its engine does not.
+async fn store(
+    kind: &str,
+    place: &str,
+) -> Result<(Arc<dyn SessionStore>, Option<Sweeper>), Box<dyn Error>> {
     match kind {
         #[cfg(feature = "sqlite")]
         "sqlite" => {
             let store = tower_session_guard_sqlx::SqliteStore::open(place).await?;
-            let swept = store.clone();
-            tokio::spawn(each_minute(move |now, limit| {
-                let store = swept.clone();
-                async move { store.sweep(now, limit).await }
-            }));
-            Ok(Arc::new(store))
+            let sweeper = Sweeper::new(store.clone());
+            Ok((Arc::new(store), Some(sweeper)))
         }
         #[cfg(feature = "postgres")]
         "postgres" => {
             let pool = sqlx::PgPool::connect(place).await?;
             let store = tower_session_guard_sqlx::PostgresStore::new(pool);
             store.migrate().await?;
-            let swept = store.clone();
-            tokio::spawn(each_minute(move |now, limit| {
-                let store = swept.clone();
-                async move { store.sweep(now, limit).await }
-            }));
-            Ok(Arc::new(store))
+            let sweeper = Sweeper::new(store.clone());
+            Ok((Arc::new(store), Some(sweeper)))
         }
         #[cfg(feature = "dynamodb")]
         "dynamodb" => {
@@ -125,12 +111,12 @@ async fn store(kind: &str, place: &str) -> Result<Arc<dyn SessionStore>, Box<dyn
             let client = aws_sdk_dynamodb::Client::from_conf(config.build());
             let store = tower_session_guard_dynamodb::DynamoDbStore::new(client, "sessions");
             store.create_table().await?;
-            Ok(Arc::new(store))
+            Ok((Arc::new(store), None))
         }
         #[cfg(feature = "firestore")]
         "firestore" => {
             let store = tower_session_guard_firestore::FirestoreStore::connect(place)?;
-            Ok(Arc::new(store))
+            Ok((Arc::new(store), None))
         }
         other => Err(format!("{other} {place}: no such store, or its feature is off").into()),
     }
