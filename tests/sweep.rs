@@ -23,13 +23,22 @@ use tokio::{
     task::yield_now,
     time::{Instant, sleep, timeout},
 };
-use tower_session_guard::{Sweeper, testing::ManualClock};
+use tower_session_guard::{SweepTask, Sweeper, testing::ManualClock};
 
 const HOUR: Duration = Duration::from_secs(3600);
 const INTERVAL: Duration = Sweeper::DEFAULT_INTERVAL;
 
 fn sweeper(garbage: &Garbage) -> Sweeper {
     Sweeper::new(garbage.clone()).with_clock(TokioClock::starting_now())
+}
+
+/// A task by a clock that the test sets. It rests until the first sweep.
+async fn resting(garbage: &Garbage, batch: u32) -> (SweepTask, ManualClock) {
+    let clock = ManualClock::starting_at(BEGIN);
+    let sweeper = Sweeper::new(garbage.clone()).with_clock(clock.clone());
+    let task = sweeper.with_batch(batch).unwrap().start();
+    settle().await;
+    (task, clock)
 }
 
 fn pauses(garbage: &Garbage) -> Vec<Duration> {
@@ -91,6 +100,7 @@ async fn a_sweep_goes_on_in_batches_until_nothing_is_left() {
 #[tokio::test(start_paused = true)]
 async fn other_tasks_run_between_two_batches() {
     let garbage = Garbage::of(1000);
+    let (_task, clock) = resting(&garbage, 1).await;
     let turns = Arc::new(AtomicU64::new(0));
     let counted = Arc::clone(&turns);
     let others = tokio::spawn(async move {
@@ -99,10 +109,6 @@ async fn other_tasks_run_between_two_batches() {
             yield_now().await;
         }
     });
-    let clock = ManualClock::starting_at(BEGIN);
-    let sweeper = sweeper(&garbage).with_clock(clock.clone());
-    let _task = sweeper.with_batch(1).unwrap().start();
-    yield_now().await;
     let before = turns.load(SeqCst);
     clock.advance(INTERVAL);
     while garbage.left() > 0 {
@@ -116,10 +122,7 @@ async fn other_tasks_run_between_two_batches() {
 #[tokio::test(start_paused = true)]
 async fn a_full_batch_is_followed_by_a_pause_as_long() {
     let garbage = Garbage::behind_a_gate(20);
-    let clock = ManualClock::starting_at(BEGIN);
-    let sweeper = sweeper(&garbage).with_clock(clock.clone());
-    let _task = sweeper.with_batch(10).unwrap().start();
-    settle().await;
+    let (_task, clock) = resting(&garbage, 10).await;
     clock.advance(INTERVAL);
     settle().await;
     sleep(Duration::from_secs(2)).await;
@@ -133,9 +136,7 @@ async fn a_full_batch_is_followed_by_a_pause_as_long() {
 #[tokio::test(start_paused = true)]
 async fn a_sweep_spares_what_was_over_less_than_a_minute_ago() {
     let garbage = Garbage::of(1);
-    let clock = ManualClock::starting_at(BEGIN);
-    let _task = sweeper(&garbage).with_clock(clock.clone()).start();
-    settle().await;
+    let (_task, clock) = resting(&garbage, 10).await;
     let now = clock.advance(INTERVAL);
     settle().await;
     let minute = Duration::from_secs(60);
@@ -145,14 +146,25 @@ async fn a_sweep_spares_what_was_over_less_than_a_minute_ago() {
 #[tokio::test(start_paused = true)]
 async fn after_a_suspension_no_sweep_is_made_up_for() {
     let garbage = Garbage::of(0);
-    let clock = ManualClock::starting_at(BEGIN);
-    let _task = sweeper(&garbage).with_clock(clock.clone()).start();
-    settle().await;
+    let (_task, clock) = resting(&garbage, 10).await;
     for day in 1..=3 {
         clock.advance(24 * HOUR);
         settle().await;
         assert_eq!(garbage.calls().len(), day);
         clock.advance(INTERVAL - Duration::from_millis(1));
+        settle().await;
+        assert_eq!(garbage.calls().len(), day);
+    }
+}
+
+/// The same where the timers go on while the machine stands still.
+#[tokio::test(start_paused = true)]
+async fn a_timer_that_is_days_late_brings_one_sweep() {
+    let garbage = Garbage::of(0);
+    let _task = sweeper(&garbage).start();
+    settle().await;
+    for day in 1..=3 {
+        tokio::time::advance(24 * HOUR).await;
         settle().await;
         assert_eq!(garbage.calls().len(), day);
     }
@@ -214,11 +226,8 @@ async fn a_task_that_rests_stops_at_once() {
 #[tokio::test(start_paused = true)]
 async fn stopping_completes_the_batch_under_way_and_begins_no_other() {
     let garbage = Garbage::behind_a_gate(100);
-    let clock = ManualClock::starting_at(BEGIN);
-    let sweeper = sweeper(&garbage).with_clock(clock.clone());
-    let task = sweeper.with_batch(10).unwrap().start();
+    let (task, clock) = resting(&garbage, 10).await;
     let stats = task.stats();
-    settle().await;
     clock.advance(INTERVAL);
     settle().await;
     assert_eq!(garbage.calls().len(), 1);
@@ -235,9 +244,7 @@ async fn stopping_completes_the_batch_under_way_and_begins_no_other() {
 async fn stopping_waits_ten_seconds_at_most_for_a_store_that_hangs() {
     let garbage = Garbage::of(10);
     garbage.falls_silent();
-    let clock = ManualClock::starting_at(BEGIN);
-    let task = sweeper(&garbage).with_clock(clock.clone()).start();
-    settle().await;
+    let (task, clock) = resting(&garbage, 10).await;
     clock.advance(INTERVAL);
     settle().await;
     assert_eq!(garbage.calls().len(), 1);
@@ -250,9 +257,7 @@ async fn a_task_that_is_dropped_sweeps_no_longer_and_lets_go_of_the_store() {
     // While it rests, and within a batch.
     for is_under_way in [false, true] {
         let garbage = Garbage::behind_a_gate(10);
-        let clock = ManualClock::starting_at(BEGIN);
-        let task = sweeper(&garbage).with_clock(clock.clone()).start();
-        settle().await;
+        let (task, clock) = resting(&garbage, 10).await;
         if is_under_way {
             clock.advance(INTERVAL);
             settle().await;

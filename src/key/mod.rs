@@ -36,7 +36,8 @@ pub(crate) const LABEL: &[u8] = b"tower-session-guard";
 ///
 /// *Routine roll-over:* on one server, put the new key first and keep the old one behind it for as long as tokens under
 /// it may live; they are signed again when they are used. Nobody is logged out. On several servers that takes two
-/// steps, so that each server knows what another one signs: see [`builder`](Self::builder).
+/// steps, so that each server knows what another one signs: see [`builder`](Self::builder). The example `key_reload` reads
+/// a file of keys again at each SIGHUP.
 ///
 /// *After a leak:* take the leaked key out at once, on every server: with [`retire_now`](Self::retire_now), or with
 /// [`replace`](Self::replace) if it signs. Every token under it is dead, and its users log in again. While it stays
