@@ -157,7 +157,7 @@ pub use guard::{
     return_path::ReturnPath,
     service::RequireAuthenticationService,
 };
-pub use key::{KeyId, KeyRing, KeyRingBuilder};
+pub use key::{DerivedKey, KeyId, KeyRing, KeyRingBuilder};
 #[cfg(feature = "dbsc")]
 pub use middleware::device::{
     DeviceBinding, DeviceEndpoints, DeviceEndpointsFuture, DeviceEndpointsService,

@@ -3,6 +3,7 @@
 mod builder;
 mod derived;
 mod mac;
+mod own_use;
 mod source;
 #[cfg(test)]
 mod tests;
@@ -18,8 +19,8 @@ use std::{
 
 use arc_swap::ArcSwap;
 
-pub use self::builder::KeyRingBuilder;
 use self::weak::refuse_weak;
+pub use self::{builder::KeyRingBuilder, own_use::DerivedKey};
 pub(crate) use self::{
     derived::Derived,
     mac::{Mac, TAG_LEN},

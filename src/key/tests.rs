@@ -314,6 +314,27 @@ fn keys_for_other_purposes_and_contexts_differ() {
 }
 
 // R26, R31
+/// R26: one of each key, the signing one first; as the page of the function says, and none that signs a token.
+#[test]
+fn keys_for_the_applications_own_use_follow_the_ring() {
+    let ring = ring(&[1, 2]);
+    let derived = ring.derive_keys("invitation");
+    let ids: Vec<_> = derived.iter().map(super::DerivedKey::id).collect();
+    assert_eq!(ids, ring.key_ids());
+    for (seed, derived) in [1, 2].into_iter().zip(&derived) {
+        let expected = Mac::new(&key(seed)).tag_parts(&[LABEL, b"own use", b"invitation"]);
+        assert_eq!(derived.as_ref(), expected);
+        let printed = format!("{derived:?}");
+        assert!(printed.contains("REDACTED") && printed.contains(&derived.id().to_string()));
+    }
+    let of = |purpose: &str| ring.derive_keys(purpose)[0].as_ref().to_vec();
+    assert_ne!(of("invitation"), of("invitations"));
+    let kid = ring.derive("invitation", &[]).current().first().1.tag(b"");
+    assert_ne!(Mac::new(&of("invitation")).tag(b""), kid);
+    ring.replace(&KeyRing::of_tests([key(3)]));
+    assert_eq!(ring.derive_keys("invitation").len(), 1);
+}
+
 #[test]
 fn a_key_never_prints() {
     let secret = key(0x41);
