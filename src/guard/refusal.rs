@@ -45,6 +45,12 @@ pub enum Refusal {
     Csrf(CsrfRejected),
     /// The request comes from a page of another origin.
     ForeignOrigin,
+    /// A rule of the application refuses its user: a role or a permission is missing. No guard of this crate says so; it is for
+    /// those of others.
+    NotPermitted,
+    /// What a guard decides by could not be asked, the application's users, say. No guard of this crate says so; it is for
+    /// those of others.
+    Unavailable,
     /// The route is not within a [`SessionLayer`](crate::SessionLayer): a mistake of the application.
     MissingSessionLayer,
     /// The session could not be loaded where the layer [loads lazily](crate::SessionLayer::lazily). The layer puts its own
@@ -54,7 +60,7 @@ pub enum Refusal {
 
 impl Refusal {
     /// The status: 401 where nobody is logged in, 403 where more is needed, 500 without a session layer, 503 if the store
-    /// failed.
+    /// or what else a guard decides by failed.
     #[must_use]
     pub const fn status(&self) -> StatusCode {
         match self {
@@ -65,9 +71,10 @@ impl Refusal {
             | Self::NotBound
             | Self::DeviceProofTooOld { .. }
             | Self::Csrf(_)
-            | Self::ForeignOrigin => StatusCode::FORBIDDEN,
+            | Self::ForeignOrigin
+            | Self::NotPermitted => StatusCode::FORBIDDEN,
             Self::MissingSessionLayer => StatusCode::INTERNAL_SERVER_ERROR,
-            Self::StoreFailed => StatusCode::SERVICE_UNAVAILABLE,
+            Self::StoreFailed | Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 
@@ -92,8 +99,10 @@ impl Refusal {
             | Self::DeviceProofTooOld { .. }
             | Self::Csrf(_)
             | Self::ForeignOrigin
+            | Self::NotPermitted
             | Self::MissingSessionLayer
-            | Self::StoreFailed => return None,
+            | Self::StoreFailed
+            | Self::Unavailable => return None,
         };
         HeaderValue::try_from(text).ok()
     }
@@ -110,8 +119,10 @@ impl Refusal {
             | Self::DeviceProofTooOld { .. }
             | Self::Csrf(_)
             | Self::ForeignOrigin
+            | Self::NotPermitted
             | Self::MissingSessionLayer
-            | Self::StoreFailed => false,
+            | Self::StoreFailed
+            | Self::Unavailable => false,
         }
     }
 
@@ -146,7 +157,9 @@ impl fmt::Display for Refusal {
             ),
             Self::Csrf(rejected) => rejected.fmt(f),
             Self::ForeignOrigin => f.write_str("a page of another origin sent the request"),
+            Self::NotPermitted => f.write_str("a rule of the application refuses the user"),
             Self::StoreFailed => LoadFailed.fmt(f),
+            Self::Unavailable => f.write_str("what the guard decides by could not be asked"),
             Self::MissingSessionLayer => write!(
                 f,
                 "the route is not within a `SessionLayer`: {WHERE_TO_PUT_THE_LAYER}"
