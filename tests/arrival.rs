@@ -169,7 +169,11 @@ fn with(
 
 fn by_proxy(request: &Parts) -> Option<Login> {
     let user = request.headers.get("x-user")?.to_str().ok()?;
-    Some(Login::new(user).by("sso"))
+    let login = Login::new(user).by("sso");
+    match request.headers.get("x-value") {
+        Some(value) => login.insert(&V, value.to_str().ok()?).ok(),
+        None => Some(login),
+    }
 }
 
 /// What every test's handlers do, and those of `common::app`.
@@ -353,6 +357,25 @@ async fn what_the_handler_marks_comes_on_top() {
             .await;
         assert_eq!(forgotten.cookie(SESSION).as_deref(), Some(""), "{name}");
         assert_ne!(forgotten.cookie(GUEST).as_deref(), Some(""), "{name}");
+    }
+}
+
+/// R19: the login brings data, which the handler finds and the session keeps; what does not fit begins no session.
+#[tokio::test]
+async fn what_the_login_brings_is_there_when_the_handler_runs() {
+    for site in Site::all() {
+        let name = site.name();
+        let headers = [("x-user", "alice"), ("x-value", "brought")];
+        let answer = site.send("GET", "/get?k=v", &[], &headers).await;
+        assert_eq!(answer.body, "brought", "{name}");
+        let token = session_of(&answer);
+        let read = site.client.get("/get?k=v", &[(SESSION, &token)]).await;
+        assert_eq!(read.body, "brought", "{name}");
+        let long = "x".repeat(70_000);
+        let headers = [("x-user", "alice"), ("x-value", &*long)];
+        let refused = site.send("POST", "/echo", &[], &headers).await;
+        assert_eq!(refused.status, StatusCode::SERVICE_UNAVAILABLE, "{name}");
+        assert_eq!(refused.cookie(SESSION), None, "{name}");
     }
 }
 

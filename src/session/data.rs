@@ -65,7 +65,7 @@ pub struct DataKey<T> {
 
 /// For how long a key's values are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Life {
+pub(super) enum Life {
     /// Until somebody else logs in.
     Subject,
     /// Also over a guest's login.
@@ -191,10 +191,20 @@ impl<T> DataKey<T> {
 
     /// How a value is kept that is put in at `now`.
     pub(crate) fn keep(&self, now: Timestamp) -> Keep {
-        match self.life {
-            Life::Subject => Keep::Subject,
-            Life::Carried => Keep::Carried,
-            Life::Passing(time) => Keep::Passing(time.map(|time| now.after(time))),
+        self.life.keep(now)
+    }
+
+    pub(super) const fn life(&self) -> Life {
+        self.life
+    }
+}
+
+impl Life {
+    pub(super) fn keep(self, now: Timestamp) -> Keep {
+        match self {
+            Self::Subject => Keep::Subject,
+            Self::Carried => Keep::Carried,
+            Self::Passing(time) => Keep::Passing(time.map(|time| now.after(time))),
         }
     }
 }

@@ -124,6 +124,7 @@ impl Draft {
                     elevation: None,
                 });
                 self.methods = Methods::of_login(&login.methods, proved_at);
+                login.data.put_into(&mut self.entries, at);
                 self.switch = None;
                 self.continues = false;
                 self.rotation = None;
@@ -244,6 +245,7 @@ impl Draft {
                 entries: mem::take(&mut self.entries),
             })),
         });
+        impersonation.data.put_into(&mut self.entries, at);
         self.begin(Switch::Impersonation(at.after(impersonation.lasting)));
         Some(EventKind::ImpersonationBegan)
     }

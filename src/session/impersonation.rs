@@ -1,8 +1,14 @@
 //! [`Impersonation`]: the facts of an impersonation.
 
-use std::time::Duration;
+use std::{borrow::Borrow, time::Duration};
 
-use super::authentication::{AssuranceLevel, Subject};
+use serde::{Serialize, de::DeserializeOwned};
+
+use super::{
+    authentication::{AssuranceLevel, Subject},
+    brought::Brought,
+    data::{DataError, DataKey},
+};
 
 /// The facts of an impersonation: as whom the logged-in user acts, how strongly, and for how long at most.
 ///
@@ -26,6 +32,7 @@ pub struct Impersonation {
     pub(crate) subject: Subject,
     pub(crate) level: Option<AssuranceLevel>,
     pub(crate) lasting: Duration,
+    pub(crate) data: Brought,
 }
 
 impl Impersonation {
@@ -38,7 +45,35 @@ impl Impersonation {
             subject: subject.into(),
             level: None,
             lasting: Self::DEFAULT_TIME,
+            data: Brought::default(),
         }
+    }
+
+    /// Puts a value under `key` into the session that begins. It is gone with the return, as all that is written while acting.
+    ///
+    /// # Errors
+    ///
+    /// If the value does not turn into JSON that reads back as it was.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_session_guard::{DataError, DataKey, Impersonation};
+    ///
+    /// const TICKET: DataKey<u32> = DataKey::new("support ticket");
+    ///
+    /// fn help(customer: u64, ticket: u32) -> Result<Impersonation, DataError> {
+    ///     Impersonation::of(customer).insert(&TICKET, &ticket)
+    /// }
+    /// # assert!(help(42, 7).is_ok());
+    /// ```
+    pub fn insert<T, V>(mut self, key: &DataKey<T>, value: &V) -> Result<Self, DataError>
+    where
+        T: Serialize + DeserializeOwned + Borrow<V>,
+        V: Serialize + ?Sized,
+    {
+        self.data.insert(key, value)?;
+        Ok(self)
     }
 
     /// Lowers the level while acting. It is never above the actor's, whatever is asked for here or marked later.

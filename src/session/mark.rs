@@ -1,12 +1,15 @@
 //! [`Mark`]: what a handler says happened, and when it counts; [`Login`]: the facts of a login.
 
-use smol_str::SmolStr;
+use std::{borrow::Borrow, time::Duration};
 
-use std::time::Duration;
+use serde::{Serialize, de::DeserializeOwned};
+use smol_str::SmolStr;
 
 use super::{
     authentication::{AssuranceLevel, Subject},
+    brought::Brought,
     change::Change,
+    data::{DataError, DataKey},
     device::Thumbprint,
     entries::Keep,
     event::EventKind,
@@ -44,6 +47,7 @@ pub struct Login {
     pub(crate) device: Option<Thumbprint>,
     pub(crate) methods: Vec<SmolStr>,
     pub(crate) acr: Option<SmolStr>,
+    pub(crate) data: Brought,
 }
 
 impl Login {
@@ -72,7 +76,39 @@ impl Login {
             device: None,
             methods: Vec::new(),
             acr: None,
+            data: Brought::default(),
         }
+    }
+
+    /// Puts a value under `key` into the session that begins, in the place of one that is carried or kept.
+    ///
+    /// [`Session::insert`](crate::Session::insert) after the login does the same. This is for a login that is made elsewhere
+    /// than it is marked: by a hook [at arrival](crate::SessionLayer::login_at_arrival), say. A session that has no room for the
+    /// value does not begin: the response becomes 503.
+    ///
+    /// # Errors
+    ///
+    /// If the value does not turn into JSON that reads back as it was.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_session_guard::{DataError, DataKey, Login};
+    ///
+    /// const TENANT: DataKey<String> = DataKey::new("tenant");
+    ///
+    /// fn verified(user: u64, tenant: &str) -> Result<Login, DataError> {
+    ///     Login::new(user).insert(&TENANT, tenant)
+    /// }
+    /// # assert!(verified(42, "acme").is_ok());
+    /// ```
+    pub fn insert<T, V>(mut self, key: &DataKey<T>, value: &V) -> Result<Self, DataError>
+    where
+        T: Serialize + DeserializeOwned + Borrow<V>,
+        V: Serialize + ?Sized,
+    {
+        self.data.insert(key, value)?;
+        Ok(self)
     }
 
     /// Says by which method the user proved who they are, such as `password` or `passkey`; once for each of several.

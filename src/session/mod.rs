@@ -6,6 +6,7 @@ pub(crate) mod authentication;
 #[cfg(feature = "dbsc")]
 pub(crate) mod bind;
 pub(crate) mod binding;
+pub(crate) mod brought;
 pub(crate) mod came;
 pub(crate) mod change;
 pub(crate) mod codec;

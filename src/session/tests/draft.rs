@@ -5,7 +5,9 @@ use std::time::Duration;
 use super::notation::{NOW, describe, live, marks};
 use crate::session::{
     authentication::AssuranceLevel,
+    data::DataKey,
     draft::{Draft, Rotation, Switch},
+    impersonation::Impersonation,
     mark::{Login, Mark},
     own_session::Acting,
 };
@@ -129,6 +131,42 @@ fn a_login_cannot_claim_a_proof_in_the_future() {
         );
         assert_eq!(draft.authentication.unwrap().authenticated_at, kept);
     }
+}
+
+/// R07: what a login brings takes the place of what a guest wrote under a carried key; without it nothing does.
+#[test]
+fn what_a_login_brings_is_there_from_the_beginning() {
+    let brings = |login: Login| {
+        let carried = DataKey::<String>::new("c").carried();
+        let code = DataKey::<String>::new("x").once().expiring(Duration::from_secs(1));
+        let login = login.insert(&carried, "7").unwrap();
+        Mark::Login(login.insert(&code, "8").unwrap())
+    };
+    let live = live("guest");
+    let mut draft = Draft::of(live.as_ref());
+    draft.apply(live.as_ref(), &brings(Login::new("alice")), NOW);
+    let value = |draft: &Draft, name: &str, at| {
+        let entry = draft.entries.get(name, at);
+        entry.map(|value| str::from_utf8(value).unwrap().to_owned())
+    };
+    assert_eq!(value(&draft, "c", NOW).as_deref(), Some("\"7\""));
+    assert_eq!(value(&draft, "x", NOW).as_deref(), Some("\"8\""));
+    let over = NOW.after(Duration::from_secs(1));
+    assert_eq!(value(&draft, "x", over), None);
+    // The next login of somebody else keeps nothing of it.
+    draft.apply(None, &Mark::Login(Login::new("bob")), NOW);
+    assert_eq!(value(&draft, "c", NOW), None);
+    // What an impersonation brings is gone with the return, and is not there where nobody may act.
+    let ticket = DataKey::<String>::new("k");
+    let acting = Impersonation::of("bob").insert(&ticket, "9").unwrap();
+    let acting = Mark::Impersonate(acting);
+    let live = self::live("alice@1");
+    let mut draft = Draft::of(live.as_ref());
+    draft.apply(live.as_ref(), &acting, NOW);
+    assert_eq!(value(&draft, "k", NOW).as_deref(), Some("\"9\""));
+    let mut draft = Draft::of(None);
+    draft.apply(None, &acting, NOW);
+    assert_eq!(value(&draft, "k", NOW), None);
 }
 
 #[test]
