@@ -25,7 +25,8 @@ impl<B> Answer<B> {
         Self(Kind::Later(Box::pin(response)))
     }
 
-    pub(super) async fn response(self) -> Response<B> {
+    /// The response, waited for: for guards of other crates, which ask a [`RefusalResponse`](crate::RefusalResponse) for it.
+    pub async fn response(self) -> Response<B> {
         match self.0 {
             Kind::Now(response) => response,
             Kind::Later(response) => response.await,
