@@ -241,6 +241,20 @@ async fn stopping_completes_the_batch_under_way_and_begins_no_other() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_task_between_two_batches_stops_at_once() {
+    let garbage = Garbage::behind_a_gate(100);
+    let (task, clock) = resting(&garbage, 10).await;
+    clock.advance(INTERVAL);
+    sleep(Duration::from_secs(8)).await;
+    garbage.let_through(9);
+    settle().await;
+    let began = Instant::now();
+    task.stop().await;
+    assert_eq!(began.elapsed(), Duration::ZERO);
+    assert_eq!((garbage.left(), garbage.calls().len()), (90, 1));
+}
+
+#[tokio::test(start_paused = true)]
 async fn stopping_waits_ten_seconds_at_most_for_a_store_that_hangs() {
     let garbage = Garbage::of(10);
     garbage.falls_silent();

@@ -6,7 +6,7 @@ use rand::{TryRng, rngs::SysRng};
 use tokio::{
     sync::watch,
     task::yield_now,
-    time::{Instant, sleep},
+    time::{Instant, sleep, timeout},
 };
 use tracing::{info, warn};
 
@@ -72,7 +72,7 @@ impl Run {
     }
 
     /// Deletes what is over, until nothing is left or it is stopped.
-    async fn sweep(&self) -> Result<(), StoreError> {
+    async fn sweep(&mut self) -> Result<(), StoreError> {
         let until = Self::surely_over(self.clock.now());
         loop {
             let began = Instant::now();
@@ -84,8 +84,8 @@ impl Run {
                 return Ok(());
             }
             yield_now().await;
-            sleep(began.elapsed()).await;
-            if *self.stopped.borrow() {
+            let stopped = self.stopped.wait_for(|stopped| *stopped);
+            if timeout(began.elapsed(), stopped).await.is_ok() {
                 return Ok(());
             }
         }

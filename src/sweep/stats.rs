@@ -11,7 +11,7 @@ use std::{
 /// What the sweeps of a [`SweepTask`](super::SweepTask) came to, for operators and their metrics.
 ///
 /// It is a handle that stays up to date. It does not keep the task going. The numbers begin at 0 with each start.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct SweepStats(Arc<Counters>);
 
 #[derive(Default)]
@@ -22,6 +22,10 @@ struct Counters {
 }
 
 impl SweepStats {
+    pub(super) fn new() -> Self {
+        Self(Arc::default())
+    }
+
     /// How many rows were deleted: sessions, and cut-offs whose time was over.
     #[must_use]
     pub fn deleted(&self) -> u64 {

@@ -24,7 +24,7 @@ impl SweepTask {
         F: Future<Output = ()> + Send + 'static,
     {
         let (stop, stopped) = watch::channel(false);
-        let stats = SweepStats::default();
+        let stats = SweepStats::new();
         let task = tokio::spawn(run(stats.clone(), stopped));
         Self { task, stop, stats }
     }
