@@ -1,11 +1,8 @@
 //! The example of a federated login, with a browser that keeps to `SameSite`.
 
-#![cfg(all(feature = "axum", feature = "testing"))]
-
 #[path = "../examples/oidc/app.rs"]
 #[allow(unreachable_pub, reason = "an example's modules")]
 mod app;
-mod common;
 #[path = "../examples/oidc/provider.rs"]
 mod provider;
 
@@ -16,8 +13,8 @@ use axum::{
     body::Body,
     http::{HeaderMap, Request, StatusCode, header},
 };
-use common::{Answer, SESSION, clock, keys};
 use provider::Provider;
+use test_support::{self as common, Answer, SESSION, clock, keys};
 use tower::ServiceExt;
 use tower_session_guard::{MemoryStore, SessionLayer, testing::ManualClock};
 

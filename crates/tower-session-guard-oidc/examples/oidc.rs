@@ -1,7 +1,7 @@
 //! A login at an identity provider, in the manner of OpenID Connect: state, nonce and PKCE in a cookie of
 //! their own, and what the provider says about the proof taken over into the session.
 //!
-//! Run with `cargo run --example oidc` and open the address that it prints. The provider
+//! Run with `cargo run -p tower-session-guard-oidc --example oidc` and open the address that it prints. The provider
 //! is a stub in the same process, on another site: the application is at `localhost`, the provider at
 //! `127.0.0.1`. `SAME_SITE=strict` gives the session cookie `SameSite=Strict`, to see what that means for
 //! a login that comes back from another site.
