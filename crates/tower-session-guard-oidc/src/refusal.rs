@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+/// The target of every event.
+pub(crate) const TARGET: &str = "tower_session_guard_oidc";
+
 /// Why a request is not acceptable. The sender gets 400, and may not try it again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {

@@ -3,22 +3,35 @@
 #[path = "../examples/oidc/app.rs"]
 #[allow(unreachable_pub, reason = "an example's modules")]
 mod app;
+#[path = "../examples/oidc/client.rs"]
+#[allow(dead_code, unreachable_pub, reason = "an example's modules")]
+mod client;
 #[path = "../examples/oidc/provider.rs"]
+#[allow(unreachable_pub, reason = "an example's modules")]
 mod provider;
+#[path = "../examples/oidc/provider_logout.rs"]
+#[allow(unreachable_pub, reason = "an example's modules")]
+mod provider_logout;
+#[path = "../examples/oidc/tokens.rs"]
+#[allow(unreachable_pub, reason = "an example's modules")]
+mod tokens;
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, convert::Infallible, sync::Arc, time::Duration};
 
 use axum::{
     Router,
     body::Body,
     http::{HeaderMap, Request, StatusCode, header},
 };
-use provider::Provider;
+use client::Http;
+use provider::{Client, Provider};
 use test_support::{self as common, Answer, SESSION, clock, keys};
-use tower::ServiceExt;
+use tower::{BoxError, ServiceExt};
 use tower_session_guard::{MemoryStore, SessionLayer, testing::ManualClock};
+use tower_session_guard_oidc::ProviderKeys;
 
 const PROVIDER: &str = "https://idp.example";
+const APP: &str = "https://app.example";
 
 #[derive(Clone)]
 struct Browser {
@@ -29,21 +42,28 @@ struct Browser {
 }
 
 fn world(clock: &ManualClock) -> Browser {
-    let provider = Provider::new(PROVIDER.to_owned());
+    let provider = Provider::new(PROVIDER, Client::at(APP), Arc::new(clock.clone())).unwrap();
     let sessions = SessionLayer::new(keys())
         .with_store(MemoryStore::new())
         .with_clock(clock.clone());
-    let clock = Arc::new(clock.clone());
+    let jwks = serde_json::to_string(&provider.key.jwks()).unwrap();
+    let published = ProviderKeys::fetched_by(move || {
+        let jwks = jwks.clone();
+        async { Ok::<_, Infallible>(jwks) }
+    });
     let app = app::router(
         &keys(),
         sessions,
         clock.clone(),
         provider.clone(),
-        "https://app.example",
+        published,
+        APP,
     );
+    let app = app.unwrap();
+    let to_app = ServiceExt::<Request<Body>>::map_err(app.clone(), BoxError::from);
     Browser {
-        app: app.unwrap(),
-        provider: provider::router(provider, clock),
+        app,
+        provider: provider::router(provider, Http::new(to_app)),
         jar: BTreeMap::new(),
     }
 }
@@ -106,12 +126,7 @@ impl Browser {
         let asked = location.strip_prefix(PROVIDER).unwrap();
         let (_, fields) = asked.split_once('?').unwrap();
         let form = format!("{fields}&user=alice&acr={acr}");
-        let request = Request::post("/authorize")
-            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
-            .body(Body::from(form))
-            .unwrap();
-        let answer = self.provider.clone().oneshot(request).await.unwrap();
-        let answer = common::collect(answer).await;
+        let answer = self.at_provider("POST", "/authorize", &form).await;
         match answer.headers.get(header::LOCATION) {
             Some(back) => {
                 let (_, fields) = back.to_str().unwrap().split_once("?code=").unwrap();
@@ -132,6 +147,26 @@ impl Browser {
         self.send("POST", "/callback", &form, From::OtherSite).await
     }
 
+    /// A request to the provider.
+    async fn at_provider(&self, method: &str, path: &str, form: &str) -> Answer {
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .body(Body::from(form.to_owned()));
+        let answer = self.provider.clone().oneshot(request.unwrap()).await;
+        common::collect(answer.unwrap()).await
+    }
+
+    async fn log_in(&mut self) {
+        let back = self.visit_provider("", PASSWORD).await;
+        assert_eq!(
+            self.back_by_query(&back).await.status,
+            StatusCode::SEE_OTHER
+        );
+        assert!(self.who().await.starts_with("alice"));
+    }
+
     async fn who(&mut self) -> String {
         let page = self.send("GET", "/", "", From::Own).await.body;
         let (_, who) = page.split_once("<p id=\"who\">").unwrap();
@@ -149,7 +184,7 @@ fn hidden(page: &str, name: &str) -> String {
 const PASSWORD: &str = "urn:example:password";
 const PASSKEY: &str = "urn:example:passkey";
 
-/// R01, R64: rotation at the callback; `auth_time` and `acr` as the provider says, never more.
+/// R01, R58, R64: rotation at the callback; `auth_time`, `acr` and `amr` as the provider says, never more.
 #[tokio::test]
 async fn the_session_says_what_the_provider_vouched_for() {
     let clock = clock();
@@ -164,7 +199,8 @@ async fn the_session_says_what_the_provider_vouched_for() {
         assert_eq!(browser.jar.keys().collect::<Vec<_>>(), [SESSION]);
         let at = common::now(&clock).as_unix_seconds() - 30;
         assert!(at >= proved);
-        let expected = format!("alice at level {level}, proved at {at}");
+        let by = if level == 2 { "hwk and user" } else { "pwd" };
+        let expected = format!("alice at level {level}, proved at {at} by {by} ({acr})");
         assert_eq!(browser.who().await, expected);
     }
 }
@@ -260,4 +296,52 @@ async fn other_routes_stay_closed_to_the_provider() {
             .unwrap()
             .starts_with(PROVIDER)
     );
+}
+
+/// R57: a logout at the provider ends what began there, and the session of another login goes on.
+#[tokio::test]
+async fn a_logout_at_the_provider_is_one_at_the_application() {
+    let mut browser = world(&clock());
+    browser.log_in().await;
+    let page = browser.at_provider("GET", "/", "").await.body;
+    let (_, sid) = page.split_once("value=\"").unwrap();
+    let form = format!("sid={}", sid.split('"').next().unwrap());
+    let mut other = Browser {
+        jar: BTreeMap::new(),
+        ..browser.clone()
+    };
+    other.log_in().await;
+    let answer = browser.at_provider("POST", "/end", &form).await;
+    assert_eq!(answer.body, "The application answered 200 OK.\n");
+    assert_eq!(browser.who().await, "nobody");
+    assert!(other.who().await.starts_with("alice"));
+}
+
+/// R05: a logout at the application ends its session at once, and that at the provider by the redirect.
+#[tokio::test]
+async fn a_logout_at_the_application_is_one_at_the_provider() {
+    let mut browser = world(&clock());
+    browser.log_in().await;
+    let answer = browser.send("POST", "/logout", "", From::Own).await;
+    assert_eq!(browser.who().await, "nobody");
+    let location = answer.headers[header::LOCATION].to_str().unwrap();
+    let path = location.strip_prefix(PROVIDER).unwrap();
+    let page = browser.at_provider("GET", "/", "").await.body;
+    assert!(
+        page.contains("alice"),
+        "the provider is told by the browser"
+    );
+    let forged = path.replacen("id_token_hint=", "id_token_hint=A", 1);
+    let elsewhere = path.replacen("app.example", "evil.example", 1);
+    for refused in [forged, elsewhere] {
+        let answer = browser.at_provider("GET", &refused, "").await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{refused}");
+    }
+    let answer = browser.at_provider("GET", path, "").await;
+    assert_eq!(answer.headers[header::LOCATION], format!("{APP}/"));
+    let page = browser.at_provider("GET", "/", "").await.body;
+    assert!(!page.contains("alice"), "{page}");
+    // Without a session there is nothing to hint at.
+    let answer = browser.send("POST", "/logout", "", From::Own).await;
+    assert_eq!(answer.headers[header::LOCATION], "/");
 }

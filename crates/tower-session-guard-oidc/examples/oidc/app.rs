@@ -1,4 +1,4 @@
-//! The application: sends the browser to the provider and takes it back in.
+//! The application: sends the browser to the provider and takes it back in, and ends sessions with the provider.
 
 use std::sync::Arc;
 
@@ -7,18 +7,24 @@ use axum::{
     extract::{Form, Query, State},
     http::{HeaderMap, StatusCode, header},
     response::{AppendHeaders, Html, IntoResponse, Redirect, Response},
-    routing::get,
+    routing::{get, post},
 };
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use rand::{TryRng, rngs::SysRng};
 use serde::{Deserialize, Serialize};
+use tower::BoxError;
 use tower_http::csrf::CsrfLayer as SameOriginLayer;
 use tower_session_guard::{
-    AssuranceLevel, Clock, ConfigError, KeyRing, Login, ReturnPath, Session, SessionLayer,
-    TransactionCookie,
+    AssuranceLevel, AuthenticatedSession, Clock, DataKey, KeyRing, Login, ReturnPath, Session,
+    SessionLayer, Timestamp, TransactionCookie,
+};
+use tower_session_guard_oidc::{BackchannelLogout, EndSessionUrl, ProviderKeys, session_tag};
+
+use crate::{
+    provider::{AuthorizationRequest, Provider, challenge, escape, random},
+    tokens::Claims,
 };
 
-use crate::provider::{AuthorizationRequest, Claims, Provider, challenge};
+/// The ID token of the login: the provider knows by it whose session a logout ends.
+const ID_TOKEN: DataKey<String> = DataKey::new("id-token");
 
 /// What the application remembers while the browser is at the provider.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -34,6 +40,7 @@ struct Site {
     provider: Provider,
     clock: Arc<dyn Clock>,
     own_url: String,
+    end_session: EndSessionUrl,
     /// Comes back with a redirect.
     by_query: TransactionCookie<Pending>,
     /// Comes back with a form that the provider's site posts. Of another name, so that the one with
@@ -44,13 +51,20 @@ struct Site {
 pub(crate) fn router(
     keys: &KeyRing,
     sessions: SessionLayer,
-    clock: Arc<dyn Clock>,
+    clock: impl Clock + Clone,
     provider: Provider,
+    provider_keys: ProviderKeys,
     own_url: &str,
-) -> Result<Router, ConfigError> {
+) -> Result<Router, BoxError> {
+    let (issuer, client) = (provider.url.clone(), &provider.client);
+    let backchannel =
+        BackchannelLogout::new(issuer, &client.id, provider_keys, sessions.sessions())?
+            .with_clock(clock.clone());
     let site = Site {
+        end_session: EndSessionUrl::new(format!("{}/logout", provider.url))?
+            .post_logout_redirect_uri(&client.post_logout_redirect_uri),
         provider,
-        clock,
+        clock: Arc::new(clock),
         own_url: own_url.to_owned(),
         by_query: TransactionCookie::new(keys, "oidc")?,
         by_form: TransactionCookie::new(keys, "oidc-form")?.for_form_post(),
@@ -63,29 +77,36 @@ pub(crate) fn router(
         .route("/", get(home))
         .route("/login", get(begin))
         .route("/callback", get(by_query).post(by_form))
+        .route("/logout", post(log_out))
         .with_state(site)
         .layer(sessions)
-        .layer(same_origin))
+        .layer(same_origin)
+        // The provider calls it, without a browser.
+        .route_service("/backchannel-logout", backchannel))
 }
 
 async fn home(session: Session) -> Html<String> {
     let who = match session.authenticated() {
-        // What the provider calls its users is text, not HTML.
-        Some(user) => format!(
-            "{} at level {}, proved at {}",
-            user.subject()
-                .as_str()
-                .replace('&', "&amp;")
-                .replace('<', "&lt;"),
-            user.level(),
-            user.authenticated_at().as_unix_seconds()
-        ),
+        Some(user) => escape(&describe(&user)),
         None => "nobody".to_owned(),
     };
     Html(format!(
         r#"<!doctype html><title>Application</title><h1>Application</h1><p id="who">{who}</p>
-<p><a href="/login">Log in</a>, <a href="/login?mode=form_post">log in by form_post</a></p>"#
+<p><a href="/login">Log in</a>, <a href="/login?mode=form_post">log in by form_post</a></p>
+<form method="post" action="/logout"><button>Log out, here and at the provider</button></form>"#
     ))
+}
+
+fn describe(user: &AuthenticatedSession) -> String {
+    let methods: Vec<_> = user.methods().map(|(method, _)| method).collect();
+    format!(
+        "{} at level {}, proved at {} by {} ({})",
+        user.subject(),
+        user.level(),
+        user.authenticated_at().as_unix_seconds(),
+        methods.join(" and "),
+        user.acr().unwrap_or_default()
+    )
 }
 
 #[derive(Deserialize)]
@@ -100,6 +121,7 @@ async fn begin(
     State(site): State<Site>,
     Query(wanted): Query<Begin>,
 ) -> Result<Response, StatusCode> {
+    let random = || random().map_err(|_| StatusCode::SERVICE_UNAVAILABLE);
     let pending = Pending {
         state: random()?,
         nonce: random()?,
@@ -163,13 +185,13 @@ async fn finish(
     let pending = cookie.read(headers, site.clock.now());
     let pending = pending.filter(|pending| pending.state == callback.state);
     let pending = pending.ok_or(StatusCode::BAD_REQUEST)?;
-    let claims = site
-        .provider
-        .redeem(&callback.code, &pending.verifier)
-        .await;
-    let claims = claims.filter(|claims| claims.nonce == pending.nonce);
-    let claims = claims.ok_or(StatusCode::BAD_REQUEST)?;
-    session.login(login_of(&claims));
+    let granted = site.provider.redeem(&callback.code, &pending.verifier);
+    let granted = granted.await;
+    let granted = granted.filter(|granted| granted.claims.nonce == pending.nonce);
+    let granted = granted.ok_or(StatusCode::BAD_REQUEST)?;
+    session.login(login_of(&granted.claims));
+    let kept = session.insert(&ID_TOKEN, &granted.id_token);
+    kept.map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;
     let forget = AppendHeaders([(header::SET_COOKIE, cookie.removal())]);
     Ok((forget, Redirect::to(&pending.next)).into_response())
 }
@@ -181,16 +203,22 @@ fn login_of(claims: &Claims) -> Login {
         // What we do not know is worth one factor.
         _ => AssuranceLevel::AAL1,
     };
-    Login::new(&*claims.sub)
+    let login = Login::new(&*claims.sub)
         .at_level(level)
-        .authenticated_at(claims.auth_time)
+        .acr(&claims.acr)
+        .authenticated_at(Timestamp::from_unix_seconds(claims.auth_time))
+        // By which the provider ends it.
+        .tagged(session_tag(&claims.iss, &claims.sid));
+    claims.amr.iter().fold(login, Login::by)
 }
 
-/// 256 random bits as text.
-pub(crate) fn random() -> Result<String, StatusCode> {
-    let mut bytes = [0; 32];
-    SysRng
-        .try_fill_bytes(&mut bytes)
-        .map_err(|_| StatusCode::SERVICE_UNAVAILABLE)?;
-    Ok(URL_SAFE_NO_PAD.encode(bytes))
+/// Ends the session here at once, and sends the browser to the provider, which ends its own.
+async fn log_out(State(site): State<Site>, session: Session) -> Result<Redirect, StatusCode> {
+    let id_token = session.get(&ID_TOKEN);
+    let id_token = id_token.map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;
+    session.logout();
+    Ok(match id_token {
+        Some(token) => Redirect::to(&site.end_session.id_token_hint(token).to_string()),
+        None => Redirect::to("/"),
+    })
 }

@@ -9,7 +9,7 @@ use std::{
 };
 
 use axum::{
-    Router,
+    Json, Router,
     extract::{Form, Query, State},
     http::StatusCode,
     response::{Html, IntoResponse, Redirect, Response},
@@ -18,12 +18,37 @@ use axum::{
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use tower_session_guard::{Clock, Timestamp};
+use tower::BoxError;
+use tower_session_guard::Clock;
+
+use crate::{
+    client::Http,
+    provider_logout,
+    tokens::{Claims, SigningKey},
+};
 
 #[derive(Clone)]
 pub(crate) struct Provider {
     pub(crate) url: String,
-    codes: Arc<Mutex<HashMap<String, Granted>>>,
+    pub(crate) client: Client,
+    pub(crate) key: SigningKey,
+    pub(crate) clock: Arc<dyn Clock>,
+    state: Arc<Mutex<ProviderState>>,
+}
+
+/// The application, as it is registered here.
+#[derive(Clone)]
+pub(crate) struct Client {
+    pub(crate) id: String,
+    pub(crate) backchannel_logout_uri: String,
+    pub(crate) post_logout_redirect_uri: String,
+}
+
+#[derive(Default)]
+pub(crate) struct ProviderState {
+    codes: HashMap<String, Granted>,
+    /// Who is logged in, by the session's id.
+    pub(crate) sessions: HashMap<String, String>,
 }
 
 /// What the application asks for (OpenID Connect Core, section 3.1.2.1).
@@ -36,42 +61,74 @@ pub(crate) struct AuthorizationRequest {
     pub(crate) code_challenge: String,
 }
 
-/// What an ID token says.
-#[derive(Clone, Debug)]
-pub(crate) struct Claims {
-    pub(crate) sub: String,
-    pub(crate) nonce: String,
-    /// When the user proved who they are, at the provider.
-    pub(crate) auth_time: Timestamp,
-    /// How strongly.
-    pub(crate) acr: String,
-}
-
-struct Granted {
-    claims: Claims,
+/// What a code is worth.
+pub(crate) struct Granted {
+    pub(crate) claims: Claims,
+    pub(crate) id_token: String,
     code_challenge: String,
 }
 
-impl Provider {
-    pub(crate) fn new(url: String) -> Self {
+impl Client {
+    pub(crate) fn at(url: &str) -> Self {
         Self {
-            url,
-            codes: Arc::default(),
+            id: "example-app".to_owned(),
+            backchannel_logout_uri: format!("{url}/backchannel-logout"),
+            post_logout_redirect_uri: format!("{url}/"),
         }
+    }
+}
+
+impl Provider {
+    pub(crate) fn new(url: &str, client: Client, clock: Arc<dyn Clock>) -> Result<Self, BoxError> {
+        Ok(Self {
+            url: url.to_owned(),
+            client,
+            key: SigningKey::generate()?,
+            clock,
+            state: Arc::default(),
+        })
     }
 
     /// Takes a code in, once, from whoever knows the verifier of its challenge (RFC 7636).
-    pub(crate) async fn redeem(&self, code: &str, verifier: &str) -> Option<Claims> {
-        let mut codes = self.codes.lock().unwrap_or_else(PoisonError::into_inner);
-        let granted = codes.remove(code)?;
-        (challenge(verifier) == granted.code_challenge).then_some(granted.claims)
+    pub(crate) async fn redeem(&self, code: &str, verifier: &str) -> Option<Granted> {
+        let granted = self.with(|state| state.codes.remove(code))?;
+        (challenge(verifier) == granted.code_challenge).then_some(granted)
     }
 
-    fn grant(&self, granted: Granted) -> Result<String, StatusCode> {
-        let code = crate::app::random()?;
-        let mut codes = self.codes.lock().unwrap_or_else(PoisonError::into_inner);
-        codes.insert(code.clone(), granted);
+    /// Logs `user` in here, and makes the code by which the application learns it.
+    fn grant(&self, granting: Granting) -> Result<String, BoxError> {
+        let (code, sid) = (random()?, random()?);
+        let now = self.clock.now().as_unix_seconds();
+        let amr: &[&str] = match &*granting.acr {
+            "urn:example:passkey" => &["hwk", "user"],
+            _ => &["pwd"],
+        };
+        let claims = Claims {
+            iss: self.url.clone(),
+            aud: self.client.id.clone(),
+            iat: now,
+            exp: now + 300,
+            sub: granting.user.clone(),
+            sid: sid.clone(),
+            nonce: granting.request.nonce,
+            auth_time: now,
+            acr: granting.acr,
+            amr: amr.iter().map(ToString::to_string).collect(),
+        };
+        let granted = Granted {
+            id_token: self.key.id_token(&claims)?,
+            claims,
+            code_challenge: granting.request.code_challenge,
+        };
+        self.with(|state| {
+            state.sessions.insert(sid, granting.user);
+            state.codes.insert(code.clone(), granted);
+        });
         Ok(code)
+    }
+
+    pub(crate) fn with<T>(&self, change: impl FnOnce(&mut ProviderState) -> T) -> T {
+        change(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -79,19 +136,32 @@ pub(crate) fn challenge(verifier: &str) -> String {
     URL_SAFE_NO_PAD.encode(Sha256::digest(verifier))
 }
 
-pub(crate) fn router(provider: Provider, clock: Arc<dyn Clock>) -> Router {
-    Router::new()
-        .route("/authorize", get(ask).post(grant))
-        .with_state((provider, clock))
+/// 256 random bits as text.
+pub(crate) fn random() -> Result<String, BoxError> {
+    let mut bytes = [0; 32];
+    aws_lc_rs::rand::fill(&mut bytes)?;
+    Ok(URL_SAFE_NO_PAD.encode(bytes))
 }
 
-/// The provider's login page. Everything shown was made by the application or is base64url.
+/// What users and applications write is text, not HTML.
+pub(crate) fn escape(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('"', "&quot;")
+}
+
+/// `http` calls the applications.
+pub(crate) fn router(provider: Provider, http: Http) -> Router {
+    let jwks = Json(provider.key.jwks());
+    Router::new()
+        .route("/jwks", get(async || jwks))
+        .route("/authorize", get(ask).post(grant))
+        .with_state(provider.clone())
+        .merge(provider_logout::router(provider, http))
+}
+
+/// The provider's login page.
 async fn ask(Query(request): Query<AuthorizationRequest>) -> Html<String> {
-    let escape = |text: &str| {
-        text.replace('&', "&amp;")
-            .replace('<', "&lt;")
-            .replace('"', "&quot;")
-    };
     let fields = [
         ("redirect_uri", &request.redirect_uri),
         ("response_mode", &request.response_mode),
@@ -99,14 +169,11 @@ async fn ask(Query(request): Query<AuthorizationRequest>) -> Html<String> {
         ("nonce", &request.nonce),
         ("code_challenge", &request.code_challenge),
     ];
-    let hidden: String = fields
-        .map(|(name, value)| {
-            format!(
-                r#"<input type="hidden" name="{name}" value="{}">"#,
-                escape(value)
-            )
-        })
-        .concat();
+    let hidden = fields.map(|(name, value)| {
+        let value = escape(value);
+        format!(r#"<input type="hidden" name="{name}" value="{value}">"#)
+    });
+    let hidden = hidden.concat();
     Html(format!(
         r#"<!doctype html><title>Identity provider</title><h1>Identity provider</h1>
 <form method="post" action="/authorize">{hidden}<input name="user" value="alice">
@@ -124,26 +191,25 @@ struct Granting {
 }
 
 async fn grant(
-    State((provider, clock)): State<(Provider, Arc<dyn Clock>)>,
+    State(provider): State<Provider>,
     Form(granting): Form<Granting>,
 ) -> Result<Response, StatusCode> {
-    let request = granting.request;
-    let code = provider.grant(Granted {
-        claims: Claims {
-            sub: granting.user,
-            nonce: request.nonce,
-            auth_time: clock.now(),
-            acr: granting.acr,
-        },
-        code_challenge: request.code_challenge,
-    })?;
-    let (uri, state) = (request.redirect_uri, request.state);
-    if request.response_mode == "form_post" {
+    let AuthorizationRequest {
+        redirect_uri: uri,
+        response_mode,
+        state,
+        ..
+    } = granting.request.clone();
+    let code = provider.grant(granting);
+    let code = code.map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;
+    if response_mode == "form_post" {
         // Without a script the user presses the button; providers press it with one.
         return Ok(Html(format!(
             r#"<!doctype html><title>Back</title><form method="post" action="{uri}">
 <input type="hidden" name="code" value="{code}"><input type="hidden" name="state" value="{state}">
-<button>Back to the application</button></form>"#
+<button>Back to the application</button></form>"#,
+            uri = escape(&uri),
+            state = escape(&state),
         ))
         .into_response());
     }

@@ -7,7 +7,7 @@ use tower_session_guard::Timestamp;
 use super::Settings;
 use crate::{
     keys::Judgement,
-    refusal::{Failure, Refusal, Stop},
+    refusal::{Failure, Refusal, Stop, TARGET},
     replay::Claim,
     tag::session_tag,
     token::{Checked, Logout, Signed, Whom},
@@ -93,8 +93,7 @@ impl Settings {
 /// Tells of a failure and what caused it.
 fn failed(failure: Failure, error: &dyn Error) -> Failure {
     let reason = failure.as_str();
-    tracing::error!(
-        kind = "failed",
+    tracing::error!(target: TARGET, kind = "failed",
         reason,
         ?error,
         "a logout could not be carried out"
@@ -106,16 +105,14 @@ fn failed(failure: Failure, error: &dyn Error) -> Failure {
 pub(super) fn tell(verdict: &Result<LoggedOut, Stop>) {
     match verdict {
         Ok(LoggedOut { by, ended }) => {
-            tracing::info!(
-                kind = "logged_out",
+            tracing::info!(target: TARGET, kind = "logged_out",
                 by,
                 ended,
                 "an identity provider ended sessions"
             );
         }
         Err(Stop::Refused(refusal)) => {
-            tracing::warn!(
-                kind = "refused",
+            tracing::warn!(target: TARGET, kind = "refused",
                 reason = refusal.as_str(),
                 "a logout token was refused"
             );
@@ -124,7 +121,7 @@ pub(super) fn tell(verdict: &Result<LoggedOut, Stop>) {
         Err(Stop::Failed(Failure::ReplayMemory | Failure::SubjectLookup | Failure::Store)) => {}
         Err(Stop::Failed(failure)) => {
             let reason = failure.as_str();
-            tracing::error!(kind = "failed", reason, "a logout could not be carried out");
+            tracing::error!(target: TARGET, kind = "failed", reason, "a logout could not be carried out");
         }
     }
 }

@@ -21,7 +21,10 @@ use tokio::{
 use tower_session_guard::{Clock, Timestamp};
 
 use self::{error::KeySourceError, freshness::Schedule, set::KeySet};
-use crate::{refusal::Failure, token::Checked};
+use crate::{
+    refusal::{Failure, TARGET},
+    token::Checked,
+};
 
 pub(crate) use self::set::Judgement;
 #[cfg(not(feature = "aws-lc-rs"))]
@@ -209,8 +212,7 @@ impl ProviderKeys {
                 };
                 self.known(|known| known.keys = Some(kept));
             }
-            Err(error) => tracing::error!(
-                kind = "keys_not_fetched",
+            Err(error) => tracing::error!(target: TARGET, kind = "keys_not_fetched",
                 %error,
                 "the keys of an identity provider could not be fetched"
             ),
