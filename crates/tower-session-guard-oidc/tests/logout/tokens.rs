@@ -86,6 +86,19 @@ async fn a_token_that_breaks_a_rule_ends_nothing() {
     }
 }
 
+/// R72: what its header or its claims rule out costs no signature and no question for keys.
+#[tokio::test]
+async fn a_token_that_breaks_a_rule_asks_nobody_for_keys() {
+    let world = World::new();
+    for (name, value) in bad_claims(world.now()) {
+        let claims = world.claims_with(name, value);
+        world.status(&world.provider.token(&claims)).await;
+        assert_eq!(world.published.asked(), 0, "{claims}");
+    }
+    assert_eq!(world.status(&world.token()).await, 200);
+    assert_eq!(world.published.asked(), 1);
+}
+
 /// R57: the bounds are where the documentation says.
 #[tokio::test]
 async fn a_token_at_the_edge_of_a_rule_is_accepted() {
@@ -227,7 +240,6 @@ async fn a_header_that_breaks_a_rule_ends_nothing() {
         with("crit", json!([])),
         with("crit", Value::Null),
         with("kid", 1.into()),
-        with("kid", "x".repeat(1025).into()),
         with("kid", "another".into()),
         own.to_string().replacen('{', r#"{"alg":"none","#, 1),
         own.to_string().replacen('{', r#"{"typ":"JWT","#, 1),
