@@ -11,6 +11,7 @@ use tower_session_guard::{
 };
 
 use crate::{
+    backchannel::Provider,
     events::EventLog,
     gates::Gates,
     kept::{Faults, Kept},
@@ -24,6 +25,8 @@ pub(crate) struct Testbed {
     pub(crate) endpoints: Option<DeviceEndpoints>,
     pub(crate) control: Sessions<AnyBackend>,
     pub(crate) cookies: CookiePolicy,
+    /// Who may end sessions over the back channel, if anybody.
+    pub(crate) provider: Option<Provider>,
     /// Where the pages are from that may open streams; anywhere, if it is not set.
     pub(crate) origin: Option<RequireOrigin>,
     pub(crate) events: EventLog,
@@ -85,9 +88,15 @@ pub(crate) async fn from_env() -> Result<Testbed, Failure> {
         }
     }
 
+    let control = sessions.sessions();
+    let provider = match &manual_clock {
+        Some(manual) => Provider::from_env(control.clone(), manual.clone())?,
+        None => Provider::from_env(control.clone(), SystemClock)?,
+    };
     Ok(Testbed {
-        control: sessions.sessions(),
+        control,
         sessions,
+        provider,
         endpoints,
         cookies,
         origin,
@@ -281,7 +290,7 @@ fn seconds(name: &str) -> Result<Option<Duration>, Failure> {
     }
 }
 
-fn setting(name: &str) -> Result<Option<String>, Failure> {
+pub(crate) fn setting(name: &str) -> Result<Option<String>, Failure> {
     match env::var(name) {
         Ok(text) if text.is_empty() => Ok(None),
         Ok(text) => Ok(Some(text)),

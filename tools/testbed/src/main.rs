@@ -3,6 +3,7 @@
 //! Run with `cargo run --release -p testbed --all-features`, or with the feature of the chosen store alone.
 //! `TESTBED_ADDR` is the address to listen on and `TESTBED_STORE` says where sessions live.
 
+mod backchannel;
 mod background;
 mod config;
 mod control;
@@ -12,7 +13,6 @@ mod impersonation;
 mod kept;
 mod routes;
 mod stream;
-mod unbuilt;
 mod workbench;
 
 use std::{env, io::Write, process::ExitCode, sync::Arc, time::Duration};

@@ -15,7 +15,7 @@ use tower_session_guard::{
     StepUp, Timestamp,
 };
 
-use crate::{background, config::Testbed, control, impersonation, stream, unbuilt};
+use crate::{backchannel, background, config::Testbed, control, impersonation, stream};
 
 pub(crate) type Parameters = HashMap<String, String>;
 type Answer = Result<Response, StatusCode>;
@@ -51,7 +51,7 @@ pub(crate) fn router(testbed: Arc<Testbed>) -> Router {
         .merge(control::router())
         .merge(impersonation::router())
         .merge(stream::router(testbed.origin.clone()))
-        .merge(unbuilt::router())
+        .merge(backchannel::router(testbed.provider.clone()))
         .with_state(testbed)
 }
 
@@ -59,8 +59,12 @@ async fn public() -> impl IntoResponse {
     ([(header::CACHE_CONTROL, "public, max-age=60")], "public")
 }
 
-async fn login(session: Session, Query(parameters): Query<Parameters>) -> Answer {
-    then_login(&session, &parameters)
+async fn login(
+    session: Session,
+    State(testbed): State<Arc<Testbed>>,
+    Query(parameters): Query<Parameters>,
+) -> Answer {
+    then_login(&testbed, &session, &parameters)
 }
 
 async fn elevate(session: Session, Query(parameters): Query<Parameters>) -> Answer {
@@ -143,7 +147,7 @@ async fn slow(
     match then {
         "read" => then_read(&session, &parameters),
         "put" => then_put(&session, &parameters),
-        "login" => then_login(&session, &parameters),
+        "login" => then_login(&testbed, &session, &parameters),
         "elevate" => then_elevate(&session, &parameters),
         "renew" => Ok(renew(session).await.into_response()),
         "logout" => Ok(logout(session).await.into_response()),
@@ -243,7 +247,7 @@ pub(crate) fn seen(session: &Session) -> Value {
     json!({ "subject": subject, "level": level, "authenticated_at": at })
 }
 
-fn then_login(session: &Session, parameters: &Parameters) -> Answer {
+fn then_login(testbed: &Testbed, session: &Session, parameters: &Parameters) -> Answer {
     let login = Login::new(text(parameters, "user")?);
     let method = parameters.get("method").map_or("password", String::as_str);
     let mut login = login
@@ -257,6 +261,9 @@ fn then_login(session: &Session, parameters: &Parameters) -> Answer {
     }
     if let Some(tag) = parameters.get("tag") {
         login = login.tagged(tag);
+        if let Some(provider) = &testbed.provider {
+            login = provider.tagged(login, tag);
+        }
     }
     session.login(login);
     Ok(whoami(session))

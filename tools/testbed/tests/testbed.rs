@@ -1,5 +1,7 @@
 //! The testbed as a process of its own, over real sockets: its contract, in both modes.
 
+#[path = "testbed/backchannel.rs"]
+mod backchannel;
 #[path = "testbed/device.rs"]
 mod device;
 #[path = "process/mod.rs"]
@@ -11,7 +13,7 @@ use std::{process::Command, sync::Arc};
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, StatusCode, header};
-use http_body_util::{BodyExt, Empty};
+use http_body_util::{BodyExt, Full};
 use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::TokioExecutor,
@@ -26,7 +28,7 @@ const GUEST: &str = "__Host-Http-session-guest";
 /// A running testbed and a client of it.
 struct Server {
     testbed: Testbed,
-    client: Client<HttpConnector, Empty<Bytes>>,
+    client: Client<HttpConnector, Full<Bytes>>,
 }
 
 struct Answer {
@@ -71,11 +73,19 @@ impl Server {
                 .map(|(name, value)| format!("{name}={value}"));
             request = request.header(header::COOKIE, cookies.collect::<Vec<_>>().join("; "));
         }
-        let response = self
-            .client
-            .request(request.body(Empty::new()).unwrap())
-            .await
-            .unwrap();
+        self.answer(request.body(Full::default()).unwrap()).await
+    }
+
+    async fn send_body(&self, method: Method, path: &str, kind: &str, body: String) -> Answer {
+        let request = Request::builder()
+            .method(method)
+            .uri(format!("http://{}{path}", self.testbed.address))
+            .header(header::CONTENT_TYPE, kind);
+        self.answer(request.body(body.into()).unwrap()).await
+    }
+
+    async fn answer(&self, request: Request<Full<Bytes>>) -> Answer {
+        let response = self.client.request(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let body = body.collect().await.unwrap().to_bytes();
         Answer {
@@ -1020,11 +1030,4 @@ async fn a_slow_read_leaves_a_write_alone() {
             assert_eq!(read, serde_json::json!({"value": "new"}), "{then}");
         }
     }
-}
-
-#[tokio::test]
-async fn what_is_not_built_says_so() {
-    let server = Server::start(&[]);
-    let path = "/backchannel-logout";
-    assert_eq!(server.post(path, &[]).await.status, 501);
 }
