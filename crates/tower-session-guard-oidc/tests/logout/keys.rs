@@ -1,9 +1,10 @@
 //! The provider's keys: which count, when they are fetched, and how often.
 
-use std::time::Duration;
+use std::{convert::Infallible, future::pending, time::Duration};
 
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
+use tower_session_guard_oidc::ProviderKeys;
 
 use crate::{
     signer::{Signer, jwks},
@@ -75,6 +76,38 @@ async fn parallel_logouts_ask_for_the_keys_once() {
     assert_eq!(world.published.asked(), 1);
 }
 
+/// R72: also where nothing bounds how often it may be asked.
+#[tokio::test]
+async fn whoever_waited_for_the_keys_does_not_ask_again() {
+    let world = World::new();
+    let keys = world.published.keys().at_most_every(Duration::ZERO);
+    let world = world.with_keys(keys);
+    let mut logouts = JoinSet::new();
+    for _ in 0..50 {
+        let world = world.clone();
+        logouts.spawn(async move { world.status(&world.token()).await });
+    }
+    assert_eq!(logouts.join_all().await, [200; 50]);
+    assert_eq!(world.published.asked(), 1);
+}
+
+/// R57: a token that expires while the provider is asked for its keys is no longer one.
+#[tokio::test]
+async fn a_token_that_expires_meanwhile_ends_nothing() {
+    let world = World::new();
+    let session = world.login("alice", SID).await;
+    let (clock, document) = (world.clock.clone(), jwks([&*world.provider]));
+    let slow = ProviderKeys::fetched_by(move || {
+        clock.advance(Duration::from_secs(120));
+        let document = document.clone();
+        async { Ok::<_, Infallible>(document) }
+    });
+    let world = world.with_keys(slow);
+    assert_eq!(world.status(&world.token()).await, 400);
+    assert_eq!(world.who(&session).await, "alice");
+    assert_eq!(world.status(&world.token()).await, 200);
+}
+
 /// R57, R71: without keys nothing is accepted and nothing is refused for good; old keys serve for a day.
 #[tokio::test]
 async fn a_provider_that_does_not_answer_is_tried_again() {
@@ -107,13 +140,8 @@ async fn a_provider_that_does_not_answer_is_tried_again() {
 /// R71: a closure that never comes back is given up after ten seconds, and the next one counts.
 #[tokio::test(start_paused = true)]
 async fn a_question_that_hangs_is_given_up() {
-    use tower_session_guard_oidc::{BackchannelLogout, ProviderKeys};
-    let world = World::new();
-    let keys = ProviderKeys::fetched_by(std::future::pending::<Result<String, std::io::Error>>);
-    let sessions = world.sessions.sessions();
-    let logout = BackchannelLogout::new(crate::world::ISSUER, crate::world::CLIENT, keys, sessions);
-    let clock = world.clock.clone();
-    let world = world.with(|_| logout.unwrap().with_clock(clock));
+    let keys = ProviderKeys::fetched_by(pending::<Result<String, Infallible>>);
+    let world = World::new().with_keys(keys);
     let began = tokio::time::Instant::now();
     assert_eq!(world.status(&world.token()).await, 503);
     assert_eq!(began.elapsed(), Duration::from_secs(10));

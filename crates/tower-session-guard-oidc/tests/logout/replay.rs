@@ -2,7 +2,10 @@
 
 use std::sync::{Arc, Mutex};
 
-use tokio::{sync::Notify, task::JoinSet};
+use tokio::{
+    sync::Notify,
+    task::{JoinHandle, JoinSet},
+};
 use tower_session_guard::{
     Timestamp,
     store::{StoreError, StoreErrorKind, StoreFuture},
@@ -144,15 +147,19 @@ async fn gated() -> (World, Gate, String, String) {
     (world, gate, session, token)
 }
 
+/// A delivery that has claimed the token, and stands at the gate.
+async fn claimed(world: &World, gate: &Gate, token: &str) -> JoinHandle<u16> {
+    let (world, token) = (world.clone(), token.to_owned());
+    let delivery = tokio::spawn(async move { world.status(&token).await });
+    gate.0.claimed.notified().await;
+    delivery
+}
+
 /// R57, A25: of two deliveries of one token at the same time one ends sessions; the other may be tried again and is a replay then.
 #[tokio::test]
 async fn of_two_deliveries_at_the_same_time_one_ends_sessions() {
     let (world, gate, session, token) = gated().await;
-    let first = {
-        let (world, token) = (world.clone(), token.clone());
-        tokio::spawn(async move { world.status(&token).await })
-    };
-    gate.0.claimed.notified().await;
+    let first = claimed(&world, &gate, &token).await;
     assert_eq!(world.status(&token).await, 503);
     assert_eq!(world.who(&session).await, "alice");
     gate.0.open.notify_one();
@@ -166,11 +173,7 @@ async fn of_two_deliveries_at_the_same_time_one_ends_sessions() {
 #[tokio::test]
 async fn of_two_deliveries_the_second_does_what_the_first_could_not() {
     let (world, gate, session, token) = gated().await;
-    let first = {
-        let (world, token) = (world.clone(), token.clone());
-        tokio::spawn(async move { world.status(&token).await })
-    };
-    gate.0.claimed.notified().await;
+    let first = claimed(&world, &gate, &token).await;
     assert_eq!(world.status(&token).await, 503);
     world.fail("write", 1);
     gate.0.open.notify_one();
@@ -188,20 +191,18 @@ async fn of_two_deliveries_the_second_does_what_the_first_could_not() {
 #[tokio::test]
 async fn a_logout_completes_without_its_caller() {
     let (world, gate, session, token) = gated().await;
-    let first = {
-        let (world, token) = (world.clone(), token.clone());
-        tokio::spawn(async move { world.status(&token).await })
-    };
-    gate.0.claimed.notified().await;
+    let first = claimed(&world, &gate, &token).await;
     first.abort();
     assert!(first.await.unwrap_err().is_cancelled());
     gate.0.open.notify_one();
-    while world.who(&session).await != "nobody" {
+    let mut told = 503;
+    for _ in 0..100 {
         tokio::task::yield_now().await;
+        if told == 503 {
+            told = world.status(&token).await;
+        }
     }
-    while world.status(&token).await != 400 {
-        tokio::task::yield_now().await;
-    }
+    assert_eq!((told, &*world.who(&session).await), (400, "nobody"));
 }
 
 /// R71: a memory that fails is a logout that failed: before the ending nothing ends, after it nothing is told as done.

@@ -137,6 +137,14 @@ impl World {
         self
     }
 
+    /// The same endpoint with other keys.
+    pub fn with_keys(self, keys: ProviderKeys) -> Self {
+        let sessions = self.sessions.sessions();
+        let logout = BackchannelLogout::new(ISSUER, CLIENT, keys, sessions).unwrap();
+        let clock = self.clock.clone();
+        self.with(|_| logout.with_clock(clock))
+    }
+
     pub fn app(&self) -> Router {
         Router::new()
             .route("/login", post(login))
