@@ -1,4 +1,4 @@
-//! A user goes through the example `axum_login`, by its forms and buttons.
+//! A user goes through the example `accounts`, by its forms and buttons.
 
 use std::sync::Arc;
 
@@ -14,9 +14,6 @@ use crate::{
     stage::Stage,
 };
 
-#[path = "../../../../examples/axum_login/app.rs"]
-mod site;
-
 pub const HOST: &str = "bank.localhost";
 
 const BANK: Target = Target {
@@ -27,8 +24,8 @@ const BANK: Target = Target {
 pub fn app(port: u16) -> Router {
     let sessions = SessionLayer::new(KeyRing::generate().unwrap());
     let origin = RequireOrigin::new(format!("http://{HOST}:{port}")).unwrap();
-    let sessions = site::configured(sessions).unwrap();
-    site::router(sessions, Arc::new(SystemClock), origin).unwrap()
+    let sessions = accounts::configured(sessions).unwrap();
+    accounts::router(sessions, Arc::new(SystemClock), origin).unwrap()
 }
 
 impl Stage {
@@ -62,7 +59,7 @@ impl Stage {
 
 /// R01, R03, R05 and A37, from the password to the second factor to the logout.
 async fn through_the_example(engine: Engine) {
-    let Some(mut trial) = Trial::begin("axum_login", engine).await else {
+    let Some(mut trial) = Trial::begin("accounts", engine).await else {
         return;
     };
     let stage = &mut trial.stage;
@@ -107,7 +104,7 @@ async fn a_user_gets_through_the_example_in_firefox() {
 
 /// R56: a logout in one tab shows in the other at once, by the socket that both hold.
 async fn signed_out_in_another_tab(engine: Engine) {
-    let Some(mut trial) = Trial::begin("axum_login in two tabs", engine).await else {
+    let Some(mut trial) = Trial::begin("accounts in two tabs", engine).await else {
         return;
     };
     let stage = &mut trial.stage;

@@ -1,4 +1,4 @@
-//! The example `axum_login` over HTTPS, where it binds sessions to devices.
+//! The example `accounts` over HTTPS, where it binds sessions to devices.
 
 use std::sync::Arc;
 
@@ -8,15 +8,12 @@ use tower_session_guard::{KeyRing, RequireOrigin, SessionLayer, testing::ManualC
 
 use crate::{BANK, BOUND, REGISTER, stage::Stage};
 
-#[path = "../../../../examples/axum_login/app.rs"]
-mod site;
-
 pub fn app(clock: &ManualClock) -> Router {
     let sessions = SessionLayer::new(KeyRing::generate().unwrap());
-    let sessions = site::configured(sessions).unwrap();
+    let sessions = accounts::configured(sessions).unwrap();
     let origin = RequireOrigin::new(format!("https://{BANK}")).unwrap();
     let sessions = sessions.with_clock(clock.clone());
-    site::router(sessions, Arc::new(clock.clone()), origin).unwrap()
+    accounts::router(sessions, Arc::new(clock.clone()), origin).unwrap()
 }
 
 impl Stage {

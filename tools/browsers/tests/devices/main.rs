@@ -32,5 +32,5 @@ const SEALED: &str = "sealed.test";
 /// Another site: an identity provider's, with a link to the application.
 const IDP: &str = "idp.test";
 
-/// The example `axum_login`.
+/// The example `accounts`.
 const BANK: &str = "bank.test";

@@ -31,7 +31,11 @@ pub(crate) struct Site {
 
 /// A day at most and an hour unused, a month where the user asks for it, five sessions each, and all of them bound to
 /// their devices where browsers can do that: over HTTPS.
-pub(crate) fn configured(sessions: SessionLayer) -> Result<SessionLayer, ConfigError> {
+///
+/// # Errors
+///
+/// If the settings do not go together.
+pub fn configured(sessions: SessionLayer) -> Result<SessionLayer, ConfigError> {
     let month = Duration::from_secs(30 * 24 * 3600);
     let policy = SessionPolicy::aal2().remember_for(month)?;
     // What needs no session waits for no proof of the device.
@@ -44,7 +48,12 @@ pub(crate) fn configured(sessions: SessionLayer) -> Result<SessionLayer, ConfigE
         .with_device_binding(binding)
 }
 
-pub(crate) fn router(
+/// The site: its pages, inside the session layer.
+///
+/// # Errors
+///
+/// If the layer and its device endpoints do not go together.
+pub fn router(
     sessions: SessionLayer,
     clock: Arc<dyn Clock>,
     origin: RequireOrigin,

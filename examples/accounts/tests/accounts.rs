@@ -1,14 +1,8 @@
 //! The example site, used as a browser uses it.
 
-#![cfg(all(feature = "axum", feature = "dbsc", feature = "testing"))]
-
-#[path = "../examples/axum_login/app.rs"]
-#[allow(unreachable_pub, reason = "an example's modules")]
-mod app;
-#[path = "device_binding/browser.rs"]
+#[path = "../../../tests/device_binding/browser.rs"]
 #[allow(dead_code, reason = "here it only signs")]
 mod browser;
-mod common;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -18,8 +12,8 @@ use axum::{
     http::{Request, StatusCode, header},
 };
 use browser::{key, proof};
-use common::{Answer, SESSION, clock, keys};
 use fixation_audit::{Account, FixationAudit, Outcome, Pick, Probe, Step};
+use test_support::{self as common, Answer, SESSION, clock, keys};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -40,11 +34,11 @@ struct Browser {
 }
 
 fn site(clock: &ManualClock) -> Browser {
-    let sessions = app::configured(SessionLayer::new(keys())).unwrap();
+    let sessions = accounts::configured(SessionLayer::new(keys())).unwrap();
     let sessions = sessions.with_clock(clock.clone());
     let origin = RequireOrigin::new(ORIGIN).unwrap();
     Browser {
-        app: app::router(sessions, Arc::new(clock.clone()), origin).unwrap(),
+        app: accounts::router(sessions, Arc::new(clock.clone()), origin).unwrap(),
         jar: BTreeMap::new(),
         agent: "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
     }

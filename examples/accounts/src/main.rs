@@ -2,14 +2,11 @@
 //! a WebSocket by which every open page notices that its session has ended. It has the cookies of production on plain
 //! HTTP at localhost. Behind HTTPS it binds sessions to their devices, in browsers that can.
 //!
-//! Run with `cargo run --example axum_login --features dbsc` and open the address that it prints; with `RUST_LOG=info` the
+//! Run with `cargo run -p accounts` and open the address that it prints; with `RUST_LOG=info` the
 //! log tells of logins and logouts. Safari keeps no such cookie without HTTPS: take another browser.
 //! `ADDR` sets another one than `127.0.0.1:3000`, and `ORIGIN` says what stands in the address bar then, as
 //! `https://bank.example` behind a proxy. Sessions are in this process's memory, so a restart logs
 //! everybody out; `SESSION_KEYS` keeps logins where the sessions are in a store that outlasts it.
-
-#[path = "axum_login/app.rs"]
-mod app;
 
 use std::{env, error::Error, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -29,14 +26,14 @@ async fn main() -> Result<(), Box<dyn Error>> {
         let ConnectInfo(peer) = extensions.get::<ConnectInfo<SocketAddr>>()?;
         Some(peer.ip())
     });
-    let sessions = app::configured(SessionLayer::new(keys))?.with_binding(binding);
+    let sessions = accounts::configured(SessionLayer::new(keys))?.with_binding(binding);
 
     let address = env::var("ADDR").unwrap_or_else(|_| "127.0.0.1:3000".to_owned());
     let listener = TcpListener::bind(&address).await?;
     let own = format!("http://localhost:{}", listener.local_addr()?.port());
     let origin = RequireOrigin::new(env::var("ORIGIN").unwrap_or_else(|_| own.clone()))?;
     println!("open {own}");
-    let app = app::router(sessions.clone(), Arc::new(SystemClock), origin)?;
+    let app = accounts::router(sessions.clone(), Arc::new(SystemClock), origin)?;
     let app = app.into_make_service_with_connect_info::<SocketAddr>();
     axum::serve(listener, app)
         .with_graceful_shutdown(stopped())
