@@ -1,20 +1,20 @@
 //! [`Checked`]: a form that one of our own pages sent.
 
 use axum::{
-    extract::{Form, FromRequest, FromRequestParts, Request},
+    extract::{FromRequest, FromRequestParts, RawForm, Request},
     response::{IntoResponse, Response},
 };
 use serde::{Deserialize, de::DeserializeOwned};
-use tower_session_guard::Session;
+use tower_session_guard::{ReturnPath, Session};
+
+use crate::failed::Failed;
 
 /// A form whose hidden field `csrf` holds a token of the session.
 pub(crate) struct Checked<T>(pub(crate) T);
 
 #[derive(Deserialize)]
-struct WithToken<T> {
+struct Token {
     csrf: String,
-    #[serde(flatten)]
-    form: T,
 }
 
 impl<S, T> FromRequest<S> for Checked<T>
@@ -29,15 +29,39 @@ where
         let session = Session::from_request_parts(&mut parts, state).await;
         let session = session.map_err(IntoResponse::into_response)?;
         let request = Request::from_parts(parts, body);
-        let form = Form::<WithToken<T>>::from_request(request, state).await;
-        let Form(WithToken { csrf, form }) = form.map_err(IntoResponse::into_response)?;
-        session
-            .check_csrf(&csrf)
-            .map_err(IntoResponse::into_response)?;
-        Ok(Self(form))
+        let form = RawForm::from_request(request, state).await;
+        let RawForm(form) = form.map_err(IntoResponse::into_response)?;
+        let checked = || {
+            let Token { csrf } = parse(&form)?;
+            session.check_csrf(&csrf)?;
+            parse(&form)
+        };
+        checked().map(Self).map_err(IntoResponse::into_response)
     }
+}
+
+fn parse<T>(form: &[u8]) -> Result<T, Failed>
+where
+    T: DeserializeOwned,
+{
+    let parsed = serde_urlencoded::from_bytes(form);
+    parsed.map_err(|_| Failed::NOT_UNDERSTOOD)
 }
 
 /// A form with nothing in it but the token.
 #[derive(Deserialize)]
 pub(crate) struct Nothing {}
+
+/// Where to go afterwards, in a query or a form.
+#[derive(Deserialize)]
+pub(crate) struct Next {
+    #[serde(default)]
+    next: String,
+}
+
+impl Next {
+    /// A page of ours, whatever the query says.
+    pub(crate) fn path(&self) -> ReturnPath {
+        ReturnPath::parse(&self.next)
+    }
+}

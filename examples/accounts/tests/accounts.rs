@@ -1,117 +1,43 @@
-//! The example site, used as a browser uses it.
+//! The site, used as a browser uses it: what becomes of its sessions.
 
 #[path = "../../../tests/device_binding/browser.rs"]
 #[allow(dead_code, reason = "here it only signs")]
 mod browser;
+mod site;
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::time::Duration;
 
 use axum::{
-    Router,
     body::Body,
     http::{Request, StatusCode, header},
 };
 use browser::{key, proof};
 use fixation_audit::{Account, FixationAudit, Outcome, Pick, Probe, Step};
-use test_support::{self as common, Answer, SESSION, clock, keys};
+use test_support::{self as common, Answer, clock, collect};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
     time::timeout,
 };
 use tower::ServiceExt;
-use tower_session_guard::{RequireOrigin, SessionLayer, testing::ManualClock};
+
+use site::{Browser, ORIGIN, hidden, leads_to, site};
 
 const BOUND: &str = "__Host-session-bound";
-const ORIGIN: &str = "http://localhost:3000";
-
-/// A browser with a jar of cookies, which sends its own pages' forms.
-#[derive(Clone)]
-struct Browser {
-    app: Router,
-    jar: BTreeMap<String, String>,
-    agent: &'static str,
-}
-
-fn site(clock: &ManualClock) -> Browser {
-    let sessions = accounts::configured(SessionLayer::new(keys())).unwrap();
-    let sessions = sessions.with_clock(clock.clone());
-    let origin = RequireOrigin::new(ORIGIN).unwrap();
-    Browser {
-        app: accounts::router(sessions, Arc::new(clock.clone()), origin).unwrap(),
-        jar: BTreeMap::new(),
-        agent: "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
-    }
-}
-
-impl Browser {
-    async fn send(&mut self, method: &str, path: &str, form: &str, site: &str) -> Answer {
-        let mut request = Request::builder()
-            .method(method)
-            .uri(path)
-            .header(header::USER_AGENT, self.agent)
-            .header("sec-fetch-site", site);
-        if method == "POST" {
-            let form = "application/x-www-form-urlencoded";
-            request = request.header(header::CONTENT_TYPE, form);
-        }
-        for (name, value) in &self.jar {
-            request = request.header(header::COOKIE, format!("{name}={value}"));
-        }
-        let request = request.body(Body::from(form.to_owned())).unwrap();
-        let answer = self.app.clone().oneshot(request).await.unwrap();
-        let answer = common::collect(answer).await;
-        match answer.cookie(SESSION) {
-            Some(gone) if gone.is_empty() => drop(self.jar.remove(SESSION)),
-            Some(value) => drop(self.jar.insert(SESSION.to_owned(), value)),
-            None => {}
-        }
-        answer
-    }
-
-    async fn get(&mut self, path: &str) -> Answer {
-        self.send("GET", path, "", "same-origin").await
-    }
-
-    async fn post(&mut self, path: &str, form: &str) -> Answer {
-        self.send("POST", path, form, "same-origin").await
-    }
-
-    async fn login(&mut self, user: &str) {
-        let form = format!("name={user}&password=demo");
-        let answer = self.post("/login", &form).await;
-        assert_eq!(answer.status, StatusCode::SEE_OTHER, "{}", answer.body);
-    }
-
-    /// The token in the forms of a page.
-    async fn csrf(&mut self, path: &str) -> String {
-        hidden(&self.get(path).await.body, "csrf").unwrap()
-    }
-
-    async fn step_up(&mut self) -> Answer {
-        let csrf = self.csrf("/step-up").await;
-        let form = format!("csrf={csrf}&code=123456&next=/transfer");
-        self.post("/step-up", &form).await
-    }
-}
-
-fn hidden(page: &str, name: &str) -> Option<String> {
-    let (_, value) = page.split_once(&format!("name=\"{name}\""))?;
-    let (_, value) = value.split_once("value=\"")?;
-    Some(value.split('"').next()?.to_owned())
-}
-
-#[track_caller]
-fn leads_to(answer: &Answer, location: &str) {
-    assert_eq!(answer.status, StatusCode::SEE_OTHER);
-    assert_eq!(answer.headers[header::LOCATION], location);
-}
 
 /// R17.
 #[tokio::test]
 async fn looking_around_leaves_no_cookie() {
-    let mut anonymous = site(&clock());
-    for path in ["/", "/login", "/style.css", "/live.js", "/transfer"] {
+    let mut anonymous = site(&clock()).await;
+    for path in [
+        "/",
+        "/login",
+        "/signup",
+        "/style.css",
+        "/live.js",
+        "/transfer",
+        "/nothing",
+    ] {
         assert!(anonymous.get(path).await.sets_nothing(), "{path}");
     }
 }
@@ -119,7 +45,7 @@ async fn looking_around_leaves_no_cookie() {
 /// R01, R07, R18.
 #[tokio::test]
 async fn a_login_leads_back_to_the_page_that_asked_for_it() {
-    let mut browser = site(&clock());
+    let mut browser = site(&clock()).await;
     leads_to(&browser.get("/sessions").await, "/login?next=%2Fsessions");
     let page = browser.get("/login?next=%2Fsessions").await;
     let next = hidden(&page.body, "next").unwrap();
@@ -147,7 +73,7 @@ async fn a_login_leads_nowhere_else() {
         "/%5Cevil.example",
         "%2F%09%2Fevil.example",
     ] {
-        let mut browser = site(&clock());
+        let mut browser = site(&clock()).await;
         let page = browser.get(&format!("/login?next={next}")).await;
         assert!(!page.body.contains("evil"), "{next}");
         let form = format!("name=alice&password=demo&next={next}");
@@ -160,7 +86,7 @@ async fn a_login_leads_nowhere_else() {
 /// F6: the next page of a browser that dropped the cookie says so, and still leads on afterwards.
 #[tokio::test]
 async fn a_browser_that_dropped_the_cookie_is_told() {
-    let mut browser = site(&clock());
+    let mut browser = site(&clock()).await;
     browser.login("alice").await;
     browser.jar.clear();
     let page = browser.get("/logged-in?next=%2Fsessions").await;
@@ -172,10 +98,10 @@ async fn a_browser_that_dropped_the_cookie_is_told() {
 /// R82, A03.
 #[tokio::test]
 async fn no_other_site_logs_a_browser_in() {
-    let mut browser = site(&clock());
+    let mut browser = site(&clock()).await;
     for other in ["cross-site", "same-site"] {
         let answer = browser
-            .send("POST", "/login", "name=bob&password=demo", other)
+            .post_from(other, "/login", "name=bob&password=demo")
             .await;
         assert_eq!(answer.status, StatusCode::FORBIDDEN);
         assert!(browser.jar.is_empty());
@@ -186,15 +112,14 @@ async fn no_other_site_logs_a_browser_in() {
 #[tokio::test]
 async fn a_transfer_needs_a_second_factor_that_still_counts() {
     let clock = clock();
-    let mut browser = site(&clock);
+    let mut browser = site(&clock).await;
     browser.login("alice").await;
     leads_to(&browser.get("/transfer").await, "/step-up?next=%2Ftransfer");
-    let csrf = browser.csrf("/").await;
-    let form = format!("csrf={csrf}&to=bob&amount=5");
-    leads_to(
-        &browser.post("/transfer", &form).await,
-        "/step-up?next=%2Ftransfer",
-    );
+    // A form is not sent again: its page is asked for instead.
+    let sent = browser
+        .submit("/sessions", "/transfer", "to=bob&amount=5")
+        .await;
+    leads_to(&sent, "/step-up?next=%2Fsessions");
 
     leads_to(&browser.step_up().await, "/transfer");
     let csrf = browser.csrf("/transfer").await;
@@ -212,14 +137,11 @@ async fn a_transfer_needs_a_second_factor_that_still_counts() {
 /// R80, R81: no form does anything without its session's token.
 #[tokio::test]
 async fn every_form_needs_its_token() {
-    let mut browser = site(&clock());
+    let mut browser = site(&clock()).await;
     browser.login("alice").await;
     let stale = browser.csrf("/").await;
     browser.step_up().await;
-    let mut other = Browser {
-        jar: BTreeMap::new(),
-        ..browser.clone()
-    };
+    let mut other = browser.another();
     other.login("alice").await;
     let others = other.csrf("/").await;
     for path in [
@@ -229,13 +151,22 @@ async fn every_form_needs_its_token() {
         "/sessions/end",
         "/sessions/end-others",
         "/transfer",
+        "/stay",
+        "/password",
+        "/delete",
     ] {
         for csrf in ["", &stale, &others] {
-            let form = format!("csrf={csrf}&code=123456&id=x&to=bob&amount=5");
+            let form =
+                format!("csrf={csrf}&code=123456&id=x&to=bob&amount=5&old=demo&new=password");
             let answer = browser.post(path, &form).await;
             assert_eq!(answer.status, StatusCode::FORBIDDEN, "{path} {csrf}");
         }
-        let answer = browser.post(path, "code=123456&id=x&to=bob&amount=5").await;
+        let answer = browser
+            .post(
+                path,
+                "code=123456&id=x&to=bob&amount=5&old=demo&new=password",
+            )
+            .await;
         assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{path}");
     }
     assert!(
@@ -248,18 +179,14 @@ async fn every_form_needs_its_token() {
 /// R67, R69: the page "your sessions".
 #[tokio::test]
 async fn a_user_sees_and_ends_their_sessions() {
-    let mut laptop = site(&clock());
+    let mut laptop = site(&clock()).await;
     laptop.login("alice").await;
     let mut phone = Browser {
-        jar: BTreeMap::new(),
         agent: "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) Version/18.0 Safari/604.1",
-        ..laptop.clone()
+        ..laptop.another()
     };
     phone.login("alice").await;
-    let mut bob = Browser {
-        jar: BTreeMap::new(),
-        ..laptop.clone()
-    };
+    let mut bob = laptop.another();
     bob.login("bob").await;
 
     let page = laptop.get("/sessions").await.body;
@@ -292,17 +219,8 @@ async fn a_user_sees_and_ends_their_sessions() {
     assert!(bob.get("/").await.body.contains("Your account"));
 }
 
-/// D11: the pages say whether a session is bound, and without its device it is nobody's.
-#[tokio::test]
-async fn the_pages_say_which_sessions_are_bound() {
-    let clock = clock();
-    let mut laptop = site(&clock);
-    let mut phone = laptop.clone();
-    phone.login("alice").await;
-    let form = "name=alice&password=demo";
-    let login = laptop.post("/login", form).await;
-    assert!(laptop.get("/").await.body.contains("not bound, or not yet"));
-
+/// Binds the session of this login to the browser's device, as browsers do by themselves over HTTPS.
+async fn bind(browser: &mut Browser, login: &Answer) {
     let offer = &login.headers["secure-session-registration"];
     let (_, challenge) = offer.to_str().unwrap().split_once("challenge=\"").unwrap();
     let proof = proof(&key(1), challenge.trim_end_matches('"'), true);
@@ -311,11 +229,25 @@ async fn the_pages_say_which_sessions_are_bound() {
         .header("sec-fetch-site", "cross-site")
         .header("secure-session-response", proof);
     let register = register.body(Body::empty()).unwrap();
-    let bound = laptop.app.clone().oneshot(register).await.unwrap();
-    let bound = common::collect(bound).await;
+    let bound = browser.app.clone().oneshot(register).await.unwrap();
+    let bound = collect(bound).await;
     assert_eq!(bound.status, StatusCode::OK);
     let cookie = bound.cookie(BOUND).unwrap();
-    laptop.jar.insert(BOUND.to_owned(), cookie);
+    browser.jar.insert(BOUND.to_owned(), cookie);
+}
+
+/// D11: the pages say whether a session is bound, and without its device it is nobody's.
+#[tokio::test]
+async fn the_pages_say_which_sessions_are_bound() {
+    let clock = clock();
+    let mut laptop = site(&clock).await;
+    let mut phone = laptop.clone();
+    phone.login("alice").await;
+    let form = "name=alice&password=demo";
+    let login = laptop.post("/login", form).await;
+    assert!(laptop.get("/").await.body.contains("not bound, or not yet"));
+
+    bind(&mut laptop, &login).await;
 
     assert!(laptop.get("/").await.body.contains("bound to this device"));
     let list = laptop.get("/sessions").await.body;
@@ -330,16 +262,33 @@ async fn the_pages_say_which_sessions_are_bound() {
     assert!(phone.get("/").await.body.contains("not bound"));
 }
 
+/// Nobody else's session takes the place of one that is bound: the page says so, and what to do.
+#[tokio::test]
+async fn an_administrator_whose_session_is_bound_acts_as_nobody() {
+    let mut admin = site(&clock()).await;
+    let login = admin.post("/login", "name=admin&password=demo").await;
+    bind(&mut admin, &login).await;
+    admin.step_up().await;
+    let answer = admin.submit("/admin", "/admin/act", "id=1").await;
+    assert_eq!(answer.status, StatusCode::CONFLICT);
+    assert!(answer.body.contains("Your session is bound to this device"));
+    assert!(admin.get("/admin").await.body.contains("This is you"));
+}
+
 #[tokio::test]
 async fn ending_a_session_needs_a_fresh_proof() {
     let clock = clock();
-    let mut browser = site(&clock);
+    let mut browser = site(&clock).await;
     browser.login("alice").await;
     clock.advance(Duration::from_secs(601));
     let csrf = browser.csrf("/sessions").await;
     for path in ["/sessions/end", "/sessions/end-others"] {
         let answer = browser.post(path, &format!("csrf={csrf}&id=x")).await;
         leads_to(&answer, "/step-up?next=%2Fsessions");
+    }
+    for path in ["password", "delete"] {
+        let page = browser.get(&format!("/{path}")).await;
+        leads_to(&page, &format!("/step-up?next=%2F{path}"));
     }
     browser.step_up().await;
     let csrf = browser.csrf("/sessions").await;
@@ -352,7 +301,7 @@ async fn ending_a_session_needs_a_fresh_proof() {
 /// R05.
 #[tokio::test]
 async fn a_logout_leaves_nothing_behind() {
-    let mut browser = site(&clock());
+    let mut browser = site(&clock()).await;
     browser.login("alice").await;
     let before = browser.clone();
     let csrf = browser.csrf("/").await;
@@ -366,7 +315,7 @@ async fn a_logout_leaves_nothing_behind() {
 #[tokio::test]
 async fn only_who_asks_is_remembered() {
     let clock = clock();
-    let mut browser = site(&clock);
+    let mut browser = site(&clock).await;
     let form = "name=alice&password=demo&remember=yes";
     let answer = browser.post("/login", form).await;
     let set = answer.headers[header::SET_COOKIE].to_str().unwrap();
@@ -381,14 +330,14 @@ async fn only_who_asks_is_remembered() {
 
 #[tokio::test]
 async fn what_users_write_is_text() {
-    let mut browser = site(&clock());
+    let mut browser = site(&clock()).await;
     browser.login("alice").await;
     browser.step_up().await;
     let csrf = browser.csrf("/transfer").await;
     let form = format!("csrf={csrf}&to=%3Cscript%3E%22%27%26&amount=1");
     browser.post("/transfer", &form).await;
     let page = browser.get("/").await.body;
-    assert!(page.contains("1 to &lt;script&gt;&quot;&#39;&amp;"));
+    assert!(page.contains("1 to &lt;script&gt;&quot;'&amp;"));
     assert!(!page.contains("<script>"));
 }
 
@@ -396,7 +345,7 @@ async fn what_users_write_is_text() {
 #[tokio::test]
 async fn the_fixation_audit_finds_nothing() {
     let csrf = |page: &str| Step::get(page).picking(Pick::field("csrf"));
-    let report = FixationAudit::of(site(&clock()).app)
+    let report = FixationAudit::of(site(&clock()).await.app)
         .account(Account::new("alice", "demo"))
         .account(Account::new("bob", "demo"))
         .login(
@@ -476,7 +425,7 @@ async fn handshake(browser: &Browser, origin: &str) -> (String, TcpStream) {
 /// R56: a page's WebSocket opens for its user, from our own pages alone, and closes with the session.
 #[tokio::test]
 async fn a_websocket_ends_with_its_session() {
-    let mut browser = site(&clock());
+    let mut browser = site(&clock()).await;
     let (head, _) = handshake(&browser, ORIGIN).await;
     assert!(head.starts_with("HTTP/1.1 401"), "{head}");
     browser.login("alice").await;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use accounts::{database, demo, users::Users};
 use axum::Router;
 use http::Method;
 use tower_session_guard::{KeyRing, RequireOrigin, SessionLayer, SystemClock};
@@ -21,11 +22,14 @@ const BANK: Target = Target {
     ..STORED
 };
 
-pub fn app(port: u16) -> Router {
-    let sessions = SessionLayer::new(KeyRing::generate().unwrap());
+pub async fn app(port: u16) -> Router {
+    let users = Users::new(database::in_memory().await.unwrap());
+    demo::seed(&users).await.unwrap();
+    let keys = KeyRing::generate().unwrap();
+    let sessions = SessionLayer::new(keys.clone());
     let origin = RequireOrigin::new(format!("http://{HOST}:{port}")).unwrap();
     let sessions = accounts::configured(sessions).unwrap();
-    accounts::router(sessions, Arc::new(SystemClock), origin).unwrap()
+    accounts::router(sessions, &keys, users, Arc::new(SystemClock), origin).unwrap()
 }
 
 impl Stage {
@@ -118,7 +122,7 @@ async fn signed_out_in_another_tab(engine: Engine) {
     stage.browser.open(&stage.url(HOST, "/sessions")).await;
     stage.press(&[], "/logout", "/").await;
     stage.browser.switch(&first).await;
-    let told = "document.querySelector('main').innerText.includes('signed out (logout)')";
+    let told = "document.querySelector('main').innerText.includes('signed out. You logged out')";
     stage.becomes(told).await;
     let page = stage.text().await;
     assert!(!page.contains("alice"), "{page}");

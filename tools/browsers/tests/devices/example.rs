@@ -2,18 +2,22 @@
 
 use std::sync::Arc;
 
+use accounts::{database, demo, users::Users};
 use axum::Router;
 use serde_json::json;
 use tower_session_guard::{KeyRing, RequireOrigin, SessionLayer, testing::ManualClock};
 
 use crate::{BANK, BOUND, REGISTER, stage::Stage};
 
-pub fn app(clock: &ManualClock) -> Router {
-    let sessions = SessionLayer::new(KeyRing::generate().unwrap());
+pub async fn app(clock: &ManualClock) -> Router {
+    let users = Users::new(database::in_memory().await.unwrap());
+    demo::seed(&users).await.unwrap();
+    let keys = KeyRing::generate().unwrap();
+    let sessions = SessionLayer::new(keys.clone());
     let sessions = accounts::configured(sessions).unwrap();
     let origin = RequireOrigin::new(format!("https://{BANK}")).unwrap();
     let sessions = sessions.with_clock(clock.clone());
-    accounts::router(sessions, Arc::new(clock.clone()), origin).unwrap()
+    accounts::router(sessions, &keys, users, Arc::new(clock.clone()), origin).unwrap()
 }
 
 impl Stage {

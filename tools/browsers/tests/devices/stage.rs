@@ -51,7 +51,7 @@ impl Stage {
         let hosts: Hosts = Arc::new([
             (host, app::app(&controls, host)),
             (IDP, app::idp()),
-            (BANK, example::app(&controls.clock)),
+            (BANK, example::app(&controls.clock).await),
         ]);
         let record = Record::new();
         let router = Router::new()

@@ -165,7 +165,10 @@ impl Site {
                 (SEALED.host, ours::app(sealed, gate.clone())),
                 (MOVED.host, in_store.app()),
                 (MOVED_SEALED.host, in_cookie.app()),
-                (crate::example::HOST, crate::example::app(address.port())),
+                (
+                    crate::example::HOST,
+                    crate::example::app(address.port()).await,
+                ),
             ]),
             hostile: hostile::app(),
         };

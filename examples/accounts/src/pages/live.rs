@@ -1,11 +1,18 @@
-//! The connection by which an open page notices that its session has ended.
+//! What an open page asks for: the connection by which it notices that its session has ended, and how long it has left.
 
 use axum::{
-    extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade},
-    http::header,
-    response::{IntoResponse, Response},
+    Json,
+    extract::{
+        State,
+        ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade},
+    },
+    response::Response,
 };
+use serde::Serialize;
 use tower_session_guard::{AuthenticatedSession, Ended};
+
+use super::time::Left;
+use crate::Site;
 
 /// The close code that says so to the script: as 401 does, of the codes that an application may use.
 const SESSION_ENDED: u16 = 4401;
@@ -35,10 +42,21 @@ async fn follow(mut socket: WebSocket, mut ended: Ended) {
     let _ = socket.send(Message::Close(Some(farewell))).await;
 }
 
-pub(crate) async fn script() -> impl IntoResponse {
-    let script = include_str!("live.js");
-    (
-        [(header::CONTENT_TYPE, "text/javascript; charset=utf-8")],
-        script,
-    )
+#[derive(Serialize)]
+pub(crate) struct TimeLeft {
+    seconds: u64,
+    /// Whether using the site does not help.
+    at_the_latest: bool,
+}
+
+/// On a route under `BackgroundLayer`, so that asking does not keep the session alive.
+pub(crate) async fn time_left(
+    State(site): State<Site>,
+    user: AuthenticatedSession,
+) -> Json<TimeLeft> {
+    let left = Left::in_passing(&user, site.clock.now());
+    Json(TimeLeft {
+        seconds: left.seconds(),
+        at_the_latest: left.at_the_latest,
+    })
 }
