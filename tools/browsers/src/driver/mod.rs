@@ -60,6 +60,11 @@ user_pref("browser.cache.disk.enable", false);
 /// takes this long, on a busy machine too.
 pub const PATIENCE: Duration = Duration::from_secs(120);
 
+/// The key that goes to the next link, field or button (WebDriver, 17.4.2).
+pub const TAB: char = '\u{e004}';
+/// The key that follows a link or sends a form.
+pub const ENTER: char = '\u{e007}';
+
 /// Browsers are heavy: this many at once.
 static TURNS: Semaphore = Semaphore::const_new(2);
 
@@ -186,6 +191,18 @@ impl Browser {
             Wire::WebDriver(_) => answer,
             Wire::Marionette(_) => answer["value"].take(),
         }
+    }
+
+    /// Presses and releases keys, one for each character: those of a text, and [`TAB`] and [`ENTER`].
+    pub async fn type_keys(&mut self, keys: &str) {
+        let strokes = keys.chars().flat_map(|key| {
+            ["keyDown", "keyUp"].map(|kind| json!({ "type": kind, "value": key.to_string() }))
+        });
+        let strokes: Vec<_> = strokes.collect();
+        let keyboard = json!({ "type": "key", "id": "keyboard", "actions": strokes });
+        let actions = json!({ "actions": [keyboard] });
+        self.command("/actions", "WebDriver:PerformActions", &actions)
+            .await;
     }
 
     /// Waits until the page's title begins with `beginning`, and tells the title.

@@ -5,6 +5,7 @@
 mod attacks;
 mod example;
 mod moved;
+mod pages;
 mod report;
 mod site;
 mod stage;
