@@ -41,6 +41,9 @@
 //! Without axum, a handler takes the session from the extensions:
 //! `request.extensions().get::<Session>()`.
 //!
+//! The [guide](https://docs.rs/tower-session-guard/latest/tower_session_guard/guide/index.html) says how to do things: which
+//! store, deployment, keys, the order of layers, other origins, tests, alarms, and what every setting is unless set.
+//!
 //! # What holds by construction
 //!
 //! - A subject cannot be set without a new token: [`Session::login`] is the only way, and the layer rotates.
@@ -117,6 +120,13 @@ mod extract;
 )]
 pub mod fuzzing;
 mod guard;
+#[cfg(all(
+    any(doc, doctest),
+    feature = "axum",
+    feature = "dbsc",
+    feature = "testing"
+))]
+pub mod guide;
 mod key;
 mod middleware;
 mod mistake;

@@ -43,6 +43,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         "testing",
         &["error", "key", "session", "cookie", "store", "middleware"],
     ),
+    ("guide", &[]),
     ("bench", &["key", "session", "cookie"]),
     (
         "fuzzing",

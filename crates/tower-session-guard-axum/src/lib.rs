@@ -6,6 +6,9 @@ mod client;
 mod current_user;
 mod explanation;
 mod flash;
+#[cfg(any(doc, doctest))]
+#[doc = include_str!("../docs/users.md")]
+pub mod guide {}
 mod load;
 mod login_page;
 mod permission;
