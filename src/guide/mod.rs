@@ -63,3 +63,7 @@ pub mod observing {}
 #[doc = include_str!("links.md")]
 #[doc = include_str!("../../docs/guide/14-presets.md")]
 pub mod presets {}
+
+#[doc = include_str!("links.md")]
+#[doc = include_str!("../../docs/guide/15-settings.md")]
+pub mod settings {}
