@@ -1,0 +1,108 @@
+//! The guide's chapters are found, lead somewhere, and name what there is.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+};
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn read(path: &str) -> String {
+    fs::read_to_string(root().join(path)).unwrap()
+}
+
+/// The chapters, by the names of their files.
+fn chapters() -> Vec<(String, String)> {
+    let pages = files_in(&root().join("docs/guide"), "md").into_iter();
+    let pages = pages.map(|page| (page.file_name().unwrap().to_str().unwrap().to_owned(), page));
+    let chapters = pages.filter(|(name, _)| name != "README.md");
+    let chapters: Vec<_> = chapters
+        .map(|(name, page)| (name, fs::read_to_string(page).unwrap()))
+        .collect();
+    assert!(chapters.len() > 10, "{chapters:?}");
+    chapters
+}
+
+fn files_in(folder: &Path, extension: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(files_in(&path, extension));
+        } else if path.extension().is_some_and(|is| is == extension) {
+            found.push(path);
+        }
+    }
+    found
+}
+
+/// What a page's link definitions are called, and where they lead.
+fn definitions(page: &str) -> impl Iterator<Item = (&str, &str)> {
+    let lines = page.lines().filter_map(|line| line.strip_prefix('['));
+    lines.filter_map(|line| line.split_once("]: "))
+}
+
+#[test]
+fn every_chapter_is_in_the_contents_and_in_the_documentation() {
+    let (contents, module) = (read("docs/guide/README.md"), read("src/guide/mod.rs"));
+    for (name, _) in chapters() {
+        assert!(
+            contents.contains(&format!("]({name})")),
+            "{name} is not in the contents"
+        );
+        assert!(
+            module.contains(&format!("docs/guide/{name}\"")),
+            "{name} is not in the module"
+        );
+    }
+}
+
+/// rustdoc checks the links of `links.md`, which come first there; here are those that readers of the repository follow.
+#[test]
+fn every_link_of_a_chapter_leads_somewhere() {
+    let checked = read("src/guide/links.md");
+    let checked: BTreeSet<_> = definitions(&checked).map(|(label, _)| label).collect();
+    for (name, page) in chapters() {
+        for (label, target) in definitions(&page) {
+            assert!(checked.contains(label), "{name}: links.md has no [{label}]");
+            if !target.starts_with("https://") {
+                let file = target.split('#').next().unwrap();
+                let path = root().join("docs/guide").join(file);
+                assert!(path.exists(), "{name}: {target} is not there");
+            }
+        }
+    }
+}
+
+/// An event, a method or a feature that is renamed is renamed in the guide.
+#[test]
+fn what_the_guide_names_is_in_the_sources() {
+    let folders = ["src", "crates"].map(|folder| files_in(&root().join(folder), "rs"));
+    let sources = folders.into_iter().flatten();
+    let sources: String = sources
+        .map(|file| fs::read_to_string(file).unwrap())
+        .collect();
+    let words = sources.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+    let words: BTreeSet<_> = words.collect();
+    let mut named = 0;
+    for (name, page) in chapters() {
+        let prose: String = page.split("```").step_by(2).collect();
+        for span in prose.split('`').skip(1).step_by(2) {
+            let is_name = span.contains('_')
+                && span
+                    .bytes()
+                    .all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+            if is_name && !NAMES_OF_OTHERS.contains(&span) {
+                named += 1;
+                assert!(words.contains(span), "{name} names `{span}`");
+            }
+        }
+    }
+    assert!(named > 100, "{named}");
+}
+
+/// Names of other libraries.
+const NAMES_OF_OTHERS: &[&str] = &["allow_headers", "take_until"];
