@@ -181,7 +181,7 @@ mod tests {
         assert_eq!(claim(&memory, "b", 119).await, Some(Claim::Granted));
     }
 
-    /// S04: it is bounded, and full it grants nothing that it could not remember.
+    /// R57: it is bounded, and full it grants nothing that it could not remember.
     #[tokio::test]
     async fn a_full_memory_forgets_nothing_and_grants_nothing() {
         let memory = SeenTokens::new().with_max_tokens(2);

@@ -41,7 +41,7 @@ impl<'a> MakeWriter<'a> for Log {
     }
 }
 
-/// R31, R91: each request leaves a line of its kind, with nothing of the token in it.
+/// R31, R57: each request leaves a line of its kind, with nothing of the token in it.
 #[tokio::test]
 async fn every_logout_and_every_refusal_is_told_without_the_token() {
     let log = Log::default();

@@ -32,7 +32,7 @@ async fn a_new_key_is_fetched_and_an_old_one_forgotten() {
     assert_eq!(world.status(&world.token()).await, 200);
 }
 
-/// R57, R72: whatever key ids come, the provider is asked once in 30 seconds, and known keys serve meanwhile.
+/// R57: whatever key ids come, the provider is asked once in 30 seconds, and known keys serve meanwhile.
 #[tokio::test]
 async fn invented_key_ids_cause_one_question_in_each_interval() {
     let world = World::new();
@@ -63,7 +63,7 @@ async fn invented_key_ids_cause_one_question_in_each_interval() {
     assert_eq!(answer.headers["cache-control"], "no-store");
 }
 
-/// R72: of many that need the keys one asks.
+/// R57: of many that need the keys one asks.
 #[tokio::test]
 async fn parallel_logouts_ask_for_the_keys_once() {
     let world = World::new();
@@ -76,7 +76,7 @@ async fn parallel_logouts_ask_for_the_keys_once() {
     assert_eq!(world.published.asked(), 1);
 }
 
-/// R72: also where nothing bounds how often it may be asked.
+/// R57: also where nothing bounds how often it may be asked.
 #[tokio::test]
 async fn whoever_waited_for_the_keys_does_not_ask_again() {
     let world = World::new();

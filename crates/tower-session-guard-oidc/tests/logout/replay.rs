@@ -187,7 +187,7 @@ async fn of_two_deliveries_the_second_does_what_the_first_could_not() {
     );
 }
 
-/// A28: a provider that hangs up undoes no logout, and leaves no token that nobody carries out.
+/// R57: a provider that hangs up undoes no logout, and leaves no token that nobody carries out.
 #[tokio::test]
 async fn a_logout_completes_without_its_caller() {
     let (world, gate, session, token) = gated().await;
@@ -252,7 +252,7 @@ async fn of_many_deliveries_one_is_acknowledged() {
     }
 }
 
-/// R72: full, the memory forgets nothing that it would have to refuse.
+/// R57: full, the memory forgets nothing that it would have to refuse.
 #[tokio::test]
 async fn a_full_memory_carries_nothing_out() {
     let memory = SeenTokens::new().with_max_tokens(1);

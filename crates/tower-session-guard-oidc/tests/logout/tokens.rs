@@ -86,7 +86,7 @@ async fn a_token_that_breaks_a_rule_ends_nothing() {
     }
 }
 
-/// R72: what its header or its claims rule out costs no signature and no question for keys.
+/// R57: what its header or its claims rule out costs no signature and no question for keys.
 #[tokio::test]
 async fn a_token_that_breaks_a_rule_asks_nobody_for_keys() {
     let world = World::new();
