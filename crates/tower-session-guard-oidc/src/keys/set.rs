@@ -119,6 +119,9 @@ impl Key {
             ("EC", Some("P-256")) => (KeyKind::P256, point(text("x")?, text("y")?, 32)?),
             ("EC", Some("P-384")) => (KeyKind::P384, point(text("x")?, text("y")?, 48)?),
             ("OKP", Some("Ed25519")) => {
+                if !has_length(text("x")?, 32) {
+                    return None;
+                }
                 let public = DecodingKey::from_ed_components(text("x")?);
                 (KeyKind::Ed25519, public)
             }
@@ -152,11 +155,14 @@ fn is_for_signatures(key: &Map<String, Value>) -> bool {
 
 /// The point of two coordinates that have the length of their curve.
 fn point(x: &str, y: &str, len: usize) -> Option<jsonwebtoken::errors::Result<DecodingKey>> {
-    let fits = |coordinate| {
-        let bytes = URL_SAFE_NO_PAD.decode(coordinate);
-        bytes.is_ok_and(|bytes| bytes.len() == len)
-    };
-    (fits(x) && fits(y)).then(|| DecodingKey::from_ec_components(x, y))
+    let fits = has_length(x, len) && has_length(y, len);
+    fits.then(|| DecodingKey::from_ec_components(x, y))
+}
+
+/// What reads a key may count on its length.
+fn has_length(base64url: &str, len: usize) -> bool {
+    let bytes = URL_SAFE_NO_PAD.decode(base64url);
+    bytes.is_ok_and(|bytes| bytes.len() == len)
 }
 
 impl fmt::Debug for KeySet {

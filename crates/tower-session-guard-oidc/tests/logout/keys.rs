@@ -182,6 +182,10 @@ async fn a_key_for_another_use_verifies_nothing() {
         jwk[name] = value;
         assert_eq!(status_of(signer, jwk.clone()).await, status, "{jwk}");
     }
+    let signer = Signer::ed25519("one");
+    let mut jwk = signer.jwk();
+    jwk["x"] = "AAAA".into();
+    assert_eq!(status_of(signer, jwk).await, 503, "3 bytes");
     let signer = Signer::rs256("one");
     let mut jwk = signer.jwk();
     jwk["n"] = "w".repeat(171).into();

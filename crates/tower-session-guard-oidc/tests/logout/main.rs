@@ -1,8 +1,8 @@
 //! Back-channel logout through the service, over an application with its session layer.
 
-mod delivery;
 mod endings;
 mod keys;
+mod mistakes;
 mod replay;
 mod requests;
 #[path = "../signer/mod.rs"]

@@ -31,7 +31,7 @@ fn bad_claims(now: u64) -> Vec<(&'static str, Option<Value>)> {
         ("exp", None),
         ("exp", Some(now.into())),
         ("exp", Some((now - 1).into())),
-        ("exp", Some((now + 301).into())),
+        ("exp", Some((now + 241).into())),
         ("exp", Some(u64::MAX.into())),
         ("exp", Some(1e300.into())),
         ("exp", Some((now + 120).to_string().into())),
@@ -109,7 +109,7 @@ async fn a_token_at_the_edge_of_a_rule_is_accepted() {
         ("iat", json!(now + 60)),
         ("iat", json!(now as f64 - 0.5)),
         ("iat", json!(now - 180)),
-        ("exp", json!(now + 300)),
+        ("exp", json!(now + 240)),
         ("exp", json!(now + 1)),
         ("exp", json!(now as f64 + 0.5)),
         ("nbf", json!(now + 60)),
@@ -142,6 +142,7 @@ async fn the_bounds_can_be_set() {
         ("iat", now + 1, 400),
     ] {
         let mut claims = world.claims_with("exp", Some((now + 60).into()));
+        claims["iat"] = now.into();
         claims[name] = value.into();
         assert_eq!(
             world.status(&world.provider.token(&claims)).await,

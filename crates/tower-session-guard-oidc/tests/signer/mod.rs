@@ -147,12 +147,12 @@ fn point(curve: &str, pair: &EcdsaKeyPair) -> Value {
     json!({ "kty": "EC", "crv": curve, "x": base64url(x), "y": base64url(y) })
 }
 
-/// The claims of a logout token that is in order at `now`, in unix seconds, with a `jti` of its own.
+/// The claims of a logout token that is in order at `now`, in unix seconds, a minute after it was made.
 pub fn claims(issuer: &str, client_id: &str, now: u64, jti: &str) -> Value {
     json!({
         "iss": issuer,
         "aud": client_id,
-        "iat": now,
+        "iat": now - 60,
         "exp": now + 120,
         "jti": jti,
         "events": { "http://schemas.openid.net/event/backchannel-logout": {} },

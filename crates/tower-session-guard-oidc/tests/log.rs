@@ -1,4 +1,19 @@
-//! What an operator hears, and what goes wrong around a logout.
+//! What an operator hears. The log of the process is that of this one test.
+
+#[path = "signer/mod.rs"]
+#[allow(
+    dead_code,
+    unreachable_pub,
+    reason = "each test binary uses its own part"
+)]
+mod signer;
+#[path = "logout/world.rs"]
+#[allow(
+    dead_code,
+    unreachable_pub,
+    reason = "each test binary uses its own part"
+)]
+mod world;
 
 use std::{
     fmt::Write,
@@ -6,11 +21,8 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use tower_session_guard::{Endings, KeyRing, SessionLayer};
-use tower_session_guard_oidc::{BackchannelLogout, ConfigError};
 use tracing_subscriber::fmt::MakeWriter;
-
-use crate::world::{CLIENT, ISSUER, SID, World};
+use world::{CLIENT, ISSUER, SID, World};
 
 /// The lines of the log.
 #[derive(Clone, Default)]
@@ -45,10 +57,8 @@ impl<'a> MakeWriter<'a> for Log {
 #[tokio::test]
 async fn every_logout_and_every_refusal_is_told_without_the_token() {
     let log = Log::default();
-    let subscriber = tracing_subscriber::fmt()
-        .with_writer(log.clone())
-        .with_ansi(false);
-    let _guard = tracing::subscriber::set_default(subscriber.finish());
+    let subscriber = tracing_subscriber::fmt().with_writer(log.clone());
+    subscriber.with_ansi(false).init();
     let world = World::new();
     world.login("alice", SID).await;
     log.take();
@@ -96,40 +106,4 @@ async fn every_logout_and_every_refusal_is_told_without_the_token() {
         printed.contains(ISSUER) && !printed.contains("token-"),
         "{printed}"
     );
-}
-
-/// A panic of the application's code is a failure, and no answer that hangs.
-#[tokio::test]
-async fn a_panic_of_the_application_is_answered_with_503() {
-    let world = World::new().with(|logout| {
-        logout.with_subjects(|sub| async move {
-            assert_ne!(sub, "alice", "the application panics");
-            Ok::<_, io::Error>(None)
-        })
-    });
-    let token = world.provider.token(&world.claims_with("sid", None));
-    assert_eq!(world.status(&token).await, 503);
-}
-
-#[test]
-fn what_was_left_empty_is_told_at_the_start() {
-    let keys = || World::new().published.keys();
-    let sessions =
-        SessionLayer::self_contained(KeyRing::generate().unwrap(), Endings::this_process());
-    let new = |issuer: &str, client: &str| {
-        BackchannelLogout::new(issuer, client, keys(), sessions.sessions()).map(|_| ())
-    };
-    assert_eq!(new("", CLIENT), Err(ConfigError::NoIssuer));
-    assert_eq!(new(ISSUER, ""), Err(ConfigError::NoClientId));
-    let told = format!("{:?}", ConfigError::NoIssuer);
-    assert!(told.contains("write the provider's"), "{told}");
-}
-
-/// The endpoint goes where services are cloned, shared and sent.
-#[test]
-fn the_endpoint_can_be_shared() {
-    const fn shared<T: Clone + Send + Sync + 'static>() {}
-    shared::<BackchannelLogout>();
-    const fn sent<T: Send>() {}
-    sent::<tower_session_guard_oidc::LogoutFuture>();
 }
