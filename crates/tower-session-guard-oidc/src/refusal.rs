@@ -40,7 +40,7 @@ pub(crate) enum Refusal {
     NoExpiry,
     /// `exp` has passed.
     Expired,
-    /// `exp` lies too far behind `iat`.
+    /// `exp` is not after `iat`, or too long after it.
     Lifetime,
     /// `nbf` lies in the future.
     NotBefore,

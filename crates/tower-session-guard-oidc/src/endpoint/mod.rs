@@ -43,7 +43,7 @@ use crate::{
 /// | `iss` | the issuer, byte for byte |
 /// | `aud` | the client id, as text or as the one entry of a list |
 /// | `iat` | at most the [leeway](Self::with_leeway), a minute, ahead |
-/// | `exp` | ahead, and at most [five minutes](Self::with_max_lifetime) behind `iat` |
+/// | `exp` | ahead, and at most [five minutes](Self::with_max_lifetime) after `iat` |
 /// | `nbf` | missing, or at most the leeway ahead |
 /// | `jti` | 1 to 1,024 bytes, and [not carried out before](crate::ReplayMemory) |
 /// | `events` | an object, whose member `http://schemas.openid.net/event/backchannel-logout` is an object |
@@ -206,7 +206,8 @@ impl BackchannelLogout {
         self.with(|settings| settings.subjects = Arc::new(subjects))
     }
 
-    /// Remembers in `memory` which tokens were carried out, so that nodes share it. Without it, this process does.
+    /// Remembers in `memory` which tokens were carried out, so that nodes share it. Without it, this endpoint does, in a
+    /// [`SeenTokens`].
     pub fn with_replay_memory(self, memory: impl ReplayMemory) -> Self {
         self.with(|settings| settings.replay = Arc::new(memory))
     }
@@ -216,7 +217,7 @@ impl BackchannelLogout {
         self.with(|settings| settings.rules.leeway = leeway)
     }
 
-    /// Sets how far `exp` may lie behind `iat`: five minutes unless said otherwise. Providers should make it two at most.
+    /// Sets how long after `iat` a token may expire: five minutes unless said otherwise. The standard recommends two at most.
     pub fn with_max_lifetime(self, lifetime: Duration) -> Self {
         self.with(|settings| settings.rules.max_lifetime = lifetime)
     }

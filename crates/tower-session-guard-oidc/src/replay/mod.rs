@@ -3,7 +3,7 @@
 mod seen;
 mod token_id;
 
-use std::{fmt, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use tower_session_guard::{Timestamp, store::StoreFuture};
 
@@ -29,9 +29,14 @@ pub(crate) const CLAIM_LASTS: Duration = Duration::from_secs(60);
 ///
 /// Only tokens whose signature held come here. An error stops the logout with 503, and the provider may send the token again.
 pub trait ReplayMemory: fmt::Debug + Send + Sync + 'static {
-    /// Claims `token`, if nobody has.
+    /// Claims `token`, which expires at `until`, if nobody has.
     ///
-    /// The test and the claim are one step: of several calls at the same time one is granted.
+    /// The test and the claim are one step: of several calls at the same time one is granted. The token is verified, and has not
+    /// expired at `now`.
+    ///
+    /// # Errors
+    ///
+    /// If the memory does not answer, or has no room for the token.
     fn claim<'a>(
         &'a self,
         token: &'a TokenId,
@@ -39,10 +44,18 @@ pub trait ReplayMemory: fmt::Debug + Send + Sync + 'static {
         now: Timestamp,
     ) -> StoreFuture<'a, Claim>;
 
-    /// Remembers until `until` that `token`, which was claimed, was carried out.
+    /// Remembers until `until`, when it expires, that `token`, which was claimed, was carried out.
+    ///
+    /// # Errors
+    ///
+    /// If the memory does not answer.
     fn finish<'a>(&'a self, token: &'a TokenId, until: Timestamp) -> StoreFuture<'a, ()>;
 
     /// Forgets that `token` was claimed: its sessions could not be ended.
+    ///
+    /// # Errors
+    ///
+    /// If the memory does not answer. The claim then lapses by itself.
     fn release<'a>(&'a self, token: &'a TokenId) -> StoreFuture<'a, ()>;
 }
 
@@ -56,4 +69,27 @@ pub enum Claim {
     UnderWay,
     /// It was carried out.
     Finished,
+}
+
+/// One memory for several endpoints.
+impl<M> ReplayMemory for Arc<M>
+where
+    M: ReplayMemory + ?Sized,
+{
+    fn claim<'a>(
+        &'a self,
+        token: &'a TokenId,
+        until: Timestamp,
+        now: Timestamp,
+    ) -> StoreFuture<'a, Claim> {
+        (**self).claim(token, until, now)
+    }
+
+    fn finish<'a>(&'a self, token: &'a TokenId, until: Timestamp) -> StoreFuture<'a, ()> {
+        (**self).finish(token, until)
+    }
+
+    fn release<'a>(&'a self, token: &'a TokenId) -> StoreFuture<'a, ()> {
+        (**self).release(token)
+    }
 }

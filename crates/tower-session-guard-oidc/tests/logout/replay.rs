@@ -38,6 +38,29 @@ async fn a_token_that_was_carried_out_ends_no_later_login() {
     }
 }
 
+/// R57: nodes that share a memory carry a token out once; without one each does.
+#[tokio::test]
+async fn nodes_that_share_a_memory_carry_a_token_out_once() {
+    for (shared, status) in [(true, 400), (false, 200)] {
+        let memory = Arc::new(SeenTokens::new());
+        let node = World::new();
+        let other = node.clone().with_keys(node.published.keys());
+        let [node, other] = [node, other].map(|world| {
+            let memory = Arc::clone(&memory);
+            world.with(|logout| {
+                if shared {
+                    logout.with_replay_memory(memory)
+                } else {
+                    logout.with_replay_memory(SeenTokens::new())
+                }
+            })
+        });
+        let token = node.token();
+        assert_eq!(node.status(&token).await, 200);
+        assert_eq!(other.status(&token).await, status);
+    }
+}
+
 /// R57: it is `jti` that is used up, and not the bytes of the token.
 #[tokio::test]
 async fn another_signature_over_the_same_id_is_the_same_token() {
