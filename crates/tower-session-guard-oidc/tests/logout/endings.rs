@@ -30,6 +30,26 @@ async fn a_session_of_the_provider_ends_what_began_from_it() {
     }
 }
 
+/// R57, R66: whichever node the provider calls, the session ends on every one.
+#[tokio::test]
+async fn a_logout_at_one_node_holds_at_the_other() {
+    for by in ["sid", "sub"] {
+        let [node, other] = World::nodes();
+        let [ended, spared] = [
+            node.login("alice", SID).await,
+            node.login("bob", "bobs").await,
+        ];
+        assert_eq!(other.who(&ended).await, "alice");
+        let unnamed = if by == "sid" { "sub" } else { "sid" };
+        let token = other.provider.token(&other.claims_with(unnamed, None));
+        assert_eq!(other.status(&token).await, 200);
+        for world in [&node, &other] {
+            assert_eq!(world.who(&ended).await, "nobody", "{by}");
+            assert_eq!(world.who(&spared).await, "bob", "{by}");
+        }
+    }
+}
+
 /// R57, R67: by `sub` alone everything of the user.
 #[tokio::test]
 async fn a_user_of_the_provider_ends_everywhere() {

@@ -22,6 +22,7 @@ use test_support::{SESSION, keys};
 use tower::ServiceExt;
 use tower_session_guard::{
     AnyBackend, Clock, EmptyFailure, Endings, Login, MemoryStore, Session, SessionLayer,
+    store::revocation::MemoryRevocations,
     testing::{FaultyStore, ManualClock},
 };
 use tower_session_guard_oidc::{BackchannelLogout, ProviderKeys, session_tag};
@@ -108,6 +109,19 @@ impl World {
 
     pub fn both() -> [Self; 2] {
         [Self::new(), Self::self_contained()]
+    }
+
+    /// Two nodes with self-contained tokens, which share the list of those that ended.
+    pub fn nodes() -> [Self; 2] {
+        let list = MemoryRevocations::new();
+        let layer = || SessionLayer::self_contained(keys(), Endings::shared(list.clone()));
+        let node = Self::of(layer().into_any(), None, Signer::es256("one"));
+        let other = Self {
+            sessions: layer().into_any().with_clock(node.clock.clone()),
+            ..node.clone()
+        };
+        let keys = other.published.keys();
+        [node, other.with_keys(keys)]
     }
 
     fn of(
