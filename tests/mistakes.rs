@@ -26,7 +26,8 @@ use tower_session_guard::{
     Answer as GuardAnswer, AtLimit, AuthenticatedAt, AuthenticatedSession, BackgroundLayer,
     CookiePolicy, CsrfLayer, EventKind, KeyRing, MemoryStore, Refusal, RefusalResponse,
     RequireAuthentication, ReturnPath, Session, SessionLayer, SessionPolicy, SessionStore, Subject,
-    Timestamp, testing::ManualClock,
+    Timestamp,
+    testing::{FaultyStore, ManualClock, StoreOperation},
 };
 
 /// Where a session layer has to stand.
@@ -613,4 +614,36 @@ async fn a_type_that_answers_refusals_has_a_way_in() {
         "{}",
         failed.body
     );
+}
+
+/// An operator has to know why a store fails: the log has its error beside the event, which says what was asked for.
+#[tokio::test]
+async fn why_a_store_fails_is_in_the_log() {
+    const CAUSE: &str = "the session store failed error=";
+    for lazily in [false, true] {
+        let store = FaultyStore::new(MemoryStore::new());
+        let layer = SessionLayer::new(keys()).with_store(store.clone());
+        let layer = if lazily { layer.lazily() } else { layer };
+        let sessions = layer.sessions();
+        let client = Client::of(layer);
+        let token = client.login("alice").await;
+
+        store.fail(StoreOperation::Load, 1, 0);
+        let log = Log::start();
+        client.get("/whoami", &[(SESSION, &token)]).await;
+        log.of_level("ERROR", &[CAUSE, "store_failed_load"]);
+        drop(log);
+
+        store.fail(StoreOperation::Create, 1, 0);
+        let log = Log::start();
+        client.mark("login:alice", &[]).await;
+        log.of_level("ERROR", &[CAUSE, "store_failed_write"]);
+        drop(log);
+
+        store.fail(StoreOperation::RaiseCutoff, 1, 0);
+        let log = Log::start();
+        let failed = sessions.end_all(&Subject::from("alice")).await;
+        failed.unwrap_err();
+        log.of_level("ERROR", &[CAUSE, "store_failed_control"]);
+    }
 }

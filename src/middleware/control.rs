@@ -7,6 +7,7 @@ use super::{
     endings::Lasting,
     failure::{SessionError, SessionErrorKind},
     listing::{PAGE, each_head},
+    observe::tell_cause,
     settings::{Shared, Slot},
 };
 use crate::{
@@ -434,6 +435,7 @@ impl Current {
     /// Tells of a store that failed.
     fn told<T>(&self, answer: Result<T, StoreError>) -> Result<T, SessionError> {
         answer.map_err(|error| {
+            tell_cause(&error);
             let event = SessionEvent::new(EventKind::StoreFailedControl, self.now());
             self.0.tell(&event);
             error.into()

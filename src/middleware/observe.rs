@@ -1,5 +1,7 @@
 //! The default [`Observer`]: it emits `tracing` events.
 
+use std::error::Error;
+
 use tracing::{debug, error, info, warn};
 
 use crate::session::{
@@ -37,6 +39,12 @@ macro_rules! emit {
             "session event"
         )
     };
+}
+
+/// Says in the log why the store, or the list of ended tokens, failed: its event names what was asked for, and no cause.
+#[cold]
+pub(crate) fn tell_cause(error: &dyn Error) {
+    error!(target: "tower_session_guard", ?error, "the session store failed");
 }
 
 impl Observer for TracingObserver {

@@ -21,7 +21,8 @@ use crate::{
 /// and for htmx, that of the page which the request came from, if it is one of this host. Read it with [`ReturnPath::parse`], which lets no
 /// other site in.
 ///
-/// Whatever a login cannot help is answered by an [`Explanation`]; [`otherwise`](Self::otherwise) answers it in another way.
+/// Whatever a login cannot help is answered by an [`Explanation`], a bare page. [`otherwise`](Self::otherwise) answers it with a page of the
+/// application, or with [`EmptyRefusal`](tower_session_guard::EmptyRefusal), where a layer outside makes the pages of all failures.
 ///
 /// # Examples
 ///

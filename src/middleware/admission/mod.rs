@@ -17,6 +17,7 @@ use super::{
     arrival::{Arrival, client_of},
     backend::{Backend, EndedTokens},
     failure::SessionError,
+    observe::tell_cause,
     request::RequestContext,
     settings::Shared,
 };
@@ -119,7 +120,8 @@ where
     let shared = Arc::clone(shared);
     Box::pin(async move {
         let admitted = load.await;
-        if admitted.is_err() {
+        if let Err(error) = &admitted {
+            tell_cause(error);
             shared.tell(&SessionEvent::new(EventKind::StoreFailedLoad, now));
         }
         Ok(admitted?)

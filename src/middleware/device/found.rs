@@ -2,7 +2,7 @@
 
 use crate::{
     device::keys::DeviceKeys,
-    middleware::in_flight::Ticket,
+    middleware::{in_flight::Ticket, observe::tell_cause},
     session::{
         bind::TokenCame,
         device::{DeviceKey, Thumbprint},
@@ -14,7 +14,7 @@ use crate::{
         time::Timestamp,
         unadmitted::Unadmitted,
     },
-    store::Stored,
+    store::{StoreError, Stored},
 };
 
 /// The key that a registration brings.
@@ -118,4 +118,16 @@ pub(super) enum Failed {
     TooLarge,
     /// The endpoints stand outside of their session layer, which alone hands out tokens.
     OutsideTheLayer,
+}
+
+impl Failed {
+    pub(super) fn of_load(error: &StoreError) -> Self {
+        tell_cause(error);
+        Self::Load
+    }
+
+    pub(super) fn of_write(error: &StoreError) -> Self {
+        tell_cause(error);
+        Self::Write
+    }
 }

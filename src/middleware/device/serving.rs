@@ -31,7 +31,7 @@ use crate::{
         time::Timestamp,
     },
     store::{
-        Replaced, SessionStore, StoreError, Stored,
+        Replaced, SessionStore, Stored,
         revocation::{MemoryRevocations, RevocationList},
     },
 };
@@ -154,7 +154,7 @@ impl Serving {
         id: VerifiedId<'_>,
     ) -> Result<Option<Stored>, Failed> {
         let stored = store.load(id, self.now).await;
-        let stored = stored.map_err(|_: StoreError| Failed::Load)?;
+        let stored = stored.map_err(|error| Failed::of_load(&error))?;
         Ok(stored.filter(|stored| {
             let policy = self.shared.policy();
             let is_somebodys = true;
@@ -219,7 +219,7 @@ impl Serving {
         state.with_extra(|extra| extra.device = Some(Device::Bound(device)));
         let record = Record::of(state, secrets, lineage, self.shared.policy());
         let replaced = store.replace(id, revision, &record, self.now).await;
-        match replaced.map_err(|_: StoreError| Failed::Write)? {
+        match replaced.map_err(|error| Failed::of_write(&error))? {
             Replaced::Replaced(_) => Ok(true),
             Replaced::Conflict | Replaced::Gone => Ok(false),
         }

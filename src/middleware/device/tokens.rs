@@ -24,10 +24,7 @@ use crate::{
         state::State,
         unadmitted::Unadmitted,
     },
-    store::{
-        StoreError,
-        revocation::{IssuedToken, Replacement, RevocationList},
-    },
+    store::revocation::{IssuedToken, Replacement, RevocationList},
 };
 
 impl Serving {
@@ -46,7 +43,7 @@ impl Serving {
                 continue;
             }
             let standing = list.standing(self.issued(live), self.now).await;
-            let standing = standing.map_err(|_: StoreError| Failed::Load)?;
+            let standing = standing.map_err(|error| Failed::of_load(&error))?;
             if !is_own {
                 has_other |= standing.opens();
                 continue;
@@ -107,7 +104,7 @@ impl Serving {
                 ..self.issued(live)
             };
             let standing = list.standing(token, self.now).await;
-            if standing.map_err(|_: StoreError| Failed::Load)? == Standing::Current {
+            if standing.map_err(|error| Failed::of_load(&error))? == Standing::Current {
                 // As if it had been bound when it was offered, which is no later: no second minute begins.
                 let bound_at = brought.offered_at.min(self.now);
                 let device = BoundDevice::new(brought.key, bound_at);
@@ -131,7 +128,7 @@ impl Serving {
             return Ok(Some(session));
         }
         let ending = list.ending(self.issued(session.live()), self.now).await;
-        let ending = ending.map_err(|_: StoreError| Failed::Load)?;
+        let ending = ending.map_err(|error| Failed::of_load(&error))?;
         Ok(ending.is_none().then_some(session))
     }
 
@@ -158,7 +155,7 @@ impl Serving {
         if !ticket.is_some_and(Ticket::claim_renewal) {
             // Unless it was the same registration that came first, the session was written since this one came.
             let standing = list.standing(self.issued(live), self.now).await;
-            return match standing.map_err(|_: StoreError| Failed::Load)? {
+            return match standing.map_err(|error| Failed::of_load(&error))? {
                 Standing::Current => Err(Failed::Contention),
                 _ => Ok(None),
             };
@@ -168,7 +165,7 @@ impl Serving {
         };
         let until = live.remembered_until(self.now);
         let replaced = list.replace(self.issued(live), id, how, until, self.now);
-        let replaced = replaced.await.map_err(|_: StoreError| Failed::Write)?;
+        let replaced = replaced.await.map_err(|error| Failed::of_write(&error))?;
         self.shared.watch_list(list.occupancy(), self.now);
         let Some(issue) = replaced else {
             return Ok(None);
@@ -197,7 +194,7 @@ impl Serving {
             ..self.issued(session.live())
         };
         let may = list.may_reissue(token, self.now).await;
-        if !may.map_err(|_: StoreError| Failed::Write)? {
+        if !may.map_err(|error| Failed::of_write(&error))? {
             return Ok(None);
         }
         Ok(Some(leaves(BoundToken {

@@ -8,6 +8,7 @@ use crate::{
         backend::Backend,
         failure::{SessionError, SessionErrorKind},
         in_flight::Ticket,
+        observe::tell_cause,
         settings::Shared,
     },
     session::{
@@ -167,6 +168,7 @@ pub(super) fn tell_if_failed(
     if let Err(error) = committed
         && error.kind() == SessionErrorKind::Store
     {
+        tell_cause(error);
         let event = SessionEvent::new(EventKind::StoreFailedWrite, now);
         let session = live.map(|live| live.id);
         shared.tell(&SessionEvent { session, ..event });
