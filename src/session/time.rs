@@ -3,6 +3,7 @@
 use std::{
     fmt,
     pin::Pin,
+    sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -68,6 +69,20 @@ pub trait Clock: fmt::Debug + Send + Sync + 'static {
     fn reached(&self, at: Timestamp) -> Option<Reached> {
         let _ = at;
         None
+    }
+}
+
+/// The clock behind it: for one that is chosen while the program runs.
+impl<C> Clock for Arc<C>
+where
+    C: Clock + ?Sized,
+{
+    fn now(&self) -> Timestamp {
+        (**self).now()
+    }
+
+    fn reached(&self, at: Timestamp) -> Option<Reached> {
+        (**self).reached(at)
     }
 }
 

@@ -84,3 +84,22 @@ impl Clock for ManualClock {
         }))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::Arc, time::Duration};
+
+    use super::ManualClock;
+    use crate::session::time::{Clock, Timestamp};
+
+    #[tokio::test]
+    async fn a_clock_that_is_shared_is_the_same_clock() {
+        let clock = ManualClock::starting_at(Timestamp::from_unix_seconds(7));
+        let shared: Arc<dyn Clock> = Arc::new(clock.clone());
+        let later = clock.now().after(Duration::from_secs(1));
+        let reached = Clock::reached(&shared, later).unwrap();
+        clock.advance(Duration::from_secs(1));
+        reached.await;
+        assert_eq!(Clock::now(&shared), later);
+    }
+}
