@@ -25,12 +25,14 @@ const SOURCES: &[&str] = &[
     "crates/tower-session-guard-cache/src",
     "crates/tower-session-guard-dynamodb/src",
     "crates/tower-session-guard-firestore/src",
+    "crates/tower-session-guard-oidc/src",
     "crates/tower-session-guard-redis/src",
     "crates/tower-session-guard-sqlx/src",
 ];
 
 /// The types that the tables have to have.
 const TYPES: &[&str] = &[
+    "BackchannelLogout",
     "BackgroundLayer",
     "CacheOptions",
     "ClientBinding",
@@ -55,11 +57,13 @@ const TYPES: &[&str] = &[
     "MemoryRevocations",
     "MemoryStore",
     "PostgresStore",
+    "ProviderKeys",
     "RedisRevocations",
     "RedisStore",
     "RequireAuthentication",
     "RequireOrigin",
     "RequireUser",
+    "SeenTokens",
     "SessionLayer",
     "SessionPolicy",
     "SqliteStore",

@@ -108,6 +108,18 @@ impl Sessions<InStore> {
     /// # Errors
     ///
     /// If the store fails.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_session_guard::{SessionError, SessionInfo, Sessions, Subject};
+    ///
+    /// async fn page(sessions: &Sessions, user: &Subject) -> Result<Vec<String>, SessionError> {
+    ///     let live = sessions.list(user).await?;
+    ///     let label = |one: &SessionInfo| one.details.as_ref()?.label.clone();
+    ///     Ok(live.iter().filter_map(label).collect())
+    /// }
+    /// ```
     pub async fn list(&self, subject: &Subject) -> Result<Vec<SessionInfo>, SessionError> {
         let current = self.current();
         let (now, owner) = (current.now(), current.owner(subject));
@@ -133,6 +145,20 @@ impl Sessions<InStore> {
     /// # Errors
     ///
     /// If the store fails.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_session_guard::{SessionError, SessionId, Sessions, Subject};
+    ///
+    /// async fn end_one(sessions: &Sessions, user: &Subject, id: &str) -> Result<bool, SessionError> {
+    ///     // The id came back from a form. It ends a session of this user only.
+    ///     match id.parse::<SessionId>() {
+    ///         Ok(id) => sessions.end(user, &id).await,
+    ///         Err(_) => Ok(false),
+    ///     }
+    /// }
+    /// ```
     pub async fn end(&self, subject: &Subject, id: &SessionId) -> Result<bool, SessionError> {
         let current = self.current();
         let owner = current.owner(subject);
@@ -161,6 +187,16 @@ impl Sessions<InStore> {
     /// # Errors
     ///
     /// If the store fails.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_session_guard::{AuthenticatedSession, SessionError, Sessions};
+    ///
+    /// async fn may_go_on(sessions: &Sessions, user: &AuthenticatedSession) -> Result<bool, SessionError> {
+    ///     sessions.is_live(user.subject(), &user.id()).await
+    /// }
+    /// ```
     pub async fn is_live(&self, subject: &Subject, id: &SessionId) -> Result<bool, SessionError> {
         let current = self.current();
         let now = current.now();
@@ -177,6 +213,16 @@ impl Sessions<InStore> {
 
 impl Sessions<AnyBackend> {
     /// The same with what only a store can do, if sessions are in one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_session_guard::{KeyRing, SessionLayer};
+    ///
+    /// let sessions = SessionLayer::new(KeyRing::generate()?).into_any().sessions();
+    /// assert!(sessions.in_store().is_some());
+    /// # Ok::<(), tower_session_guard::ConfigError>(())
+    /// ```
     #[must_use]
     pub fn in_store(&self) -> Option<Sessions<InStore>> {
         // A layer whose backend is chosen at run time keeps it.
@@ -209,6 +255,17 @@ impl<K> Sessions<K> {
     ///
     /// If the store fails; then some may have ended. [`Refused`](SessionErrorKind::Refused) if the session
     /// at hand has itself been ended meanwhile: then nothing else is.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_session_guard::{AuthenticatedSession, SessionError, Sessions};
+    ///
+    /// async fn log_out_elsewhere(sessions: &Sessions, user: &AuthenticatedSession) -> Result<(), SessionError> {
+    ///     sessions.end_others(user).await?;
+    ///     Ok(())
+    /// }
+    /// ```
     pub async fn end_others(
         &self,
         keep: &AuthenticatedSession,
@@ -271,6 +328,17 @@ impl<K> Sessions<K> {
     /// # Errors
     ///
     /// If the store fails; then some may have ended.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_session_guard::{SessionError, Sessions, Subject};
+    ///
+    /// async fn account_closed(sessions: &Sessions, user: &Subject) -> Result<(), SessionError> {
+    ///     sessions.end_all(user).await?;
+    ///     Ok(())
+    /// }
+    /// ```
     pub async fn end_all(&self, subject: &Subject) -> Result<Option<usize>, SessionError> {
         self.current().end_all_of(subject, None).await
     }
@@ -310,6 +378,18 @@ impl<K> Sessions<K> {
     /// # Errors
     ///
     /// If the store fails; then some may have ended.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_session_guard::{SessionError, Sessions};
+    ///
+    /// async fn device_lost(sessions: &Sessions, device: &str) -> Result<(), SessionError> {
+    ///     // As the login was tagged.
+    ///     sessions.end_tagged(&format!("device {device}")).await?;
+    ///     Ok(())
+    /// }
+    /// ```
     pub async fn end_tagged(&self, tag: &str) -> Result<Option<usize>, SessionError> {
         let current = self.current();
         let key = IndexKey::tag(&current.0.settings.audience, tag);

@@ -20,6 +20,16 @@ pub struct AuthenticatedSession(Session);
 
 impl Session {
     /// The logged-in session as it was when the request came, if a user was logged in.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_session_guard::Session;
+    ///
+    /// fn age_of_session(session: &Session) -> Option<u64> {
+    ///     Some(session.authenticated()?.created_at().as_unix_seconds())
+    /// }
+    /// ```
     #[must_use]
     pub fn authenticated(&self) -> Option<AuthenticatedSession> {
         self.note_look();
@@ -34,24 +44,66 @@ impl AuthenticatedSession {
     }
 
     /// Who is logged in.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_session_guard::AuthenticatedSession;
+    ///
+    /// async fn account(user: AuthenticatedSession) -> String {
+    ///     format!("the account of {}", user.subject())
+    /// }
+    /// # let _: axum::Router = axum::Router::new().route("/", axum::routing::get(account));
+    /// ```
     #[must_use]
     pub fn subject(&self) -> &Subject {
         &self.authentication().subject
     }
 
     /// Who acts as the [subject](Self::subject), if somebody [does](crate::Session::impersonate).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_session_guard::AuthenticatedSession;
+    ///
+    /// fn may_delete(user: &AuthenticatedSession) -> bool {
+    ///     // Only users themselves.
+    ///     user.actor().is_none()
+    /// }
+    /// ```
     #[must_use]
     pub fn actor(&self) -> Option<&Subject> {
         self.live().actor()
     }
 
     /// The assurance level that held when the request came.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_session_guard::{AssuranceLevel, AuthenticatedSession};
+    ///
+    /// fn may_transfer(user: &AuthenticatedSession) -> bool {
+    ///     user.level() >= AssuranceLevel::AAL2
+    /// }
+    /// ```
     #[must_use]
     pub fn level(&self) -> AssuranceLevel {
         self.authentication().level_at(self.0.admitted_at())
     }
 
     /// When the user last proved who they are.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_session_guard::AuthenticatedSession;
+    ///
+    /// fn last_proof(user: &AuthenticatedSession) -> u64 {
+    ///     user.authenticated_at().as_unix_seconds()
+    /// }
+    /// ```
     #[must_use]
     pub fn authenticated_at(&self) -> Timestamp {
         self.authentication().authenticated_at
@@ -59,11 +111,34 @@ impl AuthenticatedSession {
 
     /// By which methods the user proved who they are, and when they last did by each: those that the login
     /// [named](crate::Login::by), then those of [elevations](crate::StepUp::by).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_session_guard::AuthenticatedSession;
+    ///
+    /// fn shown(user: &AuthenticatedSession) -> Vec<String> {
+    ///     let methods = user.methods();
+    ///     methods.map(|(name, at)| format!("{name} at {}", at.as_unix_seconds())).collect()
+    /// }
+    /// ```
     pub fn methods(&self) -> impl Iterator<Item = (&str, Timestamp)> {
         self.live().state.methods().iter()
     }
 
     /// How long ago the user last proved who they are by this method, as of the request's arrival; `None` if they did not.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tower_session_guard::AuthenticatedSession;
+    ///
+    /// fn touched_the_key_lately(user: &AuthenticatedSession) -> bool {
+    ///     let age = user.age_of_proof_by("passkey");
+    ///     age.is_some_and(|age| age < Duration::from_secs(60))
+    /// }
+    /// ```
     #[must_use]
     pub fn age_of_proof_by(&self, method: &str) -> Option<Duration> {
         let proved_at = self.live().state.methods().proved_at(method)?;
@@ -71,30 +146,83 @@ impl AuthenticatedSession {
     }
 
     /// The authentication context class that an identity provider named, if the login [kept](crate::Login::acr) it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_session_guard::AuthenticatedSession;
+    ///
+    /// fn is_resistant_to_phishing(user: &AuthenticatedSession) -> bool {
+    ///     user.acr() == Some("phr")
+    /// }
+    /// ```
     #[must_use]
     pub fn acr(&self) -> Option<&str> {
         self.live().state.extra.as_ref()?.acr.as_deref()
     }
 
     /// The session's id.
+    ///
+    /// # Examples
+    ///
+    /// The line of a list that is this session:
+    ///
+    /// ```
+    /// use tower_session_guard::{AuthenticatedSession, SessionInfo};
+    ///
+    /// fn is_this_one(user: &AuthenticatedSession, listed: &SessionInfo) -> bool {
+    ///     user.id() == listed.id
+    /// }
+    /// ```
     #[must_use]
     pub fn id(&self) -> SessionId {
         self.live().id
     }
 
     /// When the session began.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_session_guard::AuthenticatedSession;
+    ///
+    /// fn began(user: &AuthenticatedSession) -> u64 {
+    ///     user.created_at().as_unix_seconds()
+    /// }
+    /// ```
     #[must_use]
     pub fn created_at(&self) -> Timestamp {
         self.live().state.created_at
     }
 
     /// What the application called the session at its login.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_session_guard::AuthenticatedSession;
+    ///
+    /// fn name(user: &AuthenticatedSession) -> &str {
+    ///     user.label().unwrap_or("a browser")
+    /// }
+    /// ```
     #[must_use]
     pub fn label(&self) -> Option<&str> {
         self.live().state.label.as_deref()
     }
 
     /// How long ago the user last proved who they are, as of the request's arrival.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tower_session_guard::AuthenticatedSession;
+    ///
+    /// fn has_to_prove_again(user: &AuthenticatedSession) -> bool {
+    ///     user.age_of_proof() > Duration::from_secs(15 * 60)
+    /// }
+    /// ```
     #[must_use]
     pub fn age_of_proof(&self) -> Duration {
         self.0.admitted_at().since(self.authenticated_at())
@@ -102,6 +230,16 @@ impl AuthenticatedSession {
 
     /// When the session was last used before this request, as exactly as the policy's
     /// [touch interval](crate::SessionPolicy::touch_interval) tells. A self-contained token was issued then.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_session_guard::AuthenticatedSession;
+    ///
+    /// fn last_seen(user: &AuthenticatedSession) -> u64 {
+    ///     user.last_seen_at().as_unix_seconds()
+    /// }
+    /// ```
     #[must_use]
     pub fn last_seen_at(&self) -> Timestamp {
         self.live().state.last_seen_at
@@ -183,6 +321,17 @@ impl AuthenticatedSession {
     }
 
     /// The handle for marks and data.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_session_guard::AuthenticatedSession;
+    ///
+    /// async fn log_out(user: AuthenticatedSession) {
+    ///     user.session().logout();
+    /// }
+    /// # let _: axum::Router = axum::Router::new().route("/logout", axum::routing::post(log_out));
+    /// ```
     #[must_use]
     pub const fn session(&self) -> &Session {
         &self.0

@@ -142,6 +142,17 @@ impl Session {
     ///
     /// If everything of the subject, or of a tag of the login, is ended while the handler runs, the response becomes
     /// 401 and nobody is logged in.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_session_guard::{Login, Session};
+    ///
+    /// fn password_verified(session: &Session, user: u64, stay: bool) {
+    ///     let login = Login::new(user).by("password");
+    ///     session.login(if stay { login.remembered() } else { login });
+    /// }
+    /// ```
     pub fn login(&self, login: impl Into<Login>) {
         self.mark(Mark::Login(login.into()));
     }
@@ -153,11 +164,32 @@ impl Session {
     /// never falls, and a proof weaker than the level that holds does not move the time of authentication. If
     /// nobody is logged in, nothing changes and an event is emitted. If the session ended or its token was
     /// replaced while the handler ran, the response becomes 401.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_session_guard::{AssuranceLevel, Session, StepUp};
+    ///
+    /// fn code_verified(session: &Session) {
+    ///     session.elevate(StepUp::to(AssuranceLevel::AAL2).by("totp"));
+    /// }
+    /// ```
     pub fn elevate(&self, step_up: impl Into<StepUp>) {
         self.mark(Mark::Elevate(step_up.into()));
     }
 
     /// The same as [`elevate`](Self::elevate), for a limited time: then the level falls back by itself.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tower_session_guard::{AssuranceLevel, Session};
+    ///
+    /// fn code_verified(session: &Session) {
+    ///     session.elevate_for(AssuranceLevel::AAL2, Duration::from_secs(600));
+    /// }
+    /// ```
     pub fn elevate_for(&self, level: AssuranceLevel, time: Duration) {
         self.elevate(StepUp::to(level).lasting(time));
     }
@@ -217,6 +249,17 @@ impl Session {
     }
 
     /// Who acts as the [subject](Self::subject), if somebody does.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_session_guard::Session;
+    ///
+    /// fn banner(session: &Session) -> Option<String> {
+    ///     let (actor, subject) = (session.actor()?, session.subject()?);
+    ///     Some(format!("{actor} acts as {subject}"))
+    /// }
+    /// ```
     #[must_use]
     pub fn actor(&self) -> Option<Subject> {
         self.note_look();
@@ -231,6 +274,16 @@ impl Session {
     /// Gives up every elevation: the level falls back to the login's, and the token is replaced.
     ///
     /// If nobody is logged in, nothing changes and an event is emitted.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_session_guard::Session;
+    ///
+    /// fn left_the_administration(session: &Session) {
+    ///     session.step_down();
+    /// }
+    /// ```
     pub fn step_down(&self) {
         self.mark(Mark::StepDown);
     }
@@ -238,6 +291,16 @@ impl Session {
     /// Replaces the token; its predecessor works for the policy's grace time.
     ///
     /// If there is no session, nothing changes and an event is emitted.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_session_guard::Session;
+    ///
+    /// fn address_changed(session: &Session) {
+    ///     session.renew();
+    /// }
+    /// ```
     pub fn renew(&self) {
         self.mark(Mark::Renew);
     }
@@ -248,6 +311,19 @@ impl Session {
     /// cookie of a session that ended before is removed too.
     ///
     /// Data put in afterwards begins a guest session.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use axum::response::Redirect;
+    /// use tower_session_guard::Session;
+    ///
+    /// async fn log_out(session: Session) -> Redirect {
+    ///     session.logout();
+    ///     Redirect::to("/")
+    /// }
+    /// # let _: axum::Router = axum::Router::new().route("/logout", axum::routing::post(log_out));
+    /// ```
     pub fn logout(&self) {
         self.mark(Mark::Logout);
     }
@@ -259,6 +335,23 @@ impl Session {
     /// they write is written, and a login, an elevation, a step-down and a renewal restart the idle timer.
     ///
     /// [`BackgroundLayer`](crate::BackgroundLayer) does it for all routes within.
+    ///
+    /// # Examples
+    ///
+    /// A page asks how many messages are new, again and again; the session ends all the same when its user does nothing:
+    ///
+    /// ```
+    /// use tower_session_guard::Session;
+    ///
+    /// async fn unread(session: Session) -> String {
+    ///     session.mark_background();
+    ///     match session.subject() {
+    ///         Some(user) => format!("{} new", count(&user)),
+    ///         None => String::new(),
+    ///     }
+    /// }
+    /// # fn count(_: &tower_session_guard::Subject) -> u32 { 0 }
+    /// ```
     pub fn mark_background(&self) {
         self.0.looks.mark_background();
     }
@@ -332,6 +425,18 @@ impl Session {
     /// Removes the value under `key`, if there is one.
     ///
     /// A guest session ends if it was the last one, unless another request has put something in meanwhile.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_session_guard::{DataKey, Session};
+    ///
+    /// const CART: DataKey<Vec<u32>> = DataKey::new("cart").carried();
+    ///
+    /// fn ordered(session: &Session) {
+    ///     session.remove(&CART);
+    /// }
+    /// ```
     pub fn remove<T>(&self, key: &DataKey<T>) {
         let name = SmolStr::new(key.name());
         self.mark(Mark::Remove { name });
@@ -343,6 +448,18 @@ impl Session {
     ///
     /// If what is stored there is not of the key's type. A release that changes the type meets such values, and answers
     /// 500 where it passes the error on: [`DataKey`] says how to change it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_session_guard::{DataError, DataKey, Session};
+    ///
+    /// const THEME: DataKey<String> = DataKey::new("theme").carried();
+    ///
+    /// fn theme(session: &Session) -> Result<String, DataError> {
+    ///     Ok(session.get(&THEME)?.unwrap_or_else(|| "light".to_owned()))
+    /// }
+    /// ```
     pub fn get<T>(&self, key: &DataKey<T>) -> Result<Option<T>, DataError>
     where
         T: Serialize + DeserializeOwned,
@@ -357,6 +474,17 @@ impl Session {
     /// Removes all data of the session: what its keys are, and those of other parts of the application.
     ///
     /// A guest session ends. A user stays logged in, under the same token.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_session_guard::Session;
+    ///
+    /// fn start_over(session: &Session) {
+    ///     session.clear();
+    ///     assert!(session.is_empty());
+    /// }
+    /// ```
     pub fn clear(&self) {
         let names: Vec<_> = self.look(|_, entries| {
             let names = entries.iter().map(|entry| SmolStr::new(entry.name));
@@ -368,30 +496,84 @@ impl Session {
     }
 
     /// Whether the session holds no data.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_session_guard::Session;
+    ///
+    /// fn may_forget(session: &Session) -> bool {
+    ///     session.is_empty() && !session.is_authenticated()
+    /// }
+    /// ```
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.look(|_, entries| entries.is_empty_at(self.0.admitted_at))
     }
 
     /// Who is logged in.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_session_guard::Session;
+    ///
+    /// async fn greet(session: Session) -> String {
+    ///     match session.subject() {
+    ///         Some(user) => format!("Hello, {user}"),
+    ///         None => "Who are you?".to_owned(),
+    ///     }
+    /// }
+    /// # let _: axum::Router = axum::Router::new().route("/", axum::routing::get(greet));
+    /// ```
     #[must_use]
     pub fn subject(&self) -> Option<Subject> {
         self.look(|who, _| who.map(|who| who.subject.clone()))
     }
 
     /// The assurance level that holds now; `None`, level 0, while nobody is logged in.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_session_guard::{AssuranceLevel, Session};
+    ///
+    /// fn may_transfer(session: &Session) -> bool {
+    ///     session.level() >= Some(AssuranceLevel::AAL2)
+    /// }
+    /// ```
     #[must_use]
     pub fn level(&self) -> Option<AssuranceLevel> {
         self.look(|who, _| who.map(|who| who.level_at(self.0.admitted_at)))
     }
 
     /// When the user last proved who they are.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_session_guard::Session;
+    ///
+    /// fn logged_in_since(session: &Session) -> Option<u64> {
+    ///     Some(session.authenticated_at()?.as_unix_seconds())
+    /// }
+    /// ```
     #[must_use]
     pub fn authenticated_at(&self) -> Option<Timestamp> {
         self.look(|who, _| who.map(|who| who.authenticated_at))
     }
 
     /// Whether a user is logged in.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_session_guard::Session;
+    ///
+    /// fn home(session: &Session) -> &'static str {
+    ///     if session.is_authenticated() { "/account" } else { "/login" }
+    /// }
+    /// ```
     #[must_use]
     pub fn is_authenticated(&self) -> bool {
         self.look(|who, _| who.is_some())
@@ -399,6 +581,17 @@ impl Session {
 
     /// The id of the session that the request came with, a guest session or a user's, or of the one that began by a
     /// [login at arrival](crate::SessionLayer::login_at_arrival).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_session_guard::Session;
+    ///
+    /// fn trace(session: &Session) -> String {
+    ///     // An id is no secret: it opens no session.
+    ///     session.id().map_or_else(String::new, |id| id.to_string())
+    /// }
+    /// ```
     #[must_use]
     pub fn id(&self) -> Option<SessionId> {
         self.note_look();
@@ -410,6 +603,16 @@ impl Session {
     ///
     /// What the handler puts into a suspended session is dropped, and a renewal is skipped. A login and a
     /// logout work as ever; one of the same subject keeps the session's data.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_session_guard::Session;
+    ///
+    /// fn is_another_client(session: &Session) -> bool {
+    ///     session.is_suspended()
+    /// }
+    /// ```
     #[must_use]
     pub fn is_suspended(&self) -> bool {
         self.note_look();
@@ -460,6 +663,16 @@ impl Session {
     /// the bound cookie, and once this request has marked a login or a logout.
     ///
     /// Requires the feature `dbsc`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_session_guard::Session;
+    ///
+    /// fn note(session: &Session) -> &'static str {
+    ///     if session.is_bound() { "This browser alone can use the session." } else { "" }
+    /// }
+    /// ```
     #[cfg(feature = "dbsc")]
     #[must_use]
     pub fn is_bound(&self) -> bool {
@@ -472,6 +685,17 @@ impl Session {
     /// on. `None` too where the handler marked what changes the session's privilege or ends it, as the removal of a
     /// guest's last value does, since the token would not hold for the next request: redirect, and let the next page
     /// carry it. And `None` if the operating system gives no random bytes.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_session_guard::Session;
+    ///
+    /// fn form(session: &Session) -> Option<String> {
+    ///     let token = session.csrf_token()?;
+    ///     Some(format!(r#"<input type="hidden" name="csrf" value="{token}">"#))
+    /// }
+    /// ```
     #[must_use]
     pub fn csrf_token(&self) -> Option<CsrfToken> {
         let live = self.own()?;
@@ -492,6 +716,18 @@ impl Session {
     ///
     /// If it was not made for the session that the request came with, as it was since its last change of
     /// privilege. Where there is no session, every token is refused.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_session_guard::{CsrfRejected, Session};
+    ///
+    /// fn transfer(session: &Session, csrf: &str) -> Result<(), CsrfRejected> {
+    ///     session.check_csrf(csrf)?;
+    ///     // … carry it out …
+    ///     Ok(())
+    /// }
+    /// ```
     pub fn check_csrf(&self, token: impl AsRef<[u8]>) -> Result<(), CsrfRejected> {
         let live = self.own().ok_or(CsrfRejected(()))?;
         let environment = &self.0.environment;

@@ -89,24 +89,63 @@ impl SessionPolicy {
     }
 
     /// No idle timeout, 30 days absolute.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tower_session_guard::SessionPolicy;
+    ///
+    /// let thirty_days = Duration::from_secs(30 * 24 * 3600);
+    /// assert_eq!(SessionPolicy::aal1().absolute_timeout(), thirty_days);
+    /// ```
     #[must_use]
     pub const fn aal1() -> Self {
         Self::preset(None, hours(30 * 24))
     }
 
     /// 1 hour idle, 24 hours absolute.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tower_session_guard::SessionPolicy;
+    ///
+    /// let policy = SessionPolicy::aal2();
+    /// assert_eq!(policy.idle_timeout(), Some(Duration::from_secs(3600)));
+    /// assert_eq!(policy.absolute_timeout(), Duration::from_secs(24 * 3600));
+    /// ```
     #[must_use]
     pub const fn aal2() -> Self {
         Self::preset(Some(hours(1)), hours(24))
     }
 
     /// 15 minutes idle, 12 hours absolute.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tower_session_guard::SessionPolicy;
+    ///
+    /// assert_eq!(SessionPolicy::aal3().idle_timeout(), Some(Duration::from_secs(15 * 60)));
+    /// ```
     #[must_use]
     pub const fn aal3() -> Self {
         Self::preset(Some(minutes(15)), hours(12))
     }
 
     /// 5 minutes idle, 8 hours absolute.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tower_session_guard::SessionPolicy;
+    ///
+    /// assert_eq!(SessionPolicy::high_value().idle_timeout(), Some(Duration::from_secs(5 * 60)));
+    /// ```
     #[must_use]
     pub const fn high_value() -> Self {
         Self::preset(Some(minutes(5)), hours(8))
@@ -117,6 +156,18 @@ impl SessionPolicy {
     /// # Errors
     ///
     /// If it is shorter than a second or longer than [`MAX_ABSOLUTE`](Self::MAX_ABSOLUTE).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tower_session_guard::{ConfigError, SessionPolicy};
+    ///
+    /// let policy = SessionPolicy::default().idle(Duration::from_secs(20 * 60))?;
+    /// assert_eq!(policy.idle_timeout(), Some(Duration::from_secs(20 * 60)));
+    /// assert!(policy.idle(Duration::ZERO).is_err());
+    /// # Ok::<(), ConfigError>(())
+    /// ```
     pub fn idle(mut self, timeout: Duration) -> Result<Self, ConfigError> {
         self.idle = Some(limit("idle timeout", timeout)?);
         Ok(self)
@@ -129,6 +180,14 @@ impl SessionPolicy {
     /// limit has not passed, and so does a reference token whose record the store still has. An idle limit of the
     /// [login](crate::Login::idle) stays. To loosen a policy without that, end the sessions that are there first: a
     /// new key in place of the old one ends them all.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_session_guard::SessionPolicy;
+    ///
+    /// assert_eq!(SessionPolicy::aal2().without_idle().idle_timeout(), None);
+    /// ```
     #[must_use]
     pub fn without_idle(mut self) -> Self {
         self.idle = None;
@@ -140,6 +199,17 @@ impl SessionPolicy {
     /// # Errors
     ///
     /// If it is shorter than a second or longer than [`MAX_ABSOLUTE`](Self::MAX_ABSOLUTE).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tower_session_guard::{ConfigError, SessionPolicy};
+    ///
+    /// let policy = SessionPolicy::default().absolute(Duration::from_secs(8 * 3600))?;
+    /// assert_eq!(policy.absolute_timeout(), Duration::from_secs(8 * 3600));
+    /// # Ok::<(), ConfigError>(())
+    /// ```
     pub fn absolute(mut self, timeout: Duration) -> Result<Self, ConfigError> {
         self.absolute = limit("absolute timeout", timeout)?;
         Ok(self)
@@ -150,12 +220,32 @@ impl SessionPolicy {
     /// # Errors
     ///
     /// If it is shorter than a second or longer than [`MAX_ABSOLUTE`](Self::MAX_ABSOLUTE).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tower_session_guard::{ConfigError, SessionPolicy};
+    ///
+    /// let policy = SessionPolicy::default().renew_every(Duration::from_secs(15 * 60))?;
+    /// # let _ = policy;
+    /// # Ok::<(), ConfigError>(())
+    /// ```
     pub fn renew_every(mut self, interval: Duration) -> Result<Self, ConfigError> {
         self.renew_every = Some(limit("renewal interval", interval)?);
         Ok(self)
     }
 
     /// Leaves tokens as they are until something happens to their session.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_session_guard::SessionPolicy;
+    ///
+    /// let policy = SessionPolicy::default().without_renewal();
+    /// # let _ = policy;
+    /// ```
     #[must_use]
     pub fn without_renewal(mut self) -> Self {
         self.renew_every = None;
@@ -170,6 +260,20 @@ impl SessionPolicy {
     /// # Errors
     ///
     /// If it is longer than 5 minutes.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tower_session_guard::{ConfigError, SessionPolicy};
+    ///
+    /// // Slow clients send requests with the old token for a while.
+    /// let policy = SessionPolicy::default()
+    ///     .renew_every(Duration::from_secs(15 * 60))?
+    ///     .grace(Duration::from_secs(30))?;
+    /// # let _ = policy;
+    /// # Ok::<(), ConfigError>(())
+    /// ```
     pub fn grace(mut self, time: Duration) -> Result<Self, ConfigError> {
         if time > minutes(5) {
             return Err(ConfigError::Limit {
@@ -182,6 +286,15 @@ impl SessionPolicy {
     }
 
     /// Sets what happens when a renewed token's predecessor comes after its grace time.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_session_guard::{SessionPolicy, TokenReuse};
+    ///
+    /// let policy = SessionPolicy::default().on_reuse(TokenReuse::Report);
+    /// # let _ = policy;
+    /// ```
     #[must_use]
     pub fn on_reuse(mut self, reuse: TokenReuse) -> Self {
         self.on_reuse = reuse;
@@ -198,6 +311,17 @@ impl SessionPolicy {
     /// # Errors
     ///
     /// If it is shorter than a second or longer than an hour.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tower_session_guard::{ConfigError, SessionPolicy};
+    ///
+    /// let policy = SessionPolicy::default().recheck_every(Duration::from_secs(5))?;
+    /// # let _ = policy;
+    /// # Ok::<(), ConfigError>(())
+    /// ```
     pub fn recheck_every(mut self, interval: Duration) -> Result<Self, ConfigError> {
         if !(Duration::from_secs(1)..=hours(1)).contains(&interval) {
             return Err(ConfigError::Limit {
@@ -226,24 +350,61 @@ impl SessionPolicy {
     /// # Errors
     ///
     /// If it is shorter than a second or longer than [`MAX_ABSOLUTE`](Self::MAX_ABSOLUTE).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tower_session_guard::{ConfigError, SessionPolicy};
+    ///
+    /// let thirty_days = Duration::from_secs(30 * 24 * 3600);
+    /// let policy = SessionPolicy::aal2().remember_for(thirty_days)?;
+    /// assert_eq!(policy.remembered_timeout(), Some(thirty_days));
+    /// # Ok::<(), ConfigError>(())
+    /// ```
     pub fn remember_for(mut self, time: Duration) -> Result<Self, ConfigError> {
         self.remembered = Some(limit("remembered time", time)?);
         Ok(self)
     }
 
     /// How long a remembered login lasts, if it lasts longer than others.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_session_guard::SessionPolicy;
+    ///
+    /// assert_eq!(SessionPolicy::default().remembered_timeout(), None);
+    /// ```
     #[must_use]
     pub const fn remembered_timeout(&self) -> Option<Duration> {
         self.remembered
     }
 
     /// The idle timeout, if there is one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_session_guard::SessionPolicy;
+    ///
+    /// assert_eq!(SessionPolicy::aal1().idle_timeout(), None);
+    /// ```
     #[must_use]
     pub const fn idle_timeout(&self) -> Option<Duration> {
         self.idle
     }
 
     /// The absolute timeout.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tower_session_guard::SessionPolicy;
+    ///
+    /// assert_eq!(SessionPolicy::aal3().absolute_timeout(), Duration::from_secs(12 * 3600));
+    /// ```
     #[must_use]
     pub const fn absolute_timeout(&self) -> Duration {
         self.absolute
@@ -252,6 +413,16 @@ impl SessionPolicy {
     /// How often an idle timer is written back: a sixteenth of the idle timeout, at most a minute.
     ///
     /// `None` without an idle timeout.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tower_session_guard::SessionPolicy;
+    ///
+    /// assert_eq!(SessionPolicy::high_value().touch_interval(), Some(Duration::from_millis(18_750)));
+    /// assert_eq!(SessionPolicy::aal2().touch_interval(), Some(Duration::from_secs(60)));
+    /// ```
     #[must_use]
     pub fn touch_interval(&self) -> Option<Duration> {
         self.idle.map(touch_interval)

@@ -39,7 +39,17 @@ impl Session {
     /// [touch interval](crate::SessionPolicy::touch_interval) tells. `None` if the request is anonymous or the
     /// session has no idle limit.
     ///
-    /// Asking is no activity: see [`expires_at`](Self::expires_at).
+    /// Asking is no activity: see [`expires_at`](Self::expires_at), which has an example of both.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_session_guard::Session;
+    ///
+    /// fn unless_used(session: &Session) -> Option<u64> {
+    ///     Some(session.idle_expires_at()?.as_unix_seconds())
+    /// }
+    /// ```
     #[must_use]
     pub fn idle_expires_at(&self) -> Option<Timestamp> {
         self.in_passing(SessionPolicy::idle_end)
@@ -50,6 +60,16 @@ impl AuthenticatedSession {
     /// When the session ends at the latest, however much it is used: see [`Session::expires_at`].
     ///
     /// Asking is no activity.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_session_guard::AuthenticatedSession;
+    ///
+    /// fn at_the_latest(user: &AuthenticatedSession) -> u64 {
+    ///     user.expires_at().as_unix_seconds()
+    /// }
+    /// ```
     #[must_use]
     pub fn expires_at(&self) -> Timestamp {
         match self.session().expires_at() {
@@ -61,6 +81,16 @@ impl AuthenticatedSession {
     /// When the session ends unless it is used, if it has an idle limit: see [`Session::idle_expires_at`].
     ///
     /// Asking is no activity.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_session_guard::AuthenticatedSession;
+    ///
+    /// fn unless_used(user: &AuthenticatedSession) -> Option<u64> {
+    ///     Some(user.idle_expires_at()?.as_unix_seconds())
+    /// }
+    /// ```
     #[must_use]
     pub fn idle_expires_at(&self) -> Option<Timestamp> {
         self.session().idle_expires_at()

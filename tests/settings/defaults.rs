@@ -150,6 +150,48 @@ const WRITTEN: &[[&str; 5]] = &[
         FIRESTORE,
         TIME_LIMIT,
     ],
+    [
+        "BackchannelLogout",
+        "with_leeway",
+        "1 minute",
+        LOGOUT,
+        "LEEWAY: Duration = Duration::from_secs(60);",
+    ],
+    [
+        "BackchannelLogout",
+        "with_max_lifetime",
+        "5 minutes",
+        LOGOUT,
+        "MAX_LIFETIME: Duration = Duration::from_secs(300);",
+    ],
+    [
+        "ProviderKeys",
+        "fresh_for",
+        "10 minutes",
+        PROVIDER_KEYS,
+        "FRESH_FOR: Duration = Duration::from_secs(600);",
+    ],
+    [
+        "ProviderKeys",
+        "usable_for",
+        "1 day",
+        PROVIDER_KEYS,
+        "USABLE_FOR: Duration = Duration::from_secs(24 * 3600);",
+    ],
+    [
+        "ProviderKeys",
+        "at_most_every",
+        "30 seconds",
+        PROVIDER_KEYS,
+        "INTERVAL: Duration = Duration::from_secs(30);",
+    ],
+    [
+        "SeenTokens",
+        "with_max_tokens",
+        "65,536",
+        SEEN_TOKENS,
+        "MAX_TOKENS: usize = 65_536;",
+    ],
 ];
 
 const CACHE: &str = "crates/tower-session-guard-cache/src/options.rs";
@@ -157,6 +199,9 @@ const CACHED_LIST: &str = "crates/tower-session-guard-cache/src/revocations/mod.
 const DYNAMODB: &str = "crates/tower-session-guard-dynamodb/src/store.rs";
 const FIRESTORE: &str = "crates/tower-session-guard-firestore/src/store.rs";
 const FLASH: &str = "crates/tower-session-guard-axum/src/flash/flash_cookie.rs";
+const LOGOUT: &str = "crates/tower-session-guard-oidc/src/endpoint/mod.rs";
+const PROVIDER_KEYS: &str = "crates/tower-session-guard-oidc/src/keys/mod.rs";
+const SEEN_TOKENS: &str = "crates/tower-session-guard-oidc/src/replay/seen.rs";
 const LOGIN_PAGE: &str = "crates/tower-session-guard-axum/src/login_page.rs";
 const MIDDLEWARE: &str = "src/middleware/client/mod.rs";
 const POSTGRES: &str = "crates/tower-session-guard-sqlx/src/postgres.rs";
