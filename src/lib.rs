@@ -1,45 +1,6 @@
-//! Tower middleware that makes session fixation impossible by construction.
+#![cfg_attr(not(doctest), doc = include_str!("../README.md"))]
 //!
-//! [`SessionLayer`] wraps any tower stack whose requests and responses are [`http`] types: axum, hyper,
-//! tonic or a bare service. It reads an HMAC-signed session cookie, hands the inner service a [`Session`]
-//! (and, if a user is logged in, an [`AuthenticatedSession`]) in the request's extensions, and issues a
-//! fresh token whenever the handler marks a login, an elevation or a logout. The old token is
-//! dead at once, on every node that shares the store.
-//!
-//! # Example
-//!
-//! ```
-//! use tower_session_guard::{AuthenticatedSession, KeyRing, Session, SessionLayer};
-//! # #[cfg(feature = "axum")]
-//! # {
-//! use axum::{Router, routing::{get, post}};
-//!
-//! async fn login(session: Session) -> &'static str {
-//!     // … verify a password or a passkey …
-//!     session.login("42"); // that is all: the layer rotates
-//!     "welcome"
-//! }
-//!
-//! async fn home(user: AuthenticatedSession) -> String {
-//!     format!("hello {}", user.subject())
-//! }
-//!
-//! let keys = KeyRing::generate()?; // KeyRing::from_env("SESSION_KEYS")? in production
-//! let app: Router = Router::new()
-//!     .route("/", get(home))
-//!     .route("/login", post(login))
-//!     .layer(SessionLayer::new(keys));
-//! # }
-//! # Ok::<(), tower_session_guard::ConfigError>(())
-//! ```
-//!
-//! Sessions are in this process's memory here: a restart logs everybody out. [`SessionLayer::with_store`] keeps them
-//! elsewhere. At a graceful shutdown, await [`SessionLayer::drain`].
-//!
-//! A WebSocket or a stream outlives its request: [`AuthenticatedSession::ended`] tells it when its session has ended.
-//!
-//! Without axum, a handler takes the session from the extensions:
-//! `request.extensions().get::<Session>()`.
+//! # The guide
 //!
 //! The [guide](https://docs.rs/tower-session-guard/latest/tower_session_guard/guide/index.html) says how to do things: which
 //! store, deployment, keys, the order of layers, other origins, tests, alarms, and what every setting is unless set.
@@ -53,25 +14,10 @@
 //! - Nothing brings back a session that ended: no operation of a store creates what is missing.
 //! - A failed store is a failed request, never an empty session.
 //!
-//! # What it does not do
+//! # Without axum
 //!
-//! It verifies no passwords, keeps no accounts, and does not stop a script that runs inside the
-//! application's own page, nor malware on the user's machine. `SECURITY.md` states the threat model.
-//!
-//! # A store or tokens
-//!
-//! | | a [`store`] | self-contained tokens |
-//! |---|---|---|
-//! | set-up | [`SessionLayer::new`] for memory, [`with_store`](SessionLayer::with_store) for another | [`SessionLayer::self_contained`] |
-//! | to run | memory: nothing; Redis, PostgreSQL, SQLite, DynamoDB or Firestore | nothing, or a list of ended tokens that processes share |
-//! | a request costs | two SHA-256 compressions, one digest and one read | two SHA-256 compressions; with a shared list, one read |
-//! | logout and rotation hold | on every node that shares the store | as the [`Endings`] say: on every node that shares the list, or in this process |
-//! | a restart | memory: logs everybody out | [`Endings::ThisProcess`]: tokens that ended work again until they expire |
-//! | data | 64 KiB, on the server | about 2 KiB, which the holder can read |
-//! | older data | is gone | the holder can present an older cookie, with what it held |
-//! | parallel writes of one session | those of different keys are all kept; those of one key by [`update`](Session::update) | the last one wins |
-//! | a read beside a write | undoes nothing | undoes nothing that was written in the same process |
-//! | listing and limiting the sessions of a subject | yes, 100 unless set | no |
+//! A handler takes the session from the extensions: `request.extensions().get::<Session>()`, or by [`Session::load`] where the layer loads
+//! lazily. [`AuthenticatedSession`] is there too if a user is logged in.
 //!
 //! # Stores
 //!
@@ -84,6 +30,10 @@
 //! | [`tower-session-guard-sqlx`](https://docs.rs/tower-session-guard-sqlx) | PostgreSQL, and an SQLite file |
 //! | [`tower-session-guard-dynamodb`](https://docs.rs/tower-session-guard-dynamodb) | DynamoDB, on the AWS SDK |
 //! | [`tower-session-guard-firestore`](https://docs.rs/tower-session-guard-firestore) | Firestore |
+//!
+//! Two more crates stand around it: [`tower-session-guard-axum`](https://docs.rs/tower-session-guard-axum) has an application's users,
+//! login page, permissions and flash messages, and [`tower-session-guard-oidc`](https://docs.rs/tower-session-guard-oidc) the logouts of an
+//! identity provider.
 //!
 //! Any other engine works too: implement [`SessionStore`] and hold it to `testing::store_contract`.
 //!
@@ -132,6 +82,7 @@ mod middleware;
 mod mistake;
 #[cfg(doctest)]
 mod misuse;
+// Its code needs what not every feature brings.
 #[cfg(all(doctest, feature = "axum", feature = "testing"))]
 #[doc = include_str!("../README.md")]
 mod readme {}

@@ -106,3 +106,21 @@ fn what_the_guide_names_is_in_the_sources() {
 
 /// Names of other libraries.
 const NAMES_OF_OTHERS: &[&str] = &["allow_headers", "take_until"];
+
+/// README is the front page of the documentation and of the registry too, so its links are whole.
+#[test]
+fn every_link_of_the_readme_leads_somewhere() {
+    const REPOSITORY: &str =
+        "https://github.com/tower-session-guard/tower-session-guard/blob/main/";
+    let readme = read("README.md");
+    let targets = readme.split("](").skip(1);
+    let targets: Vec<_> = targets.filter_map(|rest| rest.split(')').next()).collect();
+    assert!(targets.len() > 20, "{targets:?}");
+    for target in targets {
+        let path = target.split('#').next().unwrap_or_default();
+        match path.strip_prefix(REPOSITORY) {
+            Some(path) => assert!(root().join(path).exists(), "{target}"),
+            None => assert!(path.is_empty() || path.starts_with("https://"), "{target}"),
+        }
+    }
+}
