@@ -105,7 +105,54 @@ fn what_the_guide_names_is_in_the_sources() {
 }
 
 /// Names of other libraries.
-const NAMES_OF_OTHERS: &[&str] = &["allow_headers", "take_until"];
+const NAMES_OF_OTHERS: &[&str] = &[
+    "allow_headers",
+    "axum_session_auth",
+    "axum_session_redispool",
+    "cookie_domain",
+    "cookie_name",
+    "cookie_path",
+    "cookie_same_site",
+    "cycle_id",
+    "get_remove",
+    "session_ttl",
+    "set_longterm",
+    "state_ttl",
+    "take_until",
+    "with_always_save",
+    "with_cookie_domain",
+    "with_cookie_path",
+    "with_cookie_same_site",
+    "with_data_key",
+    "with_domain",
+    "with_http_only",
+    "with_lifetime",
+    "with_max_lifetime",
+    "with_name",
+    "with_path",
+    "with_private",
+    "with_same_site",
+    "with_session_name",
+    "with_signed",
+];
+
+/// Snippets with other libraries cannot be compiled here: they are parts of an example.
+#[test]
+fn what_a_chapter_quotes_of_an_example_is_there() {
+    let mut quoted = 0;
+    for (name, page) in chapters() {
+        for snippet in page.split("```rust,ignore\n// examples/").skip(1) {
+            let (file, rest) = snippet.split_once('\n').unwrap();
+            let code = rest.split_once("```").unwrap().0;
+            quoted += 1;
+            assert!(
+                read(&format!("examples/{file}")).contains(code),
+                "{name} quotes of {file} what is not there: {code}"
+            );
+        }
+    }
+    assert!(quoted > 3, "{quoted}");
+}
 
 /// README is the front page of the documentation and of the registry too, so its links are whole.
 #[test]

@@ -67,3 +67,15 @@ pub mod presets {}
 #[doc = include_str!("links.md")]
 #[doc = include_str!("../../docs/guide/15-settings.md")]
 pub mod settings {}
+
+#[doc = include_str!("links.md")]
+#[doc = include_str!("../../docs/guide/16-from-tower-sessions.md")]
+pub mod from_tower_sessions {}
+
+#[doc = include_str!("links.md")]
+#[doc = include_str!("../../docs/guide/17-from-axum-login.md")]
+pub mod from_axum_login {}
+
+#[doc = include_str!("links.md")]
+#[doc = include_str!("../../docs/guide/18-from-others.md")]
+pub mod from_others {}

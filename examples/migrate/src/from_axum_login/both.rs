@@ -23,8 +23,8 @@ pub enum Adopt {
     Noted,
     /// Those without a note as well, as logins of long ago: what asks for a fresh proof asks for one.
     ///
-    /// axum-login 0.18 gives an anonymous session a new id at its login. Where users log in over the login of
-    /// another user, take [`Noted`](Self::Noted).
+    /// For applications where every login came to an anonymous session, which axum-login 0.18 gives a new id. Where a
+    /// user could log in while another was, take [`Noted`](Self::Noted).
     All,
 }
 

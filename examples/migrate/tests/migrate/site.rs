@@ -10,7 +10,8 @@ use migrate::{
     users::{Credentials, Users},
 };
 use tower_session_guard::{
-    KeyRing, SessionLayer, Sessions, Subject, Timestamp, testing::ManualClock,
+    KeyRing, MemoryStore, SessionLayer, Sessions, Subject, Timestamp,
+    testing::{FaultyStore, ManualClock},
 };
 use tower_sessions::SessionStore as _;
 use tower_sessions_0_14::SessionStore as _;
@@ -34,6 +35,8 @@ pub(crate) struct Site {
     /// The application before its last release: `/begin` begins an anonymous session, and `/login` logs in and notes nothing.
     pub(crate) long_before: Router,
     new: Sessions,
+    /// Where they are kept.
+    pub(crate) store: FaultyStore<MemoryStore>,
     /// The time of the new sessions.
     pub(crate) clock: ManualClock,
     pub(crate) faults: Arc<Faults>,
@@ -44,7 +47,7 @@ impl Site {
     pub(crate) fn from_axum_login(which: Adopt) -> Self {
         use from_axum_login::{after, before, both};
         let (users, old) = (Users::demo(), Store14::new());
-        let (sessions, clock) = new_sessions();
+        let (sessions, store, clock) = new_sessions();
         let new = sessions.sessions();
         Self {
             name: "axum-login",
@@ -62,6 +65,7 @@ impl Site {
                 .layer(before::auth_layer(users.clone(), old.clone())),
             users,
             new,
+            store,
             clock,
             faults: Arc::clone(&old.faults),
             old: Old::AxumLogin(old),
@@ -71,7 +75,7 @@ impl Site {
     pub(crate) fn from_tower_sessions() -> Self {
         use from_tower_sessions::{after, before, both};
         let (users, old) = (Users::demo(), Store15::new());
-        let (sessions, clock) = new_sessions();
+        let (sessions, store, clock) = new_sessions();
         let new = sessions.sessions();
         Self {
             name: "tower-sessions",
@@ -89,6 +93,7 @@ impl Site {
                 .layer(before::session_layer(old.clone())),
             users,
             new,
+            store,
             clock,
             faults: Arc::clone(&old.faults),
             old: Old::TowerSessions(old),
@@ -122,10 +127,13 @@ impl Site {
     }
 }
 
-fn new_sessions() -> (SessionLayer, ManualClock) {
+fn new_sessions() -> (SessionLayer, FaultyStore<MemoryStore>, ManualClock) {
+    let store = FaultyStore::new(MemoryStore::new());
     let clock = ManualClock::starting_at(Timestamp::from_unix_seconds(RotatedLogin::of(1).at));
-    let sessions = SessionLayer::new(KeyRing::generate().unwrap()).with_clock(clock.clone());
-    (sessions, clock)
+    let sessions = SessionLayer::new(KeyRing::generate().unwrap())
+        .with_store(store.clone())
+        .with_clock(clock.clone());
+    (sessions, store, clock)
 }
 
 /// As axum-login alone does.

@@ -3,6 +3,7 @@
 use std::sync::atomic::Ordering::SeqCst;
 
 use migrate::from_axum_login::both::Adopt;
+use tower_session_guard::testing::StoreOperation;
 
 use crate::{browser::Browser, site::Site};
 
@@ -144,4 +145,22 @@ async fn an_old_login_of_another_password_is_over() {
     let mut alice = Browser::logged_in(&site.before, "/login").await;
     site.users.set_password(1, "another");
     assert_eq!(alice.home(&site.both).await, None);
+}
+
+/// The hook has ended the old session before the new store fails.
+#[tokio::test]
+async fn a_login_that_the_new_store_refuses_is_over() {
+    for site in Site::each() {
+        let mut alice = Browser::logged_in(&site.before, "/login").await;
+        let old = alice.old_cookie().unwrap().to_owned();
+        site.store.fail(StoreOperation::Create, 1, 0);
+        assert_eq!(
+            alice.get(&site.both, "/").await.status,
+            503,
+            "{}",
+            site.name
+        );
+        assert!(!site.old_store_has(&old).await);
+        assert_eq!(alice.home(&site.both).await, None, "{}", site.name);
+    }
 }
