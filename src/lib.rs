@@ -49,6 +49,7 @@
 //! | `dbsc` | no | [`DeviceBinding`]: sessions that are bound to a key of the user's device |
 //! | `testing` | no | for tests: sessions without a layer, a client that keeps cookies, a manual clock, the store contract suite, a store that fails on demand |
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![warn(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
 #[cfg(bench)]
@@ -76,6 +77,7 @@ mod guard;
     feature = "dbsc",
     feature = "testing"
 ))]
+#[cfg_attr(docsrs, doc(auto_cfg = false))]
 pub mod guide;
 mod key;
 mod middleware;

@@ -281,6 +281,7 @@ fn a_feature_adds_and_changes_nothing() {
         format!("impl A {{ {with} fn f() {{}} }}"),
         format!("mod a {{ {with} use b::C; }}"),
         "fn f() { cfg!(debug_assertions); }".to_owned(),
+        "#![cfg_attr(docsrs, feature(doc_cfg))]".to_owned(),
     ] {
         assert!(switches(&text).is_empty(), "{text}");
     }

@@ -57,13 +57,13 @@ impl<'ast> Visit<'ast> for Switches {
     }
 }
 
-/// The condition of a `cfg` or `cfg_attr` that names a feature.
+/// The condition of a `cfg` or `cfg_attr` that names a feature of the crate; `feature(…)` is one of the compiler's.
 fn named_feature(attribute: &Attribute) -> Option<String> {
     if !attribute.path().is_ident("cfg") && !attribute.path().is_ident("cfg_attr") {
         return None;
     }
     let tokens = attribute.meta.require_list().ok()?.tokens.to_string();
-    tokens.contains("feature").then_some(tokens)
+    tokens.contains("feature =").then_some(tokens)
 }
 
 fn take_attributes(item: &mut Item) -> Vec<Attribute> {
