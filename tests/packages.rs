@@ -221,6 +221,15 @@ fn readmes_name_the_minor_version_that_there_is() {
 }
 
 #[test]
+fn a_report_of_a_bug_can_name_every_crate() {
+    let form = read(&root().join(".github/ISSUE_TEMPLATE/bug.yml"));
+    for package in published() {
+        let option = format!("        - {}\n", package.name);
+        assert!(form.contains(&option), "{}", package.name);
+    }
+}
+
+#[test]
 fn a_release_publishes_a_crate_after_those_that_it_needs() {
     let script = root().join("scripts/release");
     let output = match Command::new("python3").arg(script).arg("--order").output() {
