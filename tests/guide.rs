@@ -157,8 +157,7 @@ fn what_a_chapter_quotes_of_an_example_is_there() {
 /// README is the front page of the documentation and of the registry too, so its links are whole.
 #[test]
 fn every_link_of_the_readme_leads_somewhere() {
-    const REPOSITORY: &str =
-        "https://github.com/tower-session-guard/tower-session-guard/blob/main/";
+    const REPOSITORY: &str = "https://github.com/tower-session-guard/tower-session-guard/";
     let readme = read("README.md");
     let targets = readme.split("](").skip(1);
     let targets: Vec<_> = targets.filter_map(|rest| rest.split(')').next()).collect();
@@ -166,7 +165,11 @@ fn every_link_of_the_readme_leads_somewhere() {
     for target in targets {
         let path = target.split('#').next().unwrap_or_default();
         match path.strip_prefix(REPOSITORY) {
-            Some(path) => assert!(root().join(path).exists(), "{target}"),
+            Some(path) => {
+                let path = path.trim_start_matches("blob/main/");
+                let path = path.trim_start_matches("tree/main/");
+                assert!(root().join(path).exists(), "{target}");
+            }
             None => assert!(path.is_empty() || path.starts_with("https://"), "{target}"),
         }
     }
