@@ -17,10 +17,11 @@ use crate::{
         refusal::Refusal,
         requirement::Requirement,
     },
+    middleware::failure::{EmptyFailure, FailureResponse, SessionError},
     mistake::{self, MissingLayer},
     session::{
         authenticated::AuthenticatedSession, authentication::AssuranceLevel, csrf::CsrfRejected,
-        handle::Session,
+        data::DataError, handle::Session,
     },
 };
 
@@ -107,6 +108,24 @@ impl IntoResponse for AuthenticationRejection {
         let mut response = refusal.status().into_response();
         refusal.write_to(response.headers_mut());
         response
+    }
+}
+
+/// 500: the application puts in what does not fit, or reads a key as another type. The log says which key, as the body does in
+/// debug builds. What the handler marked before does not count, but for a logout and a step-down.
+impl IntoResponse for DataError {
+    fn into_response(self) -> Response {
+        mistake::tell(&self);
+        let mut response = Response::new(mistake::body(&self));
+        *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+        response
+    }
+}
+
+/// The error's [status](SessionError::status) with an empty body, as [`EmptyFailure`] answers.
+impl IntoResponse for SessionError {
+    fn into_response(self) -> Response {
+        EmptyFailure.respond(&self)
     }
 }
 

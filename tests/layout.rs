@@ -37,7 +37,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     ("guard", &["error", "mistake", "original_uri", "session"]),
-    ("extract", &["mistake", "session", "guard"]),
+    ("extract", &["mistake", "session", "middleware", "guard"]),
     ("sweep", &["error", "session", "store", "middleware"]),
     (
         "testing",

@@ -24,9 +24,9 @@ use tower::{Layer, ServiceExt, service_fn};
 use tower_http::cors::CorsLayer;
 use tower_session_guard::{
     Answer as GuardAnswer, AtLimit, AuthenticatedAt, AuthenticatedSession, BackgroundLayer,
-    CookiePolicy, CsrfLayer, EventKind, KeyRing, MemoryStore, Refusal, RefusalResponse,
-    RequireAuthentication, ReturnPath, Session, SessionLayer, SessionPolicy, SessionStore, Subject,
-    Timestamp,
+    CookiePolicy, CsrfLayer, DataError, DataKey, EventKind, KeyRing, MemoryStore, Refusal,
+    RefusalResponse, RequireAuthentication, ReturnPath, Session, SessionLayer, SessionPolicy,
+    SessionStore, Subject, Timestamp,
     testing::{FaultyStore, ManualClock, StoreOperation},
 };
 
@@ -646,4 +646,44 @@ async fn why_a_store_fails_is_in_the_log() {
         failed.unwrap_err();
         log.of_level("ERROR", &[CAUSE, "store_failed_control"]);
     }
+}
+
+const COUNT: DataKey<u32> = DataKey::new("count");
+const AS_TEXT: DataKey<String> = DataKey::new("count");
+
+/// A handler may pass on what goes wrong with `?`: a client sees a status, and the log has the key.
+#[tokio::test]
+async fn a_handler_may_pass_errors_of_data_and_of_endings_on() {
+    let store = FaultyStore::new(MemoryStore::new());
+    let layer = SessionLayer::new(keys()).with_store(store.clone());
+    let sessions = layer.sessions();
+    let end = async move || sessions.end_all(&Subject::from("alice")).await.map(drop);
+    let spoilt = async |session: Session| -> Result<String, DataError> {
+        session.insert(&AS_TEXT, "many")?;
+        let count = session.get(&COUNT)?;
+        Ok(format!("{count:?}"))
+    };
+    let app = Router::new()
+        .route("/spoilt", get(spoilt))
+        .route("/end", get(end))
+        .layer(layer);
+    let client = Client::around(app);
+
+    let log = Log::start();
+    let answer = client.get("/spoilt", &[]).await;
+    assert_eq!(answer.status, StatusCode::INTERNAL_SERVER_ERROR);
+    assert_eq!(answer.cookie(SESSION), None);
+    assert!(
+        log.text().contains("session data under \"count\""),
+        "{}",
+        log.text()
+    );
+    assert!(!log.text().contains("many"), "the value is not told");
+    drop(log);
+
+    assert_eq!(client.get("/end", &[]).await.status, StatusCode::OK);
+    store.fail(StoreOperation::RaiseCutoff, 1, 0);
+    let failed = client.get("/end", &[]).await;
+    assert_eq!(failed.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(failed.body, "");
 }

@@ -28,9 +28,9 @@ pub trait SessionData: Serialize + DeserializeOwned + Send + 'static {
 /// # Examples
 ///
 /// ```
-/// use axum::{Router, http::StatusCode, routing::post};
+/// use axum::{Router, routing::post};
 /// use serde::{Deserialize, Serialize};
-/// use tower_session_guard::{DataKey, KeyRing, SessionLayer};
+/// use tower_session_guard::{DataError, DataKey, KeyRing, SessionLayer};
 /// use tower_session_guard_axum::{Data, SessionData};
 ///
 /// #[derive(Default, Deserialize, Serialize)]
@@ -40,13 +40,12 @@ pub trait SessionData: Serialize + DeserializeOwned + Send + 'static {
 ///     const KEY: DataKey<Self> = DataKey::new("cart").carried();
 /// }
 ///
-/// async fn add(mut cart: Data<Cart>) -> Result<String, StatusCode> {
+/// async fn add(mut cart: Data<Cart>) -> Result<String, DataError> {
 ///     // Runs again on what another request has put in meanwhile.
-///     let added = cart.update(|Cart(mut items)| {
+///     cart.update(|Cart(mut items)| {
 ///         items.push(7);
 ///         Cart(items)
-///     });
-///     added.map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;
+///     })?;
 ///     Ok(format!("{} in your cart", cart.0.len()))
 /// }
 ///

@@ -66,7 +66,7 @@ impl<T> fmt::Debug for Transactions<T> {
 /// ```
 /// use axum::{Router, extract::{FromRef, Query}, http::StatusCode, response::Redirect, routing::get};
 /// use serde::{Deserialize, Serialize};
-/// use tower_session_guard::{KeyRing, Session, SessionLayer, TransactionCookie};
+/// use tower_session_guard::{DataError, KeyRing, Session, SessionLayer, TransactionCookie};
 /// use tower_session_guard_axum::{SetTransaction, Transaction, Transactions};
 ///
 /// #[derive(Serialize, Deserialize)]
@@ -79,11 +79,10 @@ impl<T> fmt::Debug for Transactions<T> {
 ///     logins: Transactions<Pending>,
 /// }
 ///
-/// async fn begin(login: Transaction<Pending>) -> Result<(SetTransaction, Redirect), StatusCode> {
+/// async fn begin(login: Transaction<Pending>) -> Result<(SetTransaction, Redirect), DataError> {
 ///     let pending = Pending { state: random() };
 ///     let provider = format!("https://login.example/authorize?state={}", pending.state);
-///     let begun = login.begin(&pending).map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;
-///     Ok((begun, Redirect::to(&provider)))
+///     Ok((login.begin(&pending)?, Redirect::to(&provider)))
 /// }
 /// # fn random() -> String { "…".to_owned() }
 ///
