@@ -360,6 +360,37 @@ async fn what_the_handler_marks_comes_on_top() {
     }
 }
 
+/// R19: a token that went unused for too long may be of a session that goes on with a newer one. It logs in as none would, and the
+/// session goes on.
+#[tokio::test]
+async fn a_token_that_is_too_old_ends_no_session_that_goes_on() {
+    for site in Site::all() {
+        let name = site.name();
+        let begun = site.send_as("alice", "GET", "/whoami", &[]).await;
+        let old = session_of(&begun);
+        site.clock.advance(Duration::from_secs(40 * 60));
+        let used = site.client.get("/whoami", &[(SESSION, &old)]).await;
+        let new = used.cookie(SESSION).unwrap_or_else(|| old.clone());
+        site.clock.advance(Duration::from_secs(40 * 60));
+        site.asked();
+        let answer = site
+            .send_as("bob", "GET", "/whoami", &[(SESSION, &old)])
+            .await;
+        let goes_on = new == old;
+        assert_eq!(
+            answer.body,
+            if goes_on { "alice@1" } else { "bob@1" },
+            "{name}"
+        );
+        assert_eq!(site.asked(), usize::from(!goes_on), "{name}");
+        assert_eq!(
+            site.client.whoami(&[(SESSION, &new)]).await,
+            "alice@1",
+            "{name}"
+        );
+    }
+}
+
 /// R19: the login brings data, which the handler finds and the session keeps; what does not fit begins no session.
 #[tokio::test]
 async fn what_the_login_brings_is_there_when_the_handler_runs() {

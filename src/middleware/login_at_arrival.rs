@@ -112,9 +112,15 @@ async fn log_in(context: RequestContext, login: Login) -> Result<RequestContext,
         came,
         ..
     } = context.into_found();
-    let Some(loaded) = loaded else {
+    let Some(mut loaded) = loaded else {
         return Err(SessionError::new(SessionErrorKind::Contention));
     };
+    // A user's token that is over may be of a session that goes on with a newer one, which such a login does not end.
+    if let Some(beside) = &mut loaded.beside {
+        let is_users =
+            |session: &Session| session.live().is_some_and(|live| live.subject().is_some());
+        beside.found.retain(|session| !is_users(session));
+    }
     let settings = &shared.settings;
     let admitted_at = session.admitted_at();
     let now = settings.clock.now().max(admitted_at);
