@@ -27,10 +27,15 @@ use crate::{
 
 impl IntoResponse for MissingSessionLayer {
     fn into_response(self) -> Response {
-        let mut response = Response::new(mistake::body(&self));
-        *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
-        response
+        mistaken(&self)
     }
+}
+
+/// 500, and in debug builds what to write instead.
+fn mistaken(what: &dyn fmt::Display) -> Response {
+    let mut response = Response::new(mistake::body(what));
+    *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+    response
 }
 
 /// 500 where the layer is missing, as [`MissingSessionLayer`] is, and 503 with an empty body if the store failed.
@@ -116,9 +121,7 @@ impl IntoResponse for AuthenticationRejection {
 impl IntoResponse for DataError {
     fn into_response(self) -> Response {
         mistake::tell(&self);
-        let mut response = Response::new(mistake::body(&self));
-        *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
-        response
+        mistaken(&self)
     }
 }
 

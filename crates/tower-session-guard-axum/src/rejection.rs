@@ -5,6 +5,8 @@ use std::{error::Error, fmt};
 use axum_core::response::{IntoResponse, Response};
 use tower_session_guard::{AuthenticationRejection, Refusal};
 
+use crate::explanation::Explanation;
+
 /// Why a handler that needs its user was not called.
 ///
 /// As a response it has an empty body: 401 with a challenge where no user is there, for whatever reason, 503 if the user or the session
@@ -51,13 +53,7 @@ impl IntoResponse for UserRejection {
         if let Self::NotAuthenticated(rejection) = self {
             return rejection.into_response();
         }
-        let refusal = self.refusal();
-        let mut response = refusal.status().into_response();
-        if let Some(challenge) = refusal.challenge() {
-            let headers = response.headers_mut();
-            headers.insert(http::header::WWW_AUTHENTICATE, challenge);
-        }
-        response
+        Explanation::short(&self.refusal())
     }
 }
 
